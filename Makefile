@@ -1,0 +1,31 @@
+# `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: run quick test unit lint setup clean
+
+run: setup
+	$(BIN)/python -m helpers run
+
+quick: setup
+	$(BIN)/python -m helpers run --quick
+
+test: setup
+	$(BIN)/python -m pytest
+
+unit: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+setup: .venv/installed
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+clean:
+	rm -rf .venv executed student_figures/*.png .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The mathematics and the machinery that the notebooks share; knows no notebook and no course."""

@@ -1,0 +1,204 @@
+"""The one training loop, what it remembers, and evaluation.
+
+Nothing here waits for the device inside an epoch: per-step numbers stay tensors and are read once, at its end.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+Batch = tuple[Tensor, ...]
+Scalars = dict[str, Tensor]
+Objective = Callable[[Batch], tuple[Tensor, Scalars]]  # batch -> (loss to minimise, scalars to remember)
+
+
+def best_device() -> torch.device:
+    """CUDA where there is one, then Apple's MPS, then the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+class TensorBatches:
+    """Mini-batches sliced from tensors that are already in memory, on the device where they lie.
+
+    A stand-in for ``DataLoader(TensorDataset(...))`` that takes one slice a batch instead of collating
+    single examples. Iterating gives tuples of tensors; the last batch may be smaller.
+
+    Args:
+        tensors: the same number of examples along the first axis of each.
+        batch_size: examples in a batch.
+        shuffle: a new order every epoch.
+        generator: source of that order where it must not depend on what ran before.
+
+    Raises:
+        ValueError: nothing to iterate over, unequal lengths, a batch size below 1, or a number that is not finite.
+    """
+
+    def __init__(
+        self,
+        *tensors: Tensor,
+        batch_size: int,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        lengths = {len(t) for t in tensors}
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(
+                f"TensorBatches expected tensors of one length, at least 1, got {sorted(lengths) or 'none'}: "
+                "pass data and labels of the same examples"
+            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        for t in tensors:
+            if t.is_floating_point() and not t.isfinite().all():
+                raise ValueError(
+                    f"the data hold {int((~t.isfinite()).sum())} values that are NaN or infinite: "
+                    "remove or replace them before training"
+                )
+        self.tensors = tensors
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.tensors[0]) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        n = len(self.tensors[0])
+        if not self.shuffle:
+            yield from zip(*(t.split(self.batch_size) for t in self.tensors), strict=True)
+            return
+        order = torch.randperm(n, generator=self.generator).to(self.tensors[0].device)
+        for chunk in order.split(self.batch_size):
+            yield tuple(t[chunk] for t in self.tensors)
+
+
+@dataclass
+class History:
+    """What training remembers, by name of the scalar: one number a step, and one an epoch of validation."""
+
+    steps_per_epoch: int
+    train: dict[str, np.ndarray] = field(default_factory=dict)
+    val: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def append(self, part: str, values: dict[str, np.ndarray]) -> None:
+        kept = getattr(self, part)
+        for name, new in values.items():
+            kept[name] = np.concatenate([kept.get(name, np.empty(0)), new])
+
+
+def is_quick() -> bool:
+    """Whether ``QUICK`` asks for shrunken budgets, as ``python -m helpers run --quick`` does."""
+    return bool(os.environ.get("QUICK"))
+
+
+def budget(full: int, quick: int = 1) -> int:
+    """``full``, or ``quick`` where :func:`is_quick`: for epochs and sample sizes in notebooks."""
+    return quick if is_quick() else full
+
+
+def progress(steps: Iterable, description: str) -> tqdm:
+    """A progress bar, as a widget in notebooks; silent where ``TQDM_DISABLE`` is set (tqdm's own name for it)."""
+    return tqdm(steps, desc=description, leave=False, disable=bool(os.environ.get("TQDM_DISABLE")))
+
+
+def fit(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loader: Iterable[Batch],
+    objective: Objective,
+    *,
+    num_epochs: int,
+    val_loader: Iterable[Batch] | None = None,
+    max_norm: float = 1.0,
+    schedule: Callable[[], None] | None = None,
+    on_epoch: Callable[[int], None] | None = None,
+    description: str = "training",
+) -> History:
+    """Minimise ``objective`` over the batches of ``loader``.
+
+    Args:
+        model: its parameters are clipped; batches are moved to its device.
+        optimizer: steps once a batch.
+        loader: yields tuples of tensors, the data first. Needs a length.
+        objective: gives a batch's loss and the scalars to remember.
+        num_epochs: passes over ``loader``; a scheduler's total is ``num_epochs * len(loader)``.
+        val_loader: evaluated after each epoch, without gradients.
+        max_norm: bound on the gradient's norm. One step on an outlier under a tiny learned variance has a
+            gradient thousands of times the usual one, and ruins Adam's averages without this bound.
+        schedule: called after every step (``scheduler.step``).
+        on_epoch: called after every epoch with its number, from 1: for drawing.
+        description: beside the progress bar.
+
+    Raises:
+        ValueError: the loader is empty.
+        FloatingPointError: a remembered scalar is NaN or infinite.
+    """
+    if len(loader) == 0:
+        raise ValueError("the training loader is empty: expected at least one batch of data")
+    device = next(model.parameters()).device
+    parameters = list(model.parameters())
+    history = History(steps_per_epoch=len(loader))
+    for epoch in progress(range(1, num_epochs + 1), description):
+        model.train()
+        remembered: list[Scalars] = []
+        for batch in loader:
+            loss, scalars = objective(tuple(t.to(device, non_blocking=True) for t in batch))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, max_norm)
+            optimizer.step()
+            if schedule is not None:
+                schedule()
+            remembered.append({name: value.detach() for name, value in scalars.items()})
+        history.append("train", _read(remembered, f"epoch {epoch}"))
+        if val_loader is not None:
+            values = evaluate(model, val_loader, objective)
+            history.append("val", {name: np.array([value]) for name, value in values.items()})
+        if on_epoch is not None:
+            on_epoch(epoch)
+    return history
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, loader: Iterable[Batch], objective: Objective) -> dict[str, float]:
+    """Mean of each scalar of ``objective`` over the examples of ``loader``; batches weigh by their size.
+
+    Raises:
+        ValueError: the loader is empty.
+        FloatingPointError: a mean is NaN or infinite.
+    """
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    remembered, sizes = [], []
+    for batch in loader:
+        _, scalars = objective(tuple(t.to(device, non_blocking=True) for t in batch))
+        remembered.append(scalars)
+        sizes.append(len(batch[0]))
+    model.train(training)
+    if not sizes:
+        raise ValueError("the loader to evaluate on is empty: expected at least one batch of data")
+    values = _read(remembered, "evaluation")
+    return {name: float(np.average(v, weights=sizes)) for name, v in values.items()}
+
+
+def _read(remembered: list[Scalars], where: str) -> dict[str, np.ndarray]:
+    """Bring an epoch's scalars to the CPU, in one transfer a name, and refuse what is not finite."""
+    values = {name: torch.stack([s[name] for s in remembered]).cpu().double().numpy() for name in remembered[0]}
+    for name, v in values.items():
+        if not np.isfinite(v).all():
+            step = int(np.flatnonzero(~np.isfinite(v))[0]) + 1
+            raise FloatingPointError(
+                f"{name} was {v[step - 1]} at step {step} of {where}, expected a finite number: "
+                "look for NaN in the data, or lower the learning rate"
+            )
+    return values

@@ -1,0 +1,70 @@
+"""``show``: one figure, under its name, saved and displayed as the same bytes."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from helpers.core.data import ImageSet
+
+DPI = 100
+NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+
+def figures_folder() -> Path:
+    """``FIGURES_DIR``, else the repository's ``student_figures``, else that name in the working directory."""
+    if os.environ.get("FIGURES_DIR"):
+        return Path(os.environ["FIGURES_DIR"])
+    root = Path(__file__).resolve().parents[2]
+    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / "student_figures"
+
+
+def show(figure: Figure, name: str, alt: str, *, data: ImageSet | None = None) -> None:
+    """Write ``<name>.png`` to the figures folder and display exactly those bytes, with one stable line.
+
+    Args:
+        name: lower-case words joined by underscores; the file's name.
+        alt: one sentence for those who cannot see the figure.
+        data: the images that the figure is made from; a stand-in is announced on the figure.
+
+    Raises:
+        ValueError: another form of name, or no ``alt``.
+        OSError: the folder cannot be written to; nothing half-written stays behind.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(f"a figure's name is lower-case words joined by underscores, got {name!r}")
+    if not alt.strip():
+        raise ValueError(f"figure {name} needs a sentence in alt, for those who cannot see it")
+    if data is not None and not data.genuine:
+        figure.text(0.995, 0.005, data.title, ha="right", va="bottom", fontsize=8, color="#D55E00")
+    png = render(figure)
+    write_whole(figures_folder() / f"{name}.png", png)
+    print(f"figure {name}")
+    display({"image/png": png, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def render(figure: Figure) -> bytes:
+    """The figure as a PNG of fixed size: no tight bounding box, no version or date inside, whatever the rcParams."""
+    buffer = io.BytesIO()
+    with mpl.rc_context({"savefig.bbox": None, "savefig.facecolor": "white"}):
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write next to ``path``, then move into place: readers see the old file or the new one, never a part."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(
+            f"{path} could not be written ({error.strerror}): free some space there, or set FIGURES_DIR to a "
+            "folder that you may write to"
+        ) from error
