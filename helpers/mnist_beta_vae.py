@@ -4,6 +4,7 @@ The VAEs are those of part A (``toy_vae.VAE``, with ``flatten=True, sigmoid=True
 function that takes ``vae`` accepts the autoencoder too: ``vae=False`` means that codes have no distribution.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -229,6 +230,17 @@ def knn_accuracy(fit_codes: Tensor, fit_labels: Tensor, codes: Tensor, labels: T
     """Share of ``codes`` whose label the majority of their nearest ``fit_codes`` has."""
     knn = KNeighborsClassifier(neighbours).fit(fit_codes.cpu().numpy(), fit_labels.cpu().numpy())
     return float(knn.score(codes.cpu().numpy(), labels.cpu().numpy()))
+
+
+def table(rows: Mapping[str, Measures]) -> str:
+    """The measures of several models, one line each."""
+    lines = [f"{'model':<14}{'sq. error':>10}{'NLL':>9}{'KL per latent':>16}{'kNN mu':>9}{'kNN z':>8}{'silhouette':>12}"]
+    for name, m in rows.items():
+        nll = "-" if m.nll is None else f"{m.nll:.1f}"
+        kl = "-" if m.kl is None else "  ".join(f"{k:.2f}" for k in m.kl)
+        knn_z = "-" if m.knn_z is None else f"{m.knn_z:.3f}"
+        lines.append(f"{name:<14}{m.squared_error:10.2f}{nll:>9}{kl:>16}{m.knn_mu:9.3f}{knn_z:>8}{m.silhouette:12.3f}")
+    return "\n".join(lines)
 
 
 def train_loader(x: Tensor, y: Tensor, batch_size: int = 512) -> TensorBatches:

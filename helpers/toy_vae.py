@@ -201,12 +201,13 @@ def fit_vae(
     val_loader: Iterable[Batch] | None,
     num_epochs: int = 10,
     beta: float = 1.0,
+    max_norm: float = MAX_NORM,
     description: str = "VAE",
 ) -> History:
     """Train without drawing; ``train_vae`` is this and its figures."""
     return fit(
         model, optimizer, train_loader, vae_objective(model, beta),
-        num_epochs=num_epochs, val_loader=val_loader, max_norm=MAX_NORM, description=description,
+        num_epochs=num_epochs, val_loader=val_loader, max_norm=max_norm, description=description,
     )  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def train_vae(
         ValueError: an empty loader, or beta below 0.
         FloatingPointError: a term of the loss became NaN or infinite.
     """
-    history = fit_vae(model, optimizer, train_loader, val_loader, num_epochs, beta, figtitle or "VAE")
+    history = fit_vae(model, optimizer, train_loader, val_loader, num_epochs, beta, description=figtitle or "VAE")
     test = None if test_loader is None else evaluate(model, test_loader, vae_objective(model, beta))
     names = {"elbo": "ELBO", "kl": "KL divergence", "nll": "Negative log-likelihood"}
     curves = plots.training_curves(history, test, names, figtitle)

@@ -1,6 +1,6 @@
 """Fit the offline stand-in to the genuine training images, and measure how good it is.
 
-    python tools/make_standin.py mnist fashion
+    python -m tools.make_standin mnist fashion
 
 For each data set: a VAE (784-400-24 and 24-400-784, Bernoulli cross-entropy + 0.3 KL, 30 epochs), then a Gaussian
 mixture of 12 full-covariance components per class over its codes. Kept, in half precision: decoder and mixtures.

@@ -3,13 +3,16 @@
 Figures are made without pyplot, so nothing is left open behind a notebook's back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from helpers.core.training import History
@@ -33,14 +36,21 @@ STYLE = {
 }
 
 
+@contextmanager
+def style() -> Iterator[None]:
+    """:data:`STYLE` and nothing else, whatever the reader's own settings are; for drawing and for saving."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw under :data:`STYLE` and nothing else, whatever the reader's own settings are."""
+    """Make ``draw`` work under :func:`style`."""
 
     @wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> Figure:
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(STYLE)
+        with style():
             return draw(*args, **kwargs)
 
     return drawn
@@ -128,13 +138,17 @@ def training_curves(
 
 @styled
 def densities(maps: Mapping[str, np.ndarray], extent: Sequence[float], title: str | None = None) -> Figure:
-    """Densities on a grid, one a panel, in one colour scale; rows of each map run from the bottom."""
+    """Densities on a grid, one a panel, in one colour scale (of square roots, so that thin parts are seen too).
+
+    Rows of each map run from the bottom.
+    """
     figure = panels(1, len(maps), (4.2 * len(maps), 3.4), title, sharex=True, sharey=True, squeeze=False)
     top = max(float(m.max()) for m in maps.values())
-    for ax, (name, m) in zip(figure.axes[:], maps.items(), strict=True):
-        drawn = ax.imshow(m, extent=extent, origin="lower", cmap="viridis", vmin=0, vmax=top, interpolation="nearest")
+    scale = PowerNorm(0.5, 0, top)
+    for ax, (name, m) in zip(figure.axes, maps.items(), strict=True):
+        drawn = ax.imshow(m, extent=extent, origin="lower", cmap="viridis", norm=scale, interpolation="nearest")
         ax.set(title=name, xlabel="$x_1$", ylabel="$x_2$")
-    figure.colorbar(drawn, ax=list(figure.axes[: len(maps)]), label="density")
+    figure.colorbar(drawn, ax=figure.axes, label="density")
     return figure
 
 
@@ -156,4 +170,175 @@ def paths(
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.margins(0.12)
     ax.legend()
+    return figure
+
+
+@styled
+def ladder(values: Mapping[str, float], limit: float, *, limit_name: str, xlabel: str, title: str) -> Figure:
+    """Named numbers as dots from a dashed limit, one line each, in the order given: for "how far is it still"."""
+    figure = panels(1, 1, (8, 1.2 + 0.42 * len(values)))
+    (ax,) = figure.axes
+    rows = np.arange(len(values))[::-1]
+    ax.hlines(rows, limit, list(values.values()), color=GREY, lw=1)
+    ax.scatter(list(values.values()), rows, color=BLUE, s=50, zorder=3)
+    for row, value in zip(rows, values.values(), strict=True):
+        ax.annotate(f"{value:.2f}", (value, row), textcoords="offset points", xytext=(8, -3))
+    ax.axvline(limit, color=RED, ls="--", lw=1.2, label=f"{limit_name}: {limit:.3f}")
+    ax.set(yticks=rows, yticklabels=list(values), xlabel=xlabel, title=title, ylim=(-0.7, len(values) - 0.3))
+    ax.margins(x=0.1)
+    ax.legend(loc="lower right")
+    return figure
+
+
+@styled
+def overlays(
+    clouds: Mapping[str, np.ndarray],
+    reference: np.ndarray,
+    *,
+    names: tuple[str, str] = ("real", "generated"),
+    columns: int = 6,
+    title: str | None = None,
+    limit: float = 1.15,
+) -> Figure:
+    """Small multiples of 2-D clouds, each over the same reference points; axes run from -limit to limit."""
+    columns = min(columns, len(clouds))
+    rows = -(-len(clouds) // columns)
+    side = 4.2 if len(clouds) == 1 else 2.3
+    figure = panels(rows, columns, (side * columns, side * rows + 0.7), title, sharex=True, sharey=True, squeeze=False)
+    for ax in figure.axes[len(clouds) :]:
+        ax.remove()
+    for i, (ax, (name, points)) in enumerate(zip(figure.axes, clouds.items(), strict=True)):
+        s = 6 if len(clouds) == 1 else 3
+        ax.scatter(*reference.T, s=s, color=ORANGE, linewidths=0, rasterized=True, label=names[0])
+        ax.scatter(*points.T, s=s, color=BLUE, alpha=0.6, linewidths=0, rasterized=True, label=names[1])
+        ax.set(title=name, xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+        ax.set_xlabel("$x_1$" if i + columns >= len(clouds) else None)
+        ax.set_ylabel("$x_2$" if i % columns == 0 else None)
+        ax.xaxis.set_tick_params(labelbottom=i + columns >= len(clouds))
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=3)
+    return figure
+
+
+@styled
+def displacements(start: np.ndarray, end: np.ndarray, names: tuple[str, str], title: str | None = None) -> Figure:
+    """Two clouds of the same points side by side; in the second, a line from each point's start to its end."""
+    figure = panels(1, 2, (9, 4.6), title, sharex=True, sharey=True)
+    left, right = figure.axes
+    left.scatter(*start.T, s=6, color=ORANGE, linewidths=0, rasterized=True)
+    right.add_collection(LineCollection(np.stack([start, end], axis=1), colors=GREY, linewidths=0.6, alpha=0.5))
+    right.scatter(*start.T, s=3, color=ORANGE, linewidths=0, rasterized=True)
+    right.scatter(*end.T, s=6, color=BLUE, linewidths=0, rasterized=True)
+    for ax, name in zip(figure.axes, names, strict=True):
+        ax.set(title=name, xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    return figure
+
+
+@styled
+def lines(
+    curves: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    limits: Mapping[str, float] | None = None,
+    log: bool = False,
+) -> Figure:
+    """Curves over steps 1, 2, ..., with dashed lines at known values."""
+    figure = panels(1, 1, (7.5, 4))
+    (ax,) = figure.axes
+    for (name, y), colour in zip(curves.items(), (BLUE, ORANGE, GREEN, RED), strict=False):
+        ax.plot(np.arange(len(y)) + 1, y, color=colour, lw=1, label=name)
+    for (name, y), style in zip((limits or {}).items(), ("--", ":"), strict=False):
+        ax.axhline(y, color="black", lw=1.2, ls=style, label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
+    ax.legend()
+    return figure
+
+
+@styled
+def cloud_panels(
+    groups: Mapping[str, Mapping[str, np.ndarray]],
+    *,
+    title: str | None = None,
+    xlabel: str = "$x_1$",
+    ylabel: str = "$x_2$",
+    diagonal: str | None = None,
+) -> Figure:
+    """Clouds of points over one another, one group of them a panel, on shared and equally scaled axes.
+
+    ``diagonal`` names a dashed line of equal coordinates: for a prediction against what it should be.
+    """
+    figure = panels(1, len(groups), (4.6 * len(groups) + 0.4, 4.2), title, sharex=True, sharey=True, squeeze=False)
+    for ax, (name, clouds) in zip(figure.axes, groups.items(), strict=True):
+        colours = (ORANGE, BLUE, GREEN) if len(clouds) > 1 else (BLUE,)
+        for (cloud, points), colour in zip(clouds.items(), colours, strict=False):
+            ax.scatter(*points.T, s=5, alpha=0.5, color=colour, linewidths=0, rasterized=True, label=cloud)
+        if diagonal:
+            ax.axline((0, 0), slope=1, color="black", lw=1.2, ls="--", label=diagonal)
+        ax.set(title=name, xlabel=xlabel, ylabel=ylabel, aspect="equal")
+        ax.legend(loc="upper left", markerscale=2.5)
+    return figure
+
+
+@styled
+def shaded_scatters(
+    clouds: Mapping[str, np.ndarray],
+    values: np.ndarray,
+    value_label: str,
+    *,
+    title: str | None = None,
+    xlabel: str = "$z_1$",
+    ylabel: str = "$z_2$",
+) -> Figure:
+    """One scatter a panel on shared, equally scaled axes, its points coloured by one number each."""
+    figure = panels(1, len(clouds), (4.4 * len(clouds) + 1, 4.2), title, sharex=True, sharey=True, squeeze=False)
+    low, high = np.quantile(values, [0.02, 0.98])
+    for ax, (name, points) in zip(figure.axes[:], clouds.items(), strict=True):
+        drawn = ax.scatter(*points.T, s=10, c=values, cmap="viridis", vmin=low, vmax=high, lw=0)
+        ax.set(title=name, xlabel=xlabel, ylabel=ylabel, aspect="equal")
+    figure.colorbar(drawn, ax=list(figure.axes[: len(clouds)]), label=value_label, extend="both")
+    return figure
+
+
+@styled
+def stacked_bars(bars: Mapping[str, Mapping[str, float]], *, xlabel: str, title: str) -> Figure:
+    """One horizontal bar a name, from the top, made of the same parts in the same order, its total at the end."""
+    figure = panels(1, 1, (9, 1.5 + 0.5 * len(bars)))
+    (ax,) = figure.axes
+    rows = np.arange(len(bars))[::-1]
+    left = np.zeros(len(bars))
+    parts = list(next(iter(bars.values())))
+    for part, colour in zip(parts, (RED, ORANGE, GREEN, BLUE, GREY), strict=False):
+        width = np.array([bar[part] for bar in bars.values()])
+        ax.barh(rows, width, left=left, color=colour, height=0.62, label=part)
+        left = left + width
+    for row, total in zip(rows, left, strict=True):
+        ax.annotate(f"{total:.3f}", (total, row), textcoords="offset points", xytext=(5, -4), weight="bold")
+    ax.set(yticks=rows, yticklabels=list(bars), xlabel=xlabel, title=title)
+    ax.margins(x=0.1)
+    ax.legend(loc="lower right")
+    return figure
+
+
+@styled
+def frontier(
+    curve: tuple[np.ndarray, np.ndarray],
+    points: Mapping[str, tuple[float, float]],
+    colours: Sequence[str],
+    *,
+    region: str,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+) -> Figure:
+    """Named points above a curve that nothing can be below; the shaded ``region`` under it is named inside."""
+    figure = panels(1, 1, (8, 4.6))
+    (ax,) = figure.axes
+    ax.plot(*curve, color=GREY, lw=2, zorder=1)
+    ax.fill_between(*curve, color=GREY, alpha=0.18, lw=0)
+    ax.annotate(region, (0.02, 0.03), xycoords="axes fraction", color=GREY, style="italic")
+    for (name, point), colour in zip(points.items(), colours, strict=True):
+        ax.scatter(*point, s=70, color=colour, zorder=3, clip_on=False)
+        ax.annotate(f"{name}\n({point[0]:.2f}, {point[1]:.2f})", point, textcoords="offset points", xytext=(9, 4))
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, None), xlim=(-0.03 * curve[0][-1], curve[0][-1]))
     return figure

@@ -147,7 +147,8 @@ def fit(
     device = next(model.parameters()).device
     parameters = list(model.parameters())
     history = History(steps_per_epoch=len(loader))
-    for epoch in progress(range(1, num_epochs + 1), description):
+    bar = progress(range(1, num_epochs + 1), description)
+    for epoch in bar:
         model.train()
         remembered: list[Scalars] = []
         for batch in loader:
@@ -159,7 +160,9 @@ def fit(
             if schedule is not None:
                 schedule()
             remembered.append({name: value.detach() for name, value in scalars.items()})
-        history.append("train", _read(remembered, f"epoch {epoch}"))
+        values = _read(remembered, f"epoch {epoch}")
+        history.append("train", values)
+        bar.set_postfix({name: f"{v.mean():.4g}" for name, v in values.items()})
         if val_loader is not None:
             values = evaluate(model, val_loader, objective)
             history.append("val", {name: np.array([value]) for name, value in values.items()})

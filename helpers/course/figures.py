@@ -5,10 +5,10 @@ import os
 import re
 from pathlib import Path
 
-import matplotlib as mpl
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from helpers.core import plots
 from helpers.core.data import ImageSet
 
 DPI = 100
@@ -48,9 +48,9 @@ def show(figure: Figure, name: str, alt: str, *, data: ImageSet | None = None) -
 
 
 def render(figure: Figure) -> bytes:
-    """The figure as a PNG of fixed size: no tight bounding box, no version or date inside, whatever the rcParams."""
+    """The figure as a PNG of fixed size: no tight bounding box, no version or date inside."""
     buffer = io.BytesIO()
-    with mpl.rc_context({"savefig.bbox": None, "savefig.facecolor": "white"}):
+    with plots.style():
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 

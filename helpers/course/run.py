@@ -1,6 +1,7 @@
 """Execute the notebooks, in order, and say how it went."""
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 EXECUTED = ROOT / "executed"
 CELL_TIMEOUT_S = 1200
+ANSI = re.compile(r"\x1b\[[0-9;]*m")  # colours of tracebacks
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def _execute(path: Path, inplace: bool, quick: bool, bars: Progress) -> Outcome:
 
     client = NotebookClient(
         nb, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # else it warns, on each start, that its port is not encrypted
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=starts, on_cell_executed=ends,
     )  # fmt: skip
@@ -102,7 +105,7 @@ def _execute(path: Path, inplace: bool, quick: bool, bars: Progress) -> Outcome:
     try:
         client.execute(env=kernel_environment(quick))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        failure = str(error)
+        failure = ANSI.sub("", str(error))
     bars.update(task, cell="failed" if failure else "")
     if failure is None or not inplace:  # a failed run never replaces a good notebook
         _tidy(nb)
