@@ -1,13 +1,16 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick test unit lint setup clean
+.PHONY: run quick figures test unit lint setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
 
 quick: setup
 	$(BIN)/python -m helpers run --quick
+
+figures: setup
+	$(BIN)/python -m helpers run --inplace
 
 test: setup
 	$(BIN)/python -m pytest

@@ -17,7 +17,7 @@ def helpers() -> None:
 @app.command()
 def run(
     notebooks: Notebooks = None,
-    inplace: Annotated[bool, typer.Option(help="Write outputs into the notebooks themselves.")] = False,
+    inplace: Annotated[bool, typer.Option(help="Write into the notebooks and student_figures/expected.")] = False,
     quick: Annotated[bool, typer.Option(help="Shrink budgets to about a minute for all: for developing.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the notebooks and stop.")] = False,
 ) -> None:

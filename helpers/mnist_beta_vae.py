@@ -234,7 +234,8 @@ def knn_accuracy(fit_codes: Tensor, fit_labels: Tensor, codes: Tensor, labels: T
 
 def table(rows: Mapping[str, Measures]) -> str:
     """The measures of several models, one line each."""
-    lines = [f"{'model':<14}{'sq. error':>10}{'NLL':>9}{'KL per latent':>16}{'kNN mu':>9}{'kNN z':>8}{'silhouette':>12}"]
+    head = f"{'model':<14}{'sq. error':>10}{'NLL':>9}{'KL per latent':>16}{'kNN mu':>9}{'kNN z':>8}{'silhouette':>12}"
+    lines = [head]
     for name, m in rows.items():
         nll = "-" if m.nll is None else f"{m.nll:.1f}"
         kl = "-" if m.kl is None else "  ".join(f"{k:.2f}" for k in m.kl)

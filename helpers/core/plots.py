@@ -264,11 +264,15 @@ def cloud_panels(
     ylabel: str = "$x_2$",
     diagonal: str | None = None,
 ) -> Figure:
-    """Clouds of points over one another, one group of them a panel, on shared and equally scaled axes.
+    """Clouds of points over one another, one group of them a panel, on shared, square and equally scaled axes.
 
     ``diagonal`` names a dashed line of equal coordinates: for a prediction against what it should be.
     """
-    figure = panels(1, len(groups), (4.6 * len(groups) + 0.4, 4.2), title, sharex=True, sharey=True, squeeze=False)
+    size = (4 * len(groups) + 0.2, 4.6 if title else 4.3)
+    figure = panels(1, len(groups), size, title, sharex=True, sharey=True, squeeze=False)
+    everything = np.concatenate([points for clouds in groups.values() for points in clouds.values()])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    (x, y), half = (low + high) / 2, 0.52 * (high - low).max()
     for ax, (name, clouds) in zip(figure.axes, groups.items(), strict=True):
         colours = (ORANGE, BLUE, GREEN) if len(clouds) > 1 else (BLUE,)
         for (cloud, points), colour in zip(clouds.items(), colours, strict=False):
@@ -276,6 +280,7 @@ def cloud_panels(
         if diagonal:
             ax.axline((0, 0), slope=1, color="black", lw=1.2, ls="--", label=diagonal)
         ax.set(title=name, xlabel=xlabel, ylabel=ylabel, aspect="equal")
+        ax.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
         ax.legend(loc="upper left", markerscale=2.5)
     return figure
 

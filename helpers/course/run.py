@@ -18,6 +18,7 @@ from helpers.course.figures import write_whole
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 EXECUTED = ROOT / "executed"
+EXPECTED = ROOT / "student_figures" / "expected"
 CELL_TIMEOUT_S = 1200
 ANSI = re.compile(r"\x1b\[[0-9;]*m")  # colours of tracebacks
 
@@ -57,7 +58,8 @@ def run(names: list[str], *, inplace: bool, quick: bool, console: Console) -> li
     """Execute notebooks one after the other; a failing one does not stop the rest.
 
     Args:
-        inplace: write outputs into the notebooks themselves, else to ``executed/``.
+        inplace: write outputs into the notebooks themselves and figures to ``student_figures/expected``, so that
+            the two always belong together; else to ``executed/`` and ``student_figures``.
         quick: shrink budgets (``QUICK=1`` in the kernel): for developing, not for results. Its figures stay out
             of ``student_figures``.
 
@@ -101,9 +103,10 @@ def _execute(path: Path, inplace: bool, quick: bool, bars: Progress) -> Outcome:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=starts, on_cell_executed=ends,
     )  # fmt: skip
+    figures = EXPECTED if inplace else EXECUTED / "figures" if quick else None
     failure = None
     try:
-        client.execute(env=kernel_environment(quick))
+        client.execute(env=kernel_environment(figures, quick))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         failure = ANSI.sub("", str(error))
     bars.update(task, cell="failed" if failure else "")
@@ -116,11 +119,13 @@ def _execute(path: Path, inplace: bool, quick: bool, bars: Progress) -> Outcome:
     return Outcome(path, time.perf_counter() - start, note, failure)
 
 
-def kernel_environment(quick: bool = False) -> dict[str, str]:
+def kernel_environment(figures: Path | None = None, quick: bool = False) -> dict[str, str]:
     """What a kernel inherits: no progress bars, which belong to a live reader, not into a stored notebook."""
     environment = {**os.environ, "TQDM_DISABLE": "1"}
+    if figures is not None:
+        environment["FIGURES_DIR"] = str(figures)
     if quick:
-        environment |= {"QUICK": "1", "FIGURES_DIR": str(EXECUTED / "figures")}
+        environment["QUICK"] = "1"
     return environment
 
 
