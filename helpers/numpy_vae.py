@@ -478,7 +478,7 @@ def loss_gradient(p: Parameters, beta: float) -> Parameters:
     )
 
 
-def descend(start: Parameters, beta: float, num_steps: int = 2000, step_size: float = 0.02) -> list[Parameters]:
+def descend(start: Parameters, beta: float, num_steps: int = 2000, step_size: float = 0.01) -> list[Parameters]:
     """Gradient descent on the exact E[squared error + beta * KL], all parameters free.
 
     Returns:

@@ -115,7 +115,9 @@ class VAE(nn.Module):
             ValueError: points of another shape.
         """
         if x.ndim != 2 or x.shape[1] != DATA_DIM:
-            raise ValueError(f"the VAE expected points of shape (batch, {DATA_DIM}), got {tuple(x.shape)}: reshape them")
+            raise ValueError(
+                f"the VAE expected points of shape (batch, {DATA_DIM}), got {tuple(x.shape)}: reshape them"
+            )
         h = self.encoder(x)
         return self.fc_mu(h), self.fc_logvar(h)
 

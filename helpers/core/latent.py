@@ -46,3 +46,33 @@ def unevenness(frames: Tensor) -> float:
     """Largest step between neighbouring frames over the mean step (Euclidean); 1 is perfectly even."""
     steps = frames.flatten(1).diff(dim=0).norm(dim=1)
     return float(steps.max() / steps.mean())
+
+
+def slerp(z_1: Tensor, z_2: Tensor, n: int) -> Tensor:
+    """The great-circle path between two codes at n equally spaced angles; lengths go over evenly from one to the other.
+
+        z(t) = sin((1-t) w) / sin(w) z_1 + sin(t w) / sin(w) z_2,   cos w = z_1 . z_2 / (|z_1| |z_2|)
+
+    Source: Shoemake 1985; for latent spaces White 2016 (arXiv 1609.04468).
+
+    Args:
+        z_1, z_2: the two ends, shape (D,) or (1, D), not opposite and not 0.
+
+    Returns:
+        Shape (n, D).
+    """
+    if n < 2:
+        raise ValueError(f"an interpolation needs at least its two ends, got n = {n}")
+    z_1, z_2 = z_1.reshape(1, -1), z_2.reshape(1, -1)
+    w = torch.acos((z_1 * z_2).sum().div(z_1.norm() * z_2.norm()).clamp(-1, 1))
+    if not 1e-4 < w < torch.pi - 1e-4:  # on one line the circle is not defined, or its own chord
+        return interpolate(z_1, z_2, n)
+    t = torch.linspace(0, 1, n, device=z_1.device, dtype=z_1.dtype)[:, None]
+    return (torch.sin((1 - t) * w) * z_1 + torch.sin(t * w) * z_2) / torch.sin(w)
+
+
+def traverse(z: Tensor, dimension: int, values: Tensor) -> Tensor:
+    """Copies of one code, shape (D,), with one latent set to each of ``values``; shape (len(values), D)."""
+    moved = z.reshape(1, -1).repeat(len(values), 1)
+    moved[:, dimension] = values.to(moved)
+    return moved

@@ -33,3 +33,43 @@ class MLP(nn.Module):
         for layer in self.layers[:-1]:
             x = self.hidden_activation(layer(x))
         return self.layers[-1](x)
+
+
+class ConvEncoder(nn.Module):
+    """28 x 28 images to features: two strided convolutions, then fully connected layers.
+
+    Shapes: (B, 1, 28, 28) - (B, c1, 14, 14) - (B, c2, 7, 7) - (B, hidden) - (B, output_size).
+    """
+
+    def __init__(self, output_size: int, channels: tuple[int, int] = (32, 64), hidden: int = 256) -> None:
+        super().__init__()
+        c1, c2 = channels
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, c1, 4, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(c1, c2, 4, stride=2, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(c2 * 49, hidden), nn.ReLU(),
+            nn.Linear(hidden, output_size),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+class ConvDecoder(nn.Module):
+    """Codes to 28 x 28 maps: the way of :class:`ConvEncoder` backwards, with transposed convolutions.
+
+    Shapes: (B, latent_size) - (B, hidden) - (B, c2, 7, 7) - (B, c1, 14, 14) - (B, 1, 28, 28); no squashing at the end.
+    """
+
+    def __init__(self, latent_size: int, channels: tuple[int, int] = (32, 64), hidden: int = 256) -> None:
+        super().__init__()
+        c1, c2 = channels
+        self.layers = nn.Sequential(
+            nn.Linear(latent_size, hidden), nn.ReLU(),
+            nn.Linear(hidden, c2 * 49), nn.ReLU(), nn.Unflatten(1, (c2, 7, 7)),
+            nn.ConvTranspose2d(c2, c1, 4, stride=2, padding=1), nn.ReLU(),
+            nn.ConvTranspose2d(c1, 1, 4, stride=2, padding=1),
+        )  # fmt: skip
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -50,3 +51,14 @@ def importance_weighted_bound(log_weights: Tensor) -> Tensor:
         Shape (B,), in nats.
     """
     return torch.logsumexp(log_weights, dim=0) - math.log(log_weights.shape[0])
+
+
+def bernoulli_nll(logits: Tensor, x: Tensor) -> Tensor:
+    """-log p(x) of independent Bernoulli pixels, in nats per example, summed over pixels, shape (B,).
+
+        -sum_i (x_i log p_i + (1 - x_i) log(1 - p_i)),   p = sigmoid(logits)
+
+    For gray targets between 0 and 1 the same formula is a cross-entropy and no likelihood.
+    Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 11.
+    """
+    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(dim=1)

@@ -34,14 +34,17 @@ def claim(
     """
     if not low <= high or (low == -math.inf and high == math.inf):
         raise ValueError(f"the claim {statement!r} needs a band with low <= high, got {low} to {high}")
+    value, low, high = float(value), float(low), float(high)
     holds = low <= value <= high
     mark = "✓ holds" if holds else "✗ FAILS"
     if data is not None and not data.genuine:
         mark = "– not judged: stand-in data"
     elif is_quick():
         mark = "– not judged: quick run"
-    ends = [f"at least {low:g}" * (low > -math.inf), f"at most {high:g}" * (high < math.inf)]
-    band = f"{low:g} to {high:g}" if all(ends) else "".join(ends)
+    if low == -math.inf:
+        band = f"at most {high:g}"
+    else:
+        band = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
     measured = f"measured {value:.4g} {unit}".rstrip()  # nbval_sanitize.cfg knows this word and "(band:"
     print(f"{mark} | {statement} | {measured} | accepted {band} (band: {source})")
     return holds

@@ -1,0 +1,186 @@
+"""A convolutional VAE on MNIST with honest ELBOs (notebook 05; exercise "Variational Auto-Encoders").
+
+Reading order: the model, ``calc_elbo`` (one function for training, validation and test), ``sample``, training, then
+what is measured: the importance-weighted NLL and the report on the test set.
+
+The likelihood is Bernoulli, so it is a likelihood only of pixels that are 0 or 1. Training draws new binary pixels
+from the gray values every time it sees an image (*dynamic binarisation*); evaluation fixes one draw by a seed. Numbers
+on gray values as targets are a cross-entropy, not a likelihood, and are reported apart.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from helpers.core.gaussian import kl_per_latent, kl_standard_normal, log_prob, reparameterize
+from helpers.core.networks import ConvDecoder, ConvEncoder
+from helpers.core.objective import bernoulli_nll
+from helpers.core.training import Batch, History, Scalars, fit
+
+
+class VAE(nn.Module):
+    """Convolutional encoder and decoder around a Gaussian posterior; Bernoulli pixels.
+
+        q(z|x) = N(z; mu(x), sigma^2(x)),   p(z) = N(0, I),   p(x|z) = prod_i Bernoulli(x_i; sigmoid(logits_i(z)))
+
+    Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix C.1.
+    """
+
+    def __init__(self, latent_dim: int = 24, channels: tuple[int, int] = (32, 64), hidden: int = 512) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.encoder = ConvEncoder(2 * latent_dim, channels, hidden)
+        self.decoder = ConvDecoder(latent_dim, channels, hidden)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x), shape (B, latent_dim) each.
+
+        Raises:
+            ValueError: images of another shape than (B, 1, 28, 28).
+        """
+        if x.ndim != 4 or x.shape[1:] != (1, 28, 28):
+            raise ValueError(f"the VAE expected images of shape (batch, 1, 28, 28), got {tuple(x.shape)}: reshape them")
+        mu, logvar = self.encoder(x).chunk(2, dim=-1)
+        return mu, logvar
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Logits of the pixels, shape (B, 1, 28, 28); their sigmoid is the probability of a white pixel."""
+        return self.decoder(z)
+
+
+class ElboTerms(NamedTuple):
+    """What ``calc_elbo`` gives, in nats per example, shape (B,); elbo = log_likelihood - kl."""
+
+    elbo: Tensor
+    log_likelihood: Tensor
+    kl: Tensor
+
+
+def binarize(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw pixels that are 0 or 1, white with the gray value's probability; fixed by a generator's seed."""
+    return (torch.rand(x.shape, generator=generator, device=x.device) < x).to(x.dtype)
+
+
+def calc_elbo(model: VAE, x: Tensor, generator: torch.Generator | None = None) -> ElboTerms:
+    """ELBO of each image from one posterior sample: the same function for training, validation and test.
+
+        ELBO = log p(x|z) - KL(q(z|x) || p(z)),   z ~ q(z|x)
+
+    Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 3.
+
+    Args:
+        x: shape (B, 1, 28, 28); binary pixels make the first term a log-likelihood, gray values a cross-entropy.
+        generator: source of z where a result must not depend on what ran before.
+    """
+    ### START CODE HERE ###
+    mu, logvar = model.encode(x)
+    z = reparameterize(mu, logvar, generator)
+    log_likelihood = -bernoulli_nll(model.decode(z), x)
+    kl = kl_standard_normal(mu, logvar)
+    ### END CODE HERE ###
+    return ElboTerms(log_likelihood - kl, log_likelihood, kl)
+
+
+@torch.no_grad()
+def sample(model: VAE, n: int, binary: bool = False, generator: torch.Generator | None = None) -> Tensor:
+    """Images from the model: z ~ N(0, I), decoded; shape (n, 28, 28).
+
+    Args:
+        binary: draw the pixels too, as p(x|z) says; else their probabilities, which are means and not draws.
+    """
+    ### START CODE HERE ###
+    device = next(model.parameters()).device
+    z = torch.randn(n, model.latent_dim, generator=generator, device=device)
+    x = torch.sigmoid(model.decode(z))
+    ### END CODE HERE ###
+    return (binarize(x, generator) if binary else x)[:, 0]
+
+
+def train(
+    model: VAE,
+    optimizer: torch.optim.Optimizer,
+    train_loader: Iterable[Batch],
+    val_loader: Iterable[Batch],
+    num_epochs: int,
+    schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
+) -> History:
+    """Maximise the ELBO; logs ELBO, log-likelihood and KL of both loaders.
+
+    Args:
+        train_loader: yields gray images; each batch is binarised anew.
+        val_loader: yields images that are binary already.
+    """
+
+    def objective(batch: Batch) -> tuple[Tensor, Scalars]:
+        x = binarize(batch[0])  # leaves binary images as they are
+        terms = calc_elbo(model, x)
+        means = {name: t.mean() for name, t in terms._asdict().items()}
+        return -means["elbo"], means
+
+    return fit(
+        model, optimizer, train_loader, objective, num_epochs=num_epochs, val_loader=val_loader, max_norm=200.0,
+        schedule=None if schedule is None else schedule.step, description="conv VAE",
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def elbo_terms(model: VAE, x: Tensor, num_samples: int = 1, seed: int = 0, chunk: int = 1000) -> ElboTerms:
+    """``calc_elbo`` over a whole set, averaged over posterior samples; the same for the same seed."""
+    generator = torch.Generator(device=x.device).manual_seed(seed)
+    parts = []
+    for part in x.split(chunk):
+        draws = [calc_elbo(model, part, generator) for _ in range(num_samples)]
+        parts.append([torch.stack(t).mean(dim=0) for t in zip(*draws, strict=True)])
+    return ElboTerms(*(torch.cat(t) for t in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, seed: int = 0, chunk: int = 20) -> Tensor:
+    """Estimate of -log p(x) per image, shape (B,), on average an upper bound: each image is encoded once.
+
+        -log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
+
+    The sum is streamed in the log domain, so memory does not grow with K.
+    Source: Burda et al. 2016 (arXiv 1509.00519), equation 8.
+    """
+    generator = torch.Generator(device=x.device).manual_seed(seed)
+    totals = []
+    for part in x.split(250):
+        mu, logvar = model.encode(part)
+        total = torch.full((len(part),), -torch.inf, device=x.device)
+        for k in torch.arange(num_samples).split(chunk):
+            z = reparameterize(mu.expand(len(k), -1, -1), logvar, generator)
+            log_prior, log_q = log_prob(z, torch.zeros_like(mu), torch.zeros_like(mu)), log_prob(z, mu, logvar)
+            nll = bernoulli_nll(model.decode(z.flatten(0, 1)), part.repeat(len(k), 1, 1, 1)).view(len(k), -1)
+            total = torch.logaddexp(total, torch.logsumexp(log_prior - log_q - nll, dim=0))
+        totals.append(total)
+    return torch.log(torch.tensor(float(num_samples))) - torch.cat(totals)
+
+
+@torch.no_grad()
+def rates(model: VAE, x: Tensor) -> Tensor:
+    """Mean KL of each latent over images, in nats, shape (latent_dim,)."""
+    mu, logvar = zip(*(model.encode(part) for part in x.split(1000)), strict=True)
+    return kl_per_latent(torch.cat(mu), torch.cat(logvar)).mean(dim=0)
+
+
+@torch.no_grad()
+def active_units(model: VAE, x: Tensor, threshold: float = 0.01) -> Tensor:
+    """Which latents' posterior means vary over images by more than ``threshold``, shape (latent_dim,), bool.
+
+    Source: Burda et al. 2016 (arXiv 1509.00519), section 5: A_u = Cov_x(E_{q(u|x)}[u]) > 0.01.
+    """
+    return torch.cat([model.encode(part)[0] for part in x.split(1000)]).var(dim=0) > threshold
+
+
+@torch.no_grad()
+def decode_images(model: VAE, z: Tensor) -> Tensor:
+    """Pixel probabilities of codes, shape (N, 28, 28)."""
+    return torch.sigmoid(model.decode(z))[:, 0].cpu()
+
+
+def report(rows: Mapping[str, float]) -> str:
+    """Named numbers in nats per image, one a line."""
+    return "\n".join(f"{name:<58}{value:9.2f}" for name, value in rows.items())
