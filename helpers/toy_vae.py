@@ -22,7 +22,7 @@ from helpers.core.training import Batch, History, Objective, Scalars, TensorBatc
 
 __all__ = [
     "MLP", "VAE", "ToyData", "exact_nll_1", "exact_nll_2", "exact_nll_3", "fit_vae", "importance_weighted_nll",
-    "load_toy", "negative_elbo", "sample_data_1", "sample_data_2", "sample_data_3", "train_vae", "vae_objective",
+    "load_toy", "negative_elbo", "prior_nll", "sample_data_1", "sample_data_2", "sample_data_3", "train_vae", "vae_objective",
 ]  # fmt: skip
 
 # A step that meets an outlier under a tiny decoder variance has a gradient thousands of times the usual one.
@@ -146,7 +146,8 @@ class VAE(nn.Module):
 
     def sample_prior(self, batch_size: int, device: torch.device | None = None) -> Tensor:
         """Draw z ~ N(0, I), shape (batch_size, latent_size), on the model's device unless told otherwise."""
-        return torch.randn(batch_size, self.latent_size, device=device or next(self.parameters()).device)
+        like = next(self.parameters())
+        return torch.randn(batch_size, self.latent_size, device=device or like.device, dtype=like.dtype)
 
     def sample_posterior(self, mean: Tensor, std: Tensor) -> Tensor:
         """Draw z ~ N(mean, std^2) so that gradients reach both: z = mean + std * eps."""
@@ -271,6 +272,20 @@ def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, chunk
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return -torch.cat([importance_weighted_bound(model.log_weights(part, num_samples)) for part in x.split(chunk)])
+
+
+@torch.no_grad()
+def prior_nll(model: VAE, x: Tensor, num_samples: int = 20_000, chunk: int = 500, seed: int = 0) -> Tensor:
+    """Estimate of -log p(x) per point from draws of the prior, shape (B,): log-mean-exp of log p(x|z), z ~ p(z).
+
+    Knows nothing of the encoder, so it checks :func:`importance_weighted_nll`, and is smooth where no posterior was
+    ever trained. Needs few dimensions: with more, hardly a draw of z would fit a given x.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        x_mu, x_logvar = model.likelihood(model.sample_prior(num_samples))
+    nll = [math.log(num_samples) - log_prob(p[:, None], x_mu, x_logvar).logsumexp(dim=1) for p in x.split(chunk)]
+    return torch.cat(nll)
 
 
 # ---------------------------------------------------------------- the data, and what is exactly known of them

@@ -12,7 +12,7 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from helpers.core.objective import Terms, beta_objective, importance_weighted_bound
-from helpers.toy_vae import VAE, importance_weighted_nll, negative_elbo
+from helpers.toy_vae import VAE, importance_weighted_nll, negative_elbo, prior_nll
 
 W = torch.tensor([[1.0, 0.5], [-2.0, 0.0], [0.5, -1.0]], dtype=torch.float64)
 W = W - torch.outer(W[:, 0], W[:, 0] @ W) / (W[:, 0] @ W[:, 0]) * torch.tensor([0.0, 1.0])
@@ -84,6 +84,12 @@ def test_the_importance_weighted_bound_rises_with_k_towards_the_evidence(x, evid
     torch.testing.assert_close(
         -importance_weighted_nll(vae, x, 5000, chunk=7).mean(), evidence.mean(), atol=0.02, rtol=0
     )
+
+
+def test_draws_of_the_prior_give_the_evidence_too(x, evidence):
+    near = x[:10] / 2
+    exact = MultivariateNormal(B, W @ W.T + S2 * torch.eye(3, dtype=torch.float64)).log_prob(near)
+    torch.testing.assert_close(-prior_nll(solved_vae(), near, 200_000, chunk=3), exact, atol=0.1, rtol=0)
 
 
 def test_one_importance_sample_is_its_own_bound():

@@ -24,7 +24,7 @@ from helpers.mnist_conv_vae import (
 
 @pytest.fixture
 def vae():
-    return VAE(latent_dim=3, channels=(4, 6), hidden=16)
+    return VAE(latent_dim=3, channels=(4, 6), hidden=16).eval()
 
 
 @pytest.fixture
@@ -65,6 +65,7 @@ def test_a_uniform_decoder_costs_one_bit_a_pixel(vae, images):
 
 
 def test_every_parameter_receives_a_gradient(vae, images):
+    vae.train()
     (-calc_elbo(vae, images).elbo.mean()).backward()
     for name, p in vae.named_parameters():
         assert p.grad is not None, name

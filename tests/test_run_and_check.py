@@ -123,10 +123,10 @@ def test_check_compares_words_and_verdicts(shelf, source, text, passes):
 
 def test_without_the_images_a_notebook_is_executed_but_not_compared(shelf, monkeypatch, capfd):
     stored(shelf, 'name = lambda x: x\nload_images = print\nload_images("mnist")', "something else\n")
-    monkeypatch.setattr(regression, "is_present", lambda name: False)
+    monkeypatch.setattr(regression, "fetch", lambda name: "no network")
     assert regression.check([]) == 0
     assert "STAND-IN DATA: the images are not here; executed, but not compared: 01_a" in capfd.readouterr().out
-    monkeypatch.setattr(regression, "is_present", lambda name: True)
+    monkeypatch.setattr(regression, "fetch", lambda name: None)
     assert regression.check([]) != 0
 
 

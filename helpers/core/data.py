@@ -107,9 +107,7 @@ def load_images(name: Name, *, root: Path | None = None, download: bool = True, 
         raise ValueError(f"no image data named {name!r}: expected one of {', '.join(_SOURCES)}")
     source = _SOURCES[name]
     root = default_root() if root is None else Path(root)
-    problem = f"no files under {root / source.folder}"
-    if not is_present(name, root) and download:
-        problem = _download(source, root) or problem
+    problem = fetch(name, root) if download else f"no files under {root / source.folder}"
     if is_present(name, root):
         raw = [_read(source, root, file) for file in source.md5]
         return ImageSet(source.title, True, _images(raw[0]), _labels(raw[1]), _images(raw[2]), _labels(raw[3]))
@@ -127,6 +125,12 @@ def is_present(name: Name, root: Path | None = None) -> bool:
     """Whether all four files lie in ``root``, plain or gzipped; says nothing of what is in them."""
     root = default_root() if root is None else Path(root)
     return all(_find(_SOURCES[name], root, file) for file in _SOURCES[name].md5)
+
+
+def fetch(name: Name, root: Path | None = None) -> str | None:
+    """Let torchvision download what is missing; the reason where that fails, else None."""
+    root = default_root() if root is None else Path(root)
+    return None if is_present(name, root) else _download(_SOURCES[name], root)
 
 
 def _find(source: _Source, root: Path, file: str) -> Path | None:
@@ -171,5 +175,5 @@ def _download(source: _Source, root: Path) -> str | None:
             for file in source.md5:
                 shutil.move(Path(folder) / source.folder / file, root / source.folder / file)
     except (OSError, RuntimeError) as error:
-        return f"and the download failed: {str(error).splitlines()[-1].strip() or type(error).__name__}"
+        return f"the download failed: {str(error).splitlines()[-1].strip() or type(error).__name__}"
     return None

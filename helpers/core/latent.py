@@ -76,3 +76,61 @@ def traverse(z: Tensor, dimension: int, values: Tensor) -> Tensor:
     moved = z.reshape(1, -1).repeat(len(values), 1)
     moved[:, dimension] = values.to(moved)
     return moved
+
+
+def walk(z: Tensor, direction: Tensor, amounts: Tensor) -> Tensor:
+    """The codes z + a * direction for each a of ``amounts``; shapes (D,), (D,) and (n,) give (n, D)."""
+    return z.reshape(1, -1) + amounts.to(z)[:, None] * direction.reshape(1, -1)
+
+
+def plane(coordinates: Tensor, dimensions: tuple[int, int], width: int) -> Tensor:
+    """Codes of ``width`` latents that are 0 but for two of them; 2-D coordinates, shape (n, 2), give (n, width).
+
+    Raises:
+        ValueError: the two are one, or not among the ``width``.
+    """
+    first, second = dimensions
+    if first == second or not (0 <= first < width and 0 <= second < width):
+        raise ValueError(f"a plane needs two different latents among 0 to {width - 1}, got {first} and {second}")
+    codes = coordinates.new_zeros(len(coordinates), width)
+    codes[:, [first, second]] = coordinates
+    return codes
+
+
+def principal_directions(codes: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """The n orthogonal unit directions along which codes spread most, and how far: one standard deviation each.
+
+    Each direction's sign is chosen so that its largest component is positive.
+
+    Args:
+        codes: shape (N, D), more rows than n.
+
+    Returns:
+        Directions, shape (n, D), the widest first, and standard deviations, shape (n,).
+
+    Raises:
+        ValueError: more directions than the codes can show.
+    """
+    if not 0 < n <= min(len(codes) - 1, codes.shape[1]):
+        raise ValueError(f"{len(codes)} codes of {codes.shape[1]} latents do not show {n} directions: ask for fewer")
+    _, scale, directions = torch.linalg.svd(codes - codes.mean(0), full_matrices=False)
+    largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))
+    return (directions * largest.sign())[:n], scale[:n] / (len(codes) - 1) ** 0.5
+
+
+def leave_one_out_accuracy(codes: Tensor, labels: Tensor, neighbours: int = 10) -> float:
+    """Share of codes whose label is the most frequent among their nearest ``neighbours``, themselves left out.
+
+    Raises:
+        ValueError: fewer codes than neighbours.
+    """
+    if len(codes) <= neighbours:
+        raise ValueError(f"{len(codes)} codes do not have {neighbours} neighbours each: ask for fewer")
+    right = 0
+    for start in range(0, len(codes), 1000):  # in parts, so that the distances fit into memory
+        rows = torch.arange(start, min(start + 1000, len(codes)), device=codes.device)
+        distances = torch.cdist(codes[rows], codes)
+        distances[torch.arange(len(rows)), rows] = torch.inf
+        votes = torch.nn.functional.one_hot(labels[distances.topk(neighbours, largest=False).indices]).sum(1)
+        right += int((votes.argmax(1) == labels[rows]).sum())
+    return right / len(codes)

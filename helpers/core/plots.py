@@ -6,7 +6,7 @@ Figures are made without pyplot, so nothing is left open behind a notebook's bac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from helpers.core.training import History
 
@@ -163,10 +164,12 @@ def paths(
     """Marked points joined in order, each with its label: for rate against distortion."""
     figure = panels(1, 1, (7, 4.2))
     (ax,) = figure.axes
-    for (name, (x, y, labels)), colour, marker in zip(curves.items(), (BLUE, RED, GREEN), "osD", strict=False):
+    series = zip(curves.items(), (BLUE, RED, GREEN), "osD", ((7, 5), (-7, -14), (7, -14)), strict=False)
+    for (name, (x, y, labels)), colour, marker, offset in series:
         ax.plot(x, y, color=colour, marker=marker, label=name)
         for x_i, y_i, label in zip(x, y, labels, strict=True):
-            ax.annotate(label, (x_i, y_i), textcoords="offset points", xytext=(7, 5), color=colour)
+            side = "left" if offset[0] > 0 else "right"
+            ax.annotate(label, (x_i, y_i), textcoords="offset points", xytext=offset, ha=side, color=colour)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.margins(0.12)
     ax.legend()
@@ -203,26 +206,27 @@ def overlays(
     """Small multiples of 2-D clouds, each over the same reference points; axes run from -limit to limit."""
     columns = min(columns, len(clouds))
     rows = -(-len(clouds) // columns)
-    side = 4.2 if len(clouds) == 1 else 2.3
-    figure = panels(rows, columns, (side * columns, side * rows + 0.7), title, sharex=True, sharey=True, squeeze=False)
+    side, s = (4.2, 6) if len(clouds) == 1 else (2.3, 3)
+    size = (side * columns + 0.5, (side + 0.3) * rows + (1.2 if title else 0.8))
+    figure = panels(rows, columns, size, title, sharex=True, sharey=True, squeeze=False)
+    figure.set_layout_engine("compressed", h_pad=0.1)  # for axes of fixed aspect
     for ax in figure.axes[len(clouds) :]:
         ax.remove()
     for i, (ax, (name, points)) in enumerate(zip(figure.axes, clouds.items(), strict=True)):
-        s = 6 if len(clouds) == 1 else 3
         ax.scatter(*reference.T, s=s, color=ORANGE, linewidths=0, rasterized=True, label=names[0])
         ax.scatter(*points.T, s=s, color=BLUE, alpha=0.6, linewidths=0, rasterized=True, label=names[1])
         ax.set(title=name, xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-        ax.set_xlabel("$x_1$" if i + columns >= len(clouds) else None)
-        ax.set_ylabel("$x_2$" if i % columns == 0 else None)
-        ax.xaxis.set_tick_params(labelbottom=i + columns >= len(clouds))
+        lowest = i + columns >= len(clouds)  # in its column
+        ax.xaxis.set_tick_params(labelbottom=lowest)
+        ax.set(xlabel="$x_1$" if lowest else "", ylabel="" if i % columns else "$x_2$")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=3)
     return figure
 
 
 @styled
-def displacements(start: np.ndarray, end: np.ndarray, names: tuple[str, str], title: str | None = None) -> Figure:
+def displacements(start: np.ndarray, end: np.ndarray, names: tuple[str, str], limit: float = 1.0) -> Figure:
     """Two clouds of the same points side by side; in the second, a line from each point's start to its end."""
-    figure = panels(1, 2, (9, 4.6), title, sharex=True, sharey=True)
+    figure = panels(1, 2, (9.4, 5), sharex=True, sharey=True)
     left, right = figure.axes
     left.scatter(*start.T, s=6, color=ORANGE, linewidths=0, rasterized=True)
     right.add_collection(LineCollection(np.stack([start, end], axis=1), colors=GREY, linewidths=0.6, alpha=0.5))
@@ -230,6 +234,7 @@ def displacements(start: np.ndarray, end: np.ndarray, names: tuple[str, str], ti
     right.scatter(*end.T, s=6, color=BLUE, linewidths=0, rasterized=True)
     for ax, name in zip(figure.axes, names, strict=True):
         ax.set(title=name, xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=(-limit, 0, limit), yticks=(-limit, 0, limit))
     return figure
 
 
@@ -240,17 +245,27 @@ def lines(
     xlabel: str,
     ylabel: str,
     title: str,
+    x: Sequence[float] | None = None,
     limits: Mapping[str, float] | None = None,
-    log: bool = False,
+    log: Literal["", "x", "y", "xy"] = "",
 ) -> Figure:
-    """Curves over steps 1, 2, ..., with dashed lines at known values."""
+    """Curves over 1, 2, ..., or as marked points over ``x``, with dashed black lines at known values.
+
+    ``log`` names the axes that are logarithmic.
+    """
     figure = panels(1, 1, (7.5, 4))
     (ax,) = figure.axes
+    marked = {"lw": 1} if x is None else {"lw": 1.5, "marker": "o"}
     for (name, y), colour in zip(curves.items(), (BLUE, ORANGE, GREEN, RED), strict=False):
-        ax.plot(np.arange(len(y)) + 1, y, color=colour, lw=1, label=name)
-    for (name, y), style in zip((limits or {}).items(), ("--", ":"), strict=False):
-        ax.axhline(y, color="black", lw=1.2, ls=style, label=name)
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, yscale="log" if log else "linear")
+        ax.plot(np.arange(len(y)) + 1 if x is None else x, y, color=colour, label=name, **marked)
+    for (name, y), dashes in zip((limits or {}).items(), ("--", ":"), strict=False):
+        ax.axhline(y, color="black", lw=1.2, ls=dashes, label=name)
+    for axis in log:
+        ax.set(**{f"{axis}scale": "log"})
+        getattr(ax, f"{axis}axis").set_major_locator(LogLocator(subs=(1, 2, 5)))
+        getattr(ax, f"{axis}axis").set_major_formatter("{x:g}")
+        getattr(ax, f"{axis}axis").set_minor_formatter(NullFormatter())
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.legend()
     return figure
 

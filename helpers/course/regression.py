@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.core.data import is_present
+from helpers.core.data import fetch
 from helpers.course.run import CELL_TIMEOUT_S, ROOT, find, kernel_environment
 
 SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
@@ -19,7 +19,7 @@ def check(names: list[str]) -> int:
     strict, lax = [], []
     for path in find(names):
         used = [name for name in IMAGE_DATA if f'load_images(\\"{name}\\"' in path.read_text(encoding="utf-8")]
-        (strict if all(map(is_present, used)) else lax).append(path)
+        (strict if all(fetch(name) is None for name in used) else lax).append(path)
     if lax:
         listed = ", ".join(p.stem for p in lax)
         print(f"STAND-IN DATA: the images are not here; executed, but not compared: {listed}", flush=True)
