@@ -28,7 +28,7 @@ class VAE(nn.Module):
     Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix C.1.
     """
 
-    def __init__(self, latent_dim: int = 24, channels: tuple[int, int] = (32, 64), hidden: int = 512) -> None:
+    def __init__(self, latent_dim: int = 24, channels: tuple[int, int] = (32, 64), hidden: int = 256) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.encoder = ConvEncoder(2 * latent_dim, channels, hidden)

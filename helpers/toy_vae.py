@@ -20,11 +20,6 @@ from helpers.core.networks import MLP
 from helpers.core.objective import Terms, beta_objective, importance_weighted_bound
 from helpers.core.training import Batch, History, Objective, Scalars, TensorBatches, evaluate, fit
 
-__all__ = [
-    "MLP", "VAE", "ToyData", "exact_nll_1", "exact_nll_2", "exact_nll_3", "fit_vae", "importance_weighted_nll",
-    "load_toy", "negative_elbo", "prior_nll", "sample_data_1", "sample_data_2", "sample_data_3", "train_vae", "vae_objective",
-]  # fmt: skip
-
 # A step that meets an outlier under a tiny decoder variance has a gradient thousands of times the usual one.
 MAX_NORM = 3.0
 

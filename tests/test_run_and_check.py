@@ -125,7 +125,7 @@ def test_without_the_images_a_notebook_is_executed_but_not_compared(shelf, monke
     stored(shelf, 'name = lambda x: x\nload_images = print\nload_images("mnist")', "something else\n")
     monkeypatch.setattr(regression, "fetch", lambda name: "no network")
     assert regression.check([]) == 0
-    assert "STAND-IN DATA: the images are not here; executed, but not compared: 01_a" in capfd.readouterr().out
+    assert "STAND-IN DATA: no images; executed with small budgets, but not compared: 01_a" in capfd.readouterr().out
     monkeypatch.setattr(regression, "fetch", lambda name: None)
     assert regression.check([]) != 0
 

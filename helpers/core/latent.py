@@ -118,19 +118,20 @@ def principal_directions(codes: Tensor, n: int) -> tuple[Tensor, Tensor]:
     return (directions * largest.sign())[:n], scale[:n] / (len(codes) - 1) ** 0.5
 
 
-def leave_one_out_accuracy(codes: Tensor, labels: Tensor, neighbours: int = 10) -> float:
-    """Share of codes whose label is the most frequent among their nearest ``neighbours``, themselves left out.
+def leave_one_out(codes: Tensor, labels: Tensor, neighbours: int = 10) -> Tensor:
+    """For each code the most frequent label among its nearest ``neighbours``, itself left out; shape (N,).
+
+    Of equally frequent labels the smallest counts.
 
     Raises:
-        ValueError: fewer codes than neighbours.
+        ValueError: no neighbours, or fewer codes than that.
     """
-    if len(codes) <= neighbours:
-        raise ValueError(f"{len(codes)} codes do not have {neighbours} neighbours each: ask for fewer")
-    right = 0
-    for start in range(0, len(codes), 1000):  # in parts, so that the distances fit into memory
-        rows = torch.arange(start, min(start + 1000, len(codes)), device=codes.device)
+    if not 0 < neighbours < len(codes):
+        raise ValueError(f"{len(codes)} codes do not have {neighbours} neighbours each: ask for 1 to {len(codes) - 1}")
+    found = []
+    for rows in torch.arange(len(codes), device=codes.device).split(1000):  # else the distances fill the memory
         distances = torch.cdist(codes[rows], codes)
         distances[torch.arange(len(rows)), rows] = torch.inf
-        votes = torch.nn.functional.one_hot(labels[distances.topk(neighbours, largest=False).indices]).sum(1)
-        right += int((votes.argmax(1) == labels[rows]).sum())
-    return right / len(codes)
+        nearest = distances.topk(neighbours, largest=False).indices
+        found.append(torch.nn.functional.one_hot(labels[nearest]).sum(1).argmax(1))
+    return torch.cat(found)

@@ -35,8 +35,22 @@ class MLP(nn.Module):
         return self.layers[-1](x)
 
 
+class Residual(nn.Module):
+    """x + conv(relu(conv(relu(x)))): starts as the identity, so that depth costs nothing at first. Keeps the shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inner = nn.Conv2d(channels, channels, 3, padding=1)
+        self.outer = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.outer.weight)
+        nn.init.zeros_(self.outer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.outer(F.relu(self.inner(F.relu(x))))
+
+
 class ConvEncoder(nn.Module):
-    """28 x 28 images to features: two strided convolutions, then fully connected layers.
+    """28 x 28 images to features: two strided convolutions and a residual block, then fully connected layers.
 
     Shapes: (B, 1, 28, 28) - (B, c1, 14, 14) - (B, c2, 7, 7) - (B, hidden) - (B, output_size). Batch normalisation of
     the maps gains 4 nats of ELBO on MNIST after three epochs; examples are independent only in ``eval`` mode.
@@ -47,7 +61,7 @@ class ConvEncoder(nn.Module):
         c1, c2 = channels
         self.layers = nn.Sequential(
             nn.Conv2d(1, c1, 4, stride=2, padding=1), nn.BatchNorm2d(c1), nn.ReLU(),
-            nn.Conv2d(c1, c2, 4, stride=2, padding=1), nn.BatchNorm2d(c2), nn.ReLU(),
+            nn.Conv2d(c1, c2, 4, stride=2, padding=1), nn.BatchNorm2d(c2), Residual(c2), nn.ReLU(),
             nn.Flatten(), nn.Linear(c2 * 49, hidden), nn.ReLU(),
             nn.Linear(hidden, output_size),
         )  # fmt: skip
@@ -67,7 +81,7 @@ class ConvDecoder(nn.Module):
         c1, c2 = channels
         self.layers = nn.Sequential(
             nn.Linear(latent_size, hidden), nn.ReLU(),
-            nn.Linear(hidden, c2 * 49), nn.Unflatten(1, (c2, 7, 7)), nn.BatchNorm2d(c2), nn.ReLU(),
+            nn.Linear(hidden, c2 * 49), nn.Unflatten(1, (c2, 7, 7)), nn.BatchNorm2d(c2), Residual(c2), nn.ReLU(),
             nn.ConvTranspose2d(c2, c1, 4, stride=2, padding=1), nn.BatchNorm2d(c1), nn.ReLU(),
             nn.ConvTranspose2d(c1, 1, 4, stride=2, padding=1),
         )  # fmt: skip

@@ -77,7 +77,9 @@ def scatters(
     ylabel: str = "$x_2$",
 ) -> Figure:
     """One scatter a panel on shared, equally scaled axes; ``labels`` colours the points by class."""
-    figure = panels(1, len(clouds), (4.0 * len(clouds), 3.6), title, sharex=True, sharey=True, squeeze=False)
+    spans = np.ptp(np.concatenate(list(clouds.values())), axis=0)
+    height = 3.2 * float(np.clip(spans[1] / spans[0], 0.3, 1))  # equal scales leave no room unused
+    figure = panels(1, len(clouds), (4.0 * len(clouds), height + 1), title, sharex=True, sharey=True, squeeze=False)
     for ax, (name, points) in zip(figure.axes, clouds.items(), strict=True):
         scatter_classes(ax, points, labels, name)
         ax.set(xlabel=xlabel, ylabel=ylabel, aspect="equal")
