@@ -221,7 +221,7 @@ def test_the_assigned_run_reaches_the_true_density_over_seeds(number):
 def test_samplers_are_bit_identical_to_the_assignments_recipe():
     half = np.sqrt(2) / 2
     points = np.random.RandomState(0).randn(COUNT, 2) * [[5.0, 1.0]]
-    assert np.array_equal(sample_data_1(), [[1.0, 2.0], *points])
+    assert np.array_equal(sample_data_1(), np.array([1.0, 2.0]) + points)
     assert np.array_equal(sample_data_2(), [[1.0, 2.0]] + points @ [[half, half], [-half, half]])
 
     state = np.random.RandomState(0)

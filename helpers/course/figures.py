@@ -65,6 +65,6 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise OSError(
-            f"{path} could not be written ({error.strerror}): free some space there, or set FIGURES_DIR to a "
-            "folder that you may write to"
+            f"{path} could not be written ({error.strerror}): free some space there, or make the "
+            "folder one that you may write to; figures go to FIGURES_DIR where it is set"
         ) from error
