@@ -292,7 +292,8 @@ def _load(path: Path, key: str, recipe: Recipe) -> tuple[VAE, History] | None:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
-        if about.get("key") != key or about.get("digest") != _digest(tensors):
+        sound = all(value.isfinite().all() for value in tensors.values())
+        if not sound or about.get("key") != key or about.get("digest") != _digest(tensors):
             return None
         with torch.random.fork_rng([]):  # the initial weights that are about to be replaced
             model = VAE(recipe.latent_dim)
@@ -348,7 +349,7 @@ def train_classifier(images: Tensor, labels: Tensor, *, num_epochs: int = 4, see
             nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU(),
             nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
             nn.Flatten(), nn.Linear(1568, 64), nn.ReLU(), nn.Linear(64, 10),
-        ).to(device, memory_format=torch.channels_last)  # fmt: skip
+        ).to(device)  # fmt: skip
         order = torch.Generator().manual_seed(seed)
         loader = TensorBatches(images, labels, batch_size=128, shuffle=True, generator=order)
 
@@ -416,18 +417,19 @@ def sharpness(images: Tensor) -> Tensor:
 
 
 def measurements(images: Tensor) -> dict[str, Tensor]:
-    """What a ruler finds in each image, shape (N,) each; a pixel above 0.2 belongs to the garment.
+    """What a ruler finds in each image, shape (N,) each.
 
-    ``height`` and ``width`` count rows and columns that the garment touches; ``brightness`` is that of its pixels.
+    ``brightness`` is the mean of the brightest hundred pixels; the garment is every pixel above 0.3 of that, and
+    ``height``, ``width`` and ``area`` count the rows, the columns and the pixels that it touches.
     """
     pages = images.reshape(-1, *IMAGE[1:])
-    garment = pages > 0.2
-    area = garment.flatten(1).sum(1)
+    brightness = pages.flatten(1).topk(100).values.mean(1)
+    garment = pages > 0.3 * brightness[:, None, None]
     return {
         "height": garment.any(2).sum(1).float(),
         "width": garment.any(1).sum(1).float(),
-        "area": area.float(),
-        "brightness": (pages * garment).flatten(1).sum(1) / area.clamp(min=1),
+        "area": garment.flatten(1).sum(1).float(),
+        "brightness": brightness,
     }
 
 
@@ -573,7 +575,7 @@ def show_interpolation_strip(
 
 
 def _draw(ax, image: Tensor, **kwargs) -> None:
-    ax.imshow(image.squeeze().cpu(), **({"cmap": "gray", "vmin": 0, "vmax": 1} | kwargs))
+    ax.imshow(image.squeeze().cpu().numpy(), **({"cmap": "gray", "vmin": 0, "vmax": 1} | kwargs))
     ax.set(xticks=[], yticks=[])
     for side in ax.spines.values():
         side.set_visible(False)
@@ -608,21 +610,21 @@ def show_codes(points: np.ndarray, labels: np.ndarray, title: str) -> Figure:
 
 
 @plots.styled
-def show_judged_paths(
-    t: Sequence[float],
-    paths: Mapping[str, Mapping[str, np.ndarray]],
+def show_curves(
+    x: Sequence[float],
+    groups: Mapping[str, Mapping[str, np.ndarray]],
     *,
     title: str,
     xlabel: str,
-    ylabel: str = "probability",
+    ylabel: str,
 ) -> Figure:
-    """Curves over t, one panel a path; the same curves in each."""
-    figure = plots.panels(1, len(paths), (4.6 * len(paths), 3.6), title, sharey=True, squeeze=False)
-    for ax, (name, curves) in zip(figure.axes, paths.items(), strict=True):
+    """Marked curves over x, one group of them a panel, with the same names in each, on a scale of probabilities."""
+    figure = plots.panels(1, len(groups), (4.4 * len(groups), 3.9), title, sharey=True, squeeze=False)
+    for ax, (name, curves) in zip(figure.axes, groups.items(), strict=True):
         colours = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.GREY)
-        for (curve, y), colour, marker in zip(curves.items(), colours, "osD^", strict=False):
-            ax.plot(t, y, color=colour, marker=marker, ms=4, label=curve)
-        ax.set(title=name, xlabel=xlabel)
+        for (curve, y), colour, marker in zip(curves.items(), colours, "osD^", strict=True):
+            ax.plot(x, y, color=colour, marker=marker, ms=4, label=curve)
+        ax.set(title=name, xlabel=xlabel, ylim=(-0.03, 1.03))
     figure.axes[0].set_ylabel(ylabel)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
@@ -642,20 +644,23 @@ def show_arithmetic(minuend: Tensor, subtrahend: Tensor, start: Tensor, result: 
 
 @plots.styled
 def show_regions(
-    maps: Mapping[str, tuple[Tensor, Verdict]], names: Mapping[str, tuple[str, str]], limit: float
+    maps: Mapping[str, Tensor],
+    verdicts: Mapping[str, Verdict],
+    axis_names: Mapping[str, tuple[str, str]],
+    limit: float = 3.0,
 ) -> Figure:
     """Decoded maps side by side; under each, the judged category of every cell, the paler the less confident."""
     figure = plots.panels(2, len(maps), (6 * len(maps), 12.2), squeeze=False)
-    for column, (name, (images, verdict)) in enumerate(maps.items()):
+    for column, (name, images) in enumerate(maps.items()):
         side = math.isqrt(len(images))
         extent = [x * limit * side / (side - 1) for x in (-1, 1, -1, 1)]
-        confidence = verdict.confidence.reshape(side, side, 1).numpy()
-        colours = np.array([to_rgb(c) for c in plots.CLASS_COLOURS])[verdict.label.reshape(side, side)]
-        pages = (latent.tile(images, side).numpy(), confidence * colours + (1 - confidence))
-        for row, page in enumerate(pages):
+        sure = verdicts[name].confidence.reshape(side, side, 1).numpy()
+        colours = np.array([to_rgb(c) for c in plots.CLASS_COLOURS])[verdicts[name].label.reshape(side, side)]
+        pages = {name: latent.tile(images, side).numpy(), "the judge's verdict": sure * colours + (1 - sure)}
+        for row, (title, page) in enumerate(pages.items()):
             ax = figure.axes[row * len(maps) + column]
             ax.imshow(page, extent=extent, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            ax.set(xlabel=names[name][0], ylabel=names[name][1], title=name if row == 0 else "the judge's verdict")
+            ax.set(title=title, xlabel=axis_names[name][0], ylabel=axis_names[name][1])
             ax.set(xticks=np.linspace(-limit, limit, 5), yticks=np.linspace(-limit, limit, 5))
     handles = [
         Line2D([], [], marker="s", ms=9, ls="", color=colour, label=name)
