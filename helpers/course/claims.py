@@ -15,8 +15,8 @@ def claim(
     *,
     source: str,
     data: ImageSet | None = None,
-) -> bool:
-    """Print one line with the number, the band and the verdict, and return the verdict.
+) -> None:
+    """Print one line with the number, the band and the verdict.
 
     A regression run replaces the number behind "measured" and compares the rest to the letter, so it fails exactly
     when a verdict flips.
@@ -47,4 +47,3 @@ def claim(
         band = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
     measured = f"measured {value:.4g} {unit}".rstrip()  # nbval_sanitize.cfg knows this word and "(band:"
     print(f"{mark} | {statement} | {measured} | accepted {band} (band: {source})")
-    return holds
