@@ -394,12 +394,11 @@ def judge(classifier: nn.Module, images: Tensor) -> Verdict:
     return Verdict(torch.cat(logits).softmax(1).cpu())
 
 
-def judge_table(verdict: Verdict, rows: Sequence[str]) -> str:
-    """One line an image: its name, and the three most probable classes with their probabilities."""
-    lines = []
+def judge_table(verdict: Verdict, rows: Sequence[str], categories: Sequence[int]) -> str:
+    """The probabilities of some categories, one line an image: in a fixed order, so that the text is stable."""
+    lines = [" " * 24 + "".join(f"{CATEGORY_NAMES[k]:>14}" for k in categories)]
     for name, p in zip(rows, verdict.probabilities, strict=True):
-        best = ", ".join(f"{CATEGORY_NAMES[k]} {p[k]:.2f}" for k in p.topk(3).indices.tolist())
-        lines.append(f"{name:<24}{best}")
+        lines.append(f"{name:<24}" + "".join(f"{p[k]:14.2f}" for k in categories))
     return "\n".join(lines)
 
 
@@ -632,13 +631,12 @@ def show_curves(
 
 @plots.styled
 def show_arithmetic(minuend: Tensor, subtrahend: Tensor, start: Tensor, result: Tensor, names: Sequence[str]) -> Figure:
-    """Decoded means: minuend - subtrahend = difference (of the images, in colour), start + difference = result."""
-    figure = plots.panels(1, 5, (12, 2.9))
-    signs = ("", "− ", "= ", "", "+ direction = ")
+    """Five named panels: minuend - subtrahend = their difference (as images, in colour); start; start + difference."""
+    figure = plots.panels(1, 5, (12, 3.2))
     drawn = (minuend, subtrahend, minuend - subtrahend, start, result)
-    for ax, image, sign, name in zip(figure.axes, drawn, signs, names, strict=True):
+    for ax, image, name in zip(figure.axes, drawn, names, strict=True):
         _draw(ax, image, **({"cmap": "RdBu_r", "vmin": -0.7, "vmax": 0.7} if image is drawn[2] else {}))
-        ax.set_title(sign + name)
+        ax.set_title(name)
     return figure
 
 
