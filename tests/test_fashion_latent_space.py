@@ -168,7 +168,7 @@ def test_measured_loss_is_the_mean_over_images_and_the_same_each_time(data):
     assert first["loss"] == pytest.approx(first["nll"] + first["kl"])
     mu, logvar = model.encode(data.train_x)
     kl = kl_divergence(Normal(mu, logvar.exp().sqrt()), Normal(0.0, 1.0))
-    assert first["kl"] == pytest.approx(float(kl.sum(1).mean()), rel=1e-4)
+    assert first["kl"] == pytest.approx(kl.sum(1).mean().item(), rel=1e-4)
     torch.testing.assert_close(fashion.latent_rates(model, data.train_x), kl.mean(0))
 
 
