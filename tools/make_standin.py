@@ -2,10 +2,14 @@
 
     python -m tools.make_standin mnist fashion
 
-For each data set: a VAE (784-400-24 and 24-400-784, Bernoulli cross-entropy + 0.3 KL, 30 epochs), then a Gaussian
-mixture of 12 full-covariance components per class over its codes. Kept, in half precision: decoder and mixtures.
+For each data set: a VAE (784-400-24 and 24-400-784, Bernoulli cross-entropy + 0.1 KL, 30 epochs), then a Gaussian
+mixture of 12 full-covariance components per class over its codes' means. Kept, in half precision: decoder and mixtures.
 Measured: how often a classifier trained on genuine images recognises the stand-in's classes, and how often one
 trained on the stand-in is right on the genuine test images.
+
+Means, not draws from the posterior, which would blur the classes into one another a second time; and a small weight
+on the KL, for the first number cannot exceed what survives the VAE's own reconstruction (garments: 0.844 at 0.3,
+0.855 at 0.1).
 """
 
 import argparse
@@ -23,7 +27,7 @@ from helpers.core.gaussian import kl_standard_normal, reparameterize
 from helpers.core.networks import MLP
 from helpers.core.training import TensorBatches, evaluate, fit
 
-SEED, LATENTS, COMPONENTS, BETA = 0, 24, 12, 0.3
+SEED, LATENTS, COMPONENTS, BETA = 0, 24, 12, 0.1
 
 
 def train_vae(x: Tensor, num_epochs: int) -> tuple[MLP, MLP]:
@@ -104,8 +108,8 @@ def main() -> None:
             flat = genuine.train_x.flatten(1)
             encoder, decoder = train_vae(flat, num_epochs=30)
             with torch.no_grad():
-                codes = reparameterize(*encoder(flat).chunk(2, dim=-1)).double().numpy()
-            kept = fit_mixtures(codes, genuine.train_y.numpy())
+                mu, _ = encoder(flat).chunk(2, dim=-1)
+            kept = fit_mixtures(mu.double().numpy(), genuine.train_y.numpy())
             kept |= {key: value.numpy() for key, value in decoder.state_dict().items()}
             standin.weights_path(name).parent.mkdir(exist_ok=True)
             save_file({k: v.astype(np.float16) for k, v in kept.items()}, standin.weights_path(name))
