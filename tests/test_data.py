@@ -2,12 +2,15 @@
 
 import gzip
 import hashlib
+import os
 import struct
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from helpers.__main__ import app
 from helpers.core import data, standin
 from helpers.core.data import DataError, load_images
 
@@ -28,6 +31,8 @@ def tiny(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
+
+    monkeypatch.setattr(data.time, "sleep", lambda seconds: None)
 
     def no_network(*_, **__):
         raise RuntimeError("Error downloading\n<urlopen error Name or service not known>")
@@ -100,6 +105,73 @@ def test_a_download_is_moved_in_whole(tiny, tmp_path, monkeypatch):
     fresh = tmp_path / "fresh"
     assert load_images("mnist", root=fresh).genuine
     assert sorted(p.name for p in fresh.rglob("*") if p.is_file()) == sorted(FILES)
+
+
+def test_a_download_that_fails_is_tried_again_and_then_explained(tiny, tmp_path, monkeypatch):
+    _root, contents = tiny
+    calls = []
+
+    def flaky(folder, download, good_from=3):
+        calls.append(folder)
+        assert data.socket.getdefaulttimeout() == data.TIMEOUT_S, "torchvision would wait for ever"
+        if len(calls) < good_from:
+            raise OSError("connection reset")
+        raw = tmp_path / folder / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for name, content in contents.items():
+            (raw / name).write_bytes(content)
+
+    monkeypatch.setitem(data._SOURCES, "mnist", data._SOURCES["mnist"]._replace(dataset=flaky))
+    assert data.fetch("mnist", tmp_path / "fresh") is None and len(calls) == 3
+    assert data.status("mnist", tmp_path / "fresh").problem is None
+    assert data.socket.getdefaulttimeout() is None
+    calls.clear()
+    never = data._SOURCES["mnist"]._replace(dataset=lambda folder, download: flaky(folder, download, good_from=99))
+    monkeypatch.setitem(data._SOURCES, "mnist", never)
+    assert data.fetch("mnist", tmp_path / "other") == "the download failed: connection reset" and len(calls) == 3
+
+
+def test_a_half_finished_folder_is_completed_and_what_was_there_is_left_alone(tiny, tmp_path, monkeypatch):
+    root, contents = tiny
+    kept, gone = root / "MNIST" / "raw" / FILES[0], root / "MNIST" / "raw" / FILES[1]
+    gone.unlink()
+    kept.write_bytes(b"the reader's own")
+
+    def fetch(folder, download):
+        raw = tmp_path / folder / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for name, content in contents.items():
+            (raw / name).write_bytes(content)
+
+    monkeypatch.setitem(data._SOURCES, "mnist", data._SOURCES["mnist"]._replace(dataset=fetch))
+    assert data.status("mnist", root).problem == "1 of 4 files are missing"
+    assert data.fetch("mnist", root) is None
+    assert gone.read_bytes() == contents[FILES[1]] and kept.read_bytes() == b"the reader's own"
+    assert "should hold MNIST's" in data.status("mnist", root).problem
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to_is_named(tiny, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    assert "Permission denied" in data.fetch("mnist", closed)
+
+
+def test_a_file_in_place_of_the_folder_is_named(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "the download failed" in data.fetch("mnist", tmp_path / "file" / "data")
+
+
+def test_the_command_says_what_is_there_and_how_it_was_checked(tiny, monkeypatch):
+    root, _ = tiny
+    monkeypatch.setenv("DATA_ROOT", str(root))
+    told = CliRunner().invoke(app, ["data"])
+    assert told.exit_code == 1
+    assert f"MNIST: {root / 'MNIST' / 'raw'} (4 plain, 0 gzipped, 0 missing)" in told.output
+    assert "genuine, every md5 sum is right" in told.output
+    assert "4 of 4 files are missing" in told.output and "data --fetch" in told.output
+    asked = CliRunner().invoke(app, ["data", "--fetch"])
+    assert asked.exit_code == 1 and "the download failed: <urlopen error Name or service not known>" in asked.output
 
 
 def test_unknown_names_are_refused():

@@ -10,7 +10,9 @@ import gzip
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
+import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from torch import Tensor
 from helpers.core import standin
 
 Name = Literal["mnist", "fashion"]
+ATTEMPTS, TIMEOUT_S = 3, 20.0
 
 
 class DataError(RuntimeError):
@@ -133,6 +136,32 @@ def fetch(name: Name, root: Path | None = None) -> str | None:
     return None if is_present(name, root) else _download(_SOURCES[name], root)
 
 
+class Status(NamedTuple):
+    """What ``python -m helpers data`` says of one data set; ``problem`` is None where the genuine files are sound."""
+
+    title: str
+    folder: Path
+    files: str  # which form each lies there in
+    problem: str | None
+
+
+def status(name: Name, root: Path | None = None) -> Status:
+    """Look at the files of a data set, check every md5 sum, change nothing."""
+    source = _SOURCES[name]
+    root = default_root() if root is None else Path(root)
+    found = [_find(source, root, file) for file in source.md5]
+    gzipped, missing = sum(p is not None and p.suffix == ".gz" for p in found), found.count(None)
+    files = f"{len(found) - missing - gzipped} plain, {gzipped} gzipped, {missing} missing"
+    problem = f"{missing} of {len(found)} files are missing" if missing else None
+    if not missing:
+        try:
+            for file in source.md5:
+                _read(source, root, file)
+        except DataError as error:
+            problem = str(error)
+    return Status(source.title, root / source.folder, files, problem)
+
+
 def _find(source: _Source, root: Path, file: str) -> Path | None:
     candidates = (root / source.folder / (file + suffix) for suffix in ("", ".gz"))
     return next((path for path in candidates if path.is_file()), None)
@@ -165,15 +194,33 @@ def _labels(idx: bytes) -> Tensor:
 
 
 def _download(source: _Source, root: Path) -> str | None:
-    """Fetch into a temporary folder, then move the files in whole; returns the reason where that fails."""
+    """Fetch into a temporary folder, then move what is missing in whole; returns the reason where that fails."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as folder:
-            with contextlib.redirect_stdout(None):
-                source.dataset(folder, download=True)
+            _fetch_with_patience(source, folder)
             (root / source.folder).mkdir(parents=True, exist_ok=True)
             for file in source.md5:
-                shutil.move(Path(folder) / source.folder / file, root / source.folder / file)
+                if _find(source, root, file) is None:
+                    shutil.move(Path(folder) / source.folder / file, root / source.folder / file)
     except (OSError, RuntimeError) as error:
         return f"the download failed: {str(error).splitlines()[-1].strip() or type(error).__name__}"
     return None
+
+
+def _fetch_with_patience(source: _Source, folder: str) -> None:
+    """torchvision's download, its bar on stderr; it has no time limit of its own, and keeps what it has verified."""
+    limit = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_S)
+    try:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with contextlib.redirect_stdout(None):
+                    source.dataset(folder, download=True)
+                return
+            except (OSError, RuntimeError):
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(attempt)
+    finally:
+        socket.setdefaulttimeout(limit)
