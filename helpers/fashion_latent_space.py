@@ -4,12 +4,8 @@ Reading order: the model and its loss; training it, or loading what was trained 
 judge of what decoded images show; the exercises; the figures, which return a ``Figure`` and neither show nor save.
 """
 
-import hashlib
-import inspect
 import json
 import math
-import os
-import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,11 +19,10 @@ import torch.nn.functional as F
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from helpers.core import gaussian, latent, plots
+from helpers.core.checkpoints import checkpoints_folder, key_of, load_checkpoint, save_checkpoint, source_of
 from helpers.core.data import ImageSet
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal
 from helpers.core.objective import Terms, beta_objective
@@ -180,8 +175,7 @@ def train_vae(images: Tensor, recipe: Recipe) -> tuple[VAE, History]:
     device = images.device
     with torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else []):
         torch.manual_seed(recipe.seed)
-        # channels last: a quarter less time for these convolutions on a CPU, and the same numbers
-        model = VAE(recipe.latent_dim).to(device, memory_format=torch.channels_last)
+        model = VAE(recipe.latent_dim).to(device)
         order = torch.Generator().manual_seed(recipe.seed)
         loader = TensorBatches(images, batch_size=recipe.batch_size, shuffle=True, generator=order)
 
@@ -193,9 +187,10 @@ def train_vae(images: Tensor, recipe: Recipe) -> tuple[VAE, History]:
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, fused=True)
         history = fit(
             model, optimizer, loader, objective,
-            num_epochs=recipe.num_epochs, max_norm=math.inf, description=f"VAE, beta = {recipe.beta:g}",
+            num_epochs=recipe.num_epochs, max_norm=math.inf, precision="auto",
+            description=f"VAE, beta = {recipe.beta:g}",
         )  # fmt: skip
-    return model.to(memory_format=torch.contiguous_format).eval(), history
+    return model.eval(), history
 
 
 class Trained(NamedTuple):
@@ -245,62 +240,31 @@ def load_or_train(
     return Trained(model.eval(), history, False)
 
 
-def checkpoints_folder() -> Path:
-    """``checkpoints`` in the repository, which git ignores; where there is none, in the working directory."""
-    root = Path(__file__).resolve().parents[1]
-    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / "checkpoints"
-
-
 def checkpoint_key(data: ImageSet, recipe: Recipe) -> str:
-    """A hash of all that training depends on: the recipe, the very images and their origin, the code, and torch.
-
-    The kind of device is left out: it changes the result no more than another CPU would.
-    """
-    pixels = (data.train_x * 255).round().to(torch.uint8).cpu().contiguous()
-    depends_on = {
-        "recipe": asdict(recipe),
-        "data": [data.title, data.genuine, list(pixels.shape), hashlib.sha256(pixels.numpy()).hexdigest()],
-        "code": SOURCES,
-        "torch": torch.__version__,
-    }
-    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:16]
+    """A hash of all that training depends on: the recipe, the very images and their origin, the code, and torch."""
+    return key_of(data, recipe=asdict(recipe), code=SOURCES)
 
 
 def _save(path: Path, key: str, recipe: Recipe, model: VAE, history: History) -> None:
-    """Weights and history in one file, which appears whole or not at all."""
-    tensors = {f"model.{name}": value.cpu().contiguous() for name, value in model.state_dict().items()}
+    """Weights and history in one file."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"history.{name}": torch.from_numpy(values) for name, values in history.train.items()}
-    about = {
-        "key": key,
-        "recipe": json.dumps(asdict(recipe)),
-        "steps_per_epoch": str(history.steps_per_epoch),
-        "digest": _digest(tensors),
-    }
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(save(tensors, about))
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    about = {"recipe": json.dumps(asdict(recipe)), "steps_per_epoch": str(history.steps_per_epoch)}
+    save_checkpoint(path, key, tensors, about)
 
 
 def _load(path: Path, key: str, recipe: Recipe) -> tuple[VAE, History] | None:
-    """What :func:`_save` kept, or None where it is missing, damaged or another's."""
+    """What :func:`_save` kept, or None where it is missing, damaged, another's, or does not fit the model."""
+    found = load_checkpoint(path, key)
+    if found is None:
+        return None
     try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
-        sound = all(value.isfinite().all() for value in tensors.values())
-        if not sound or about.get("key") != key or about.get("digest") != _digest(tensors):
-            return None
         with torch.random.fork_rng([]):  # the initial weights that are about to be replaced
             model = VAE(recipe.latent_dim)
-        model.load_state_dict(_below("model.", tensors))
-        kept = {name: values.numpy() for name, values in _below("history.", tensors).items()}
-        return model, History(int(about["steps_per_epoch"]), train=kept)
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError):
+        model.load_state_dict(_below("model.", found.tensors))
+        kept = {name: values.numpy() for name, values in _below("history.", found.tensors).items()}
+        return model, History(int(found.about["steps_per_epoch"]), train=kept)
+    except (KeyError, ValueError, RuntimeError):
         return None
 
 
@@ -308,25 +272,9 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    content = hashlib.sha256()
-    for name in sorted(tensors):
-        content.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        content.update(tensors[name].numpy())
-    return content.hexdigest()
-
-
-def _source(part: Callable) -> str:
-    """The text of a function or class; where it cannot be had, something that never matches."""
-    try:
-        return inspect.getsource(part)
-    except (OSError, TypeError):
-        return uuid.uuid4().hex
-
-
 # read on import, together with the code that will run, not when a key is asked for: the file may change in between
 SOURCES = [
-    _source(part)
+    source_of(part)
     for part in (
         VAE, vae_terms, train_vae, beta_objective, fit, TensorBatches,
         gaussian.rsample, gaussian.reparameterize, gaussian.kl_standard_normal, gaussian.kl_per_latent,

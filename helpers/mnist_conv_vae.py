@@ -121,6 +121,7 @@ def train(
 
     return fit(
         model, optimizer, train_loader, objective, num_epochs=num_epochs, val_loader=val_loader, max_norm=200.0,
+        precision="auto",
         schedule=None if schedule is None else schedule.step, description="conv VAE",
     )  # fmt: skip
 

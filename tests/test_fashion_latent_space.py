@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
@@ -16,6 +17,7 @@ from torch.utils.data import TensorDataset
 
 from helpers import fashion_latent_space as fashion
 from helpers.core import latent
+from helpers.core.checkpoints import checkpoints_folder, digest, source_of
 from helpers.core.data import ImageSet
 from helpers.core.training import History, TensorBatches
 from helpers.fashion_latent_space import (
@@ -291,7 +293,7 @@ def test_the_key_reads_the_code_of_model_loss_and_loop():
         "def rsample(",
     ):
         assert telltale in code
-    assert fashion._source(len) != fashion._source(len), "code that cannot be read matches nothing"
+    assert source_of(len) != source_of(len), "code that cannot be read matches nothing"
 
 
 def truncate(path):
@@ -306,11 +308,11 @@ def flip_a_bit(path):
 
 def rewrite(path, change_tensors=lambda t: None, **about):
     """Store a changed file the way an editor of it would: valid, with the digest made to fit where not given."""
-    with fashion.safe_open(path, framework="pt") as file:
+    with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     tensors = load_file(path)
     change_tensors(tensors)
-    save_file(tensors, path, metadata | {"digest": fashion._digest(tensors)} | about)
+    save_file(tensors, path, metadata | {"digest": digest(tensors)} | about)
 
 
 DAMAGE = {
@@ -363,12 +365,12 @@ def test_it_is_written_whole_or_not_at_all_and_training_is_not_lost(ask, tmp_pat
 
 def test_a_checkpoint_says_in_clear_what_it_is(ask, tmp_path):
     ask()
-    with fashion.safe_open(only_file(tmp_path), framework="pt") as file:
+    with safe_open(only_file(tmp_path), framework="pt") as file:
         assert json.loads(file.metadata()["recipe"])["latent_dim"] == 2
 
 
 def test_checkpoints_lie_in_a_folder_that_git_ignores():
-    folder = fashion.checkpoints_folder()
+    folder = checkpoints_folder()
     assert f"{folder.name}/" in (folder.parent / ".gitignore").read_text(encoding="utf-8").split()
 
 

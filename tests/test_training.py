@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam
 
+from helpers.core import training
 from helpers.core.training import TensorBatches, budget, evaluate, fit
 
 
@@ -134,3 +135,39 @@ def test_quick_mode_shrinks_budgets(monkeypatch):
     assert budget(40, 2) == 40
     monkeypatch.setenv("QUICK", "1")
     assert budget(40, 2) == 2
+
+
+def test_precision_is_one_visible_choice(monkeypatch):
+    cpu = torch.device("cpu")
+    monkeypatch.delenv("PRECISION", raising=False)
+    for has_it, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(training, "_cpu_has_bfloat16", lambda has_it=has_it: has_it)
+        assert training.training_dtype(cpu) == dtype
+        assert training.training_dtype(cpu, "float32") == torch.float32
+    monkeypatch.setenv("PRECISION", "bfloat16")
+    assert training.training_dtype(cpu) == torch.bfloat16
+    assert training.training_dtype(cpu, "float32") == torch.float32, "what the code asks for wins"
+    monkeypatch.setenv("PRECISION", "half")
+    with pytest.raises(ValueError, match="one of auto, float32, bfloat16, got 'half'"):
+        training.training_dtype(cpu)
+
+
+def test_reduced_precision_is_for_training_steps_only():
+    model = nn.Linear(3, 3)
+    seen = []
+
+    def objective(batch):
+        y = model(batch[0])
+        seen.append((torch.is_grad_enabled(), y.dtype))
+        loss = (y.float() - batch[0]).square().mean()
+        return loss, {"loss": loss}
+
+    x = torch.randn(8, 3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    before = [p.detach().clone() for p in model.parameters()]
+    fit(model, optimizer, TensorBatches(x, batch_size=8), objective, num_epochs=1, precision="bfloat16",
+        val_loader=TensorBatches(x, batch_size=8))  # fmt: skip
+    assert seen == [(True, torch.bfloat16), (False, torch.float32)]
+    assert all(
+        p.dtype == torch.float32 and not torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True)
+    )

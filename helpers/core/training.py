@@ -6,6 +6,7 @@ Nothing here waits for the device inside an epoch: per-step numbers stay tensors
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from tqdm.auto import tqdm
 
 Batch = tuple[Tensor, ...]
 Scalars = dict[str, Tensor]
+Precision = Literal["auto", "float32", "bfloat16"]
 Objective = Callable[[Batch], tuple[Tensor, Scalars]]  # batch -> (loss to minimise, scalars to remember)
 
 
@@ -24,6 +26,35 @@ def best_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def training_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
+    """What matrix products of a training step are computed in: bfloat16 where the processor multiplies it itself.
+
+    Evaluation is always in float32, whatever this says. The environment's ``PRECISION`` stands in for "auto".
+
+    Args:
+        precision: "auto", "float32" or "bfloat16".
+
+    Raises:
+        ValueError: another word.
+    """
+    asked = os.environ.get("PRECISION", "auto") if precision == "auto" else precision
+    if asked not in get_args(Precision):
+        raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {asked!r}")
+    if asked == "auto":
+        has_it = {"cuda": _cuda_has_bfloat16, "cpu": _cpu_has_bfloat16}.get(device.type, lambda: False)()
+        asked = "bfloat16" if has_it else "float32"
+    return getattr(torch, asked)
+
+
+def _cuda_has_bfloat16() -> bool:
+    return torch.cuda.get_device_capability() >= (8, 0)  # before Ampere it is emulated
+
+
+def _cpu_has_bfloat16() -> bool:
+    probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(probe() for probe in probes if probe is not None)
 
 
 class TensorBatches:
@@ -121,6 +152,7 @@ def fit(
     max_norm: float = 1.0,
     schedule: Callable[[], None] | None = None,
     on_epoch: Callable[[int], None] | None = None,
+    precision: Precision = "float32",
     description: str = "training",
 ) -> History:
     """Minimise ``objective`` over the batches of ``loader``.
@@ -136,15 +168,17 @@ def fit(
             gradient thousands of times the usual one, and ruins Adam's averages without this bound.
         schedule: called after every step (``scheduler.step``).
         on_epoch: called after every epoch with its number, from 1: for drawing.
+        precision: of matrix products in a training step, see :func:`training_dtype`.
         description: beside the progress bar.
 
     Raises:
-        ValueError: the loader is empty.
+        ValueError: the loader is empty, or the precision unknown.
         FloatingPointError: a remembered scalar is NaN or infinite.
     """
     if len(loader) == 0:
         raise ValueError("the training loader is empty: expected at least one batch of data")
     device = next(model.parameters()).device
+    dtype = training_dtype(device, precision)
     parameters = list(model.parameters())
     history = History(steps_per_epoch=len(loader))
     bar = progress(range(1, num_epochs + 1), description)
@@ -152,7 +186,8 @@ def fit(
         model.train()
         remembered: list[Scalars] = []
         for batch in loader:
-            loss, scalars = objective(tuple(t.to(device, non_blocking=True) for t in batch))
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                loss, scalars = objective(tuple(t.to(device, non_blocking=True) for t in batch))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, max_norm)
