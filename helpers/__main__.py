@@ -1,6 +1,7 @@
 """``python -m helpers VERB``: argument parsing only; every verb is one plain function elsewhere."""
 
-from typing import Annotated
+import time
+from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
@@ -19,6 +20,7 @@ def run(
     notebooks: Notebooks = None,
     inplace: Annotated[bool, typer.Option(help="Write into the notebooks and student_figures/expected.")] = False,
     quick: Annotated[bool, typer.Option(help="Shrink budgets to about a minute for all: for developing.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Notebooks at a time; two on a machine of two cores.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the notebooks and stop.")] = False,
 ) -> None:
     """Execute notebooks; copies go to executed/, figures to student_figures/."""
@@ -30,12 +32,16 @@ def run(
             for path in runner.find(notebooks or []):
                 console.print(path.stem)
             return
-        outcomes = runner.run(notebooks or [], inplace=inplace, quick=quick, console=console)
+        start = time.perf_counter()
+        outcomes = runner.run(notebooks or [], inplace=inplace, quick=quick, console=console, jobs=jobs)
     except (ValueError, OSError) as error:
         raise SystemExit(f"run: {error}") from error
-    except KeyboardInterrupt:
-        raise SystemExit("run: interrupted; notebooks that had finished are kept") from None
-    console.print(runner.summary(outcomes, runner.NOTEBOOKS if inplace else runner.EXECUTED))
+    except runner.Interrupted as stop:
+        done = ", ".join(o.notebook.stem for o in stop.outcomes) or "none"
+        left = ", ".join(p.stem for p in stop.left)
+        raise SystemExit(f"run: interrupted. Finished, and kept: {done}. Not finished: {left}.") from None
+    took = time.perf_counter() - start
+    console.print(runner.summary(outcomes, took, runner.NOTEBOOKS if inplace else runner.EXECUTED))
     for outcome in outcomes:
         if outcome.failure:
             console.rule(f"{outcome.notebook.stem} failed")
@@ -52,6 +58,28 @@ def check(notebooks: Notebooks = None) -> None:
         raise typer.Exit(regression.check(notebooks or []))
     except ValueError as error:
         raise SystemExit(f"check: {error}") from error
+
+
+@app.command()
+def data(fetch: Annotated[bool, typer.Option(help="Download what is missing.")] = False) -> None:
+    """Say which images are here, from where, and whether their md5 sums are right."""
+    from helpers.core import data as images
+
+    console, sound = Console(), True
+    for name in get_args(images.Name):
+        reason = images.fetch(name) if fetch else None
+        found = images.status(name)
+        sound &= found.problem is None
+        console.print(f"{found.title}: {found.folder} ({found.files})", soft_wrap=True, highlight=False)
+        verdict = "genuine, every md5 sum is right" if found.problem is None else reason or found.problem
+        console.print(f"  {verdict}", soft_wrap=True, highlight=False, markup=False)
+    if not sound:
+        console.print(
+            "Notebooks whose images are missing run on an offline stand-in. To have the genuine ones: "
+            "python -m helpers data --fetch, or set DATA_ROOT to a folder that holds MNIST/raw and FashionMNIST/raw.",
+            soft_wrap=True,
+        )
+    raise typer.Exit(int(not sound))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,11 @@
 """Running and checking notebooks: small ones written here, then (slowly) the real ones."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -77,6 +82,31 @@ def test_a_dead_kernel_is_a_failure_not_a_hang(shelf):
     put(shelf, "01_a.ipynb", "import os; os._exit(3)")
     (outcome,) = execute()
     assert "died" in outcome.failure.lower()
+
+
+def test_an_interrupt_stops_the_kernel_keeps_what_finished_and_says_so(shelf, tmp_path):
+    put(shelf, "03_c.ipynb", "print(3)")
+    slow = put(shelf, "02_b.ipynb", f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))")
+    put(shelf, "02_b.ipynb", nbformat.read(slow, as_version=4).cells[1].source + "; time.sleep(600)")
+    put(shelf, "01_a.ipynb", "print(1)")
+    script = (
+        "from pathlib import Path; from helpers.course import run; from helpers.__main__ import app\n"
+        f"run.NOTEBOOKS, run.EXECUTED = Path({str(shelf)!r}), Path({str(tmp_path / 'executed')!r})\n"
+        "app(['run', '--jobs', '1'])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    kernel = int((tmp_path / "pid").read_text())
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert said.strip() == "run: interrupted. Finished, and kept: 03_c. Not finished: 01_a, 02_b."
+    assert outputs(tmp_path / "executed" / "03_c.ipynb") == ["3\n"]
+    assert [p.name for p in (tmp_path / "executed").iterdir()] == ["03_c.ipynb"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(kernel, 0)
 
 
 def test_names_stems_and_numbers_find_notebooks(shelf):

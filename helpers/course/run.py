@@ -3,8 +3,10 @@
 import os
 import re
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import nbformat
 from nbclient import NotebookClient
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from helpers.core.standin import NOTICE
 from helpers.course.figures import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +34,15 @@ class Outcome:
     seconds: float
     slowest: str  # the slowest cell's first line and its seconds
     failure: str | None
+    standin: bool = False
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C: what had finished by then, and which notebooks had not."""
+
+    def __init__(self, outcomes: list[Outcome], left: list[Path]) -> None:
+        super().__init__()
+        self.outcomes, self.left = outcomes, left
 
 
 def find(names: list[str]) -> list[Path]:
@@ -54,31 +66,76 @@ def _one(name: str, known: list[Path]) -> Path:
     return fits[0]
 
 
-def run(names: list[str], *, inplace: bool, quick: bool, console: Console) -> list[Outcome]:
-    """Execute notebooks one after the other; a failing one does not stop the rest.
+def run(names: list[str], *, inplace: bool, quick: bool, console: Console, jobs: int | None = None) -> list[Outcome]:
+    """Execute notebooks, ``jobs`` at a time; a failing one does not stop the rest.
 
     Args:
         inplace: write outputs into the notebooks themselves and figures to ``student_figures/expected``, so that
             the two always belong together; else to ``executed/`` and ``student_figures``.
         quick: shrink budgets (``QUICK=1`` in the kernel): for developing, not for results. Its figures stay out
             of ``student_figures``.
+        jobs: at most :func:`default_jobs` where not given. The processors are shared out evenly: two notebooks of one
+            thread each end well before one after the other of two threads each, for threads wait for one another.
 
     Raises:
-        ValueError: an unknown notebook, or ``quick`` together with ``inplace``.
+        ValueError: an unknown notebook, fewer than one job, or ``quick`` together with ``inplace``.
+        Interrupted: Ctrl-C; the kernels are stopped, and what had finished is kept.
     """
     if quick and inplace:
         raise ValueError("--quick and --inplace exclude each other: a quick run's numbers are not worth keeping")
-    outcomes = []
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, got {jobs}")
+    paths = find(names)
+    jobs = min(jobs or default_jobs(), len(paths))
+    threads = max(1, processors() // jobs)
+    stage = _Stage(inplace, quick, threads)
     with Progress(
         TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(), TextColumn("{task.fields[cell]}"), console=console,
-    ) as bars:  # fmt: skip
-        for path in find(names):
-            outcomes.append(_execute(path, inplace, quick, bars))
-    return outcomes
+    ) as bars, ThreadPoolExecutor(jobs) as pool:  # fmt: skip
+        # in threads, since in the main thread nbclient takes Ctrl-C for a kernel that died; the longest are the last
+        running = {path: pool.submit(_execute, path, stage, bars) for path in reversed(paths)}
+        try:
+            wait(running.values())
+        except KeyboardInterrupt:
+            finished = [path for path in paths if running[path].done()]
+            pool.shutdown(wait=False, cancel_futures=True)
+            stage.stop(list(running.values()))
+            left = [path for path in paths if path not in finished]
+            raise Interrupted([running[path].result() for path in finished], left) from None
+    return [running[path].result() for path in paths]
 
 
-def _execute(path: Path, inplace: bool, quick: bool, bars: Progress) -> Outcome:
+class _Stage:
+    """What the notebooks of one run share: how they are run, and the kernels to stop when it is interrupted."""
+
+    def __init__(self, inplace: bool, quick: bool, threads: int) -> None:
+        self.inplace, self.quick, self.threads = inplace, quick, threads
+        self.clients: list[NotebookClient] = []
+        self.stopping = Event()
+
+    def stop(self, running: list[Future]) -> None:
+        self.stopping.set()
+        while not all(job.done() for job in running):
+            for client in self.clients:
+                process = client.km and client.km.provisioner and client.km.provisioner.process
+                if process:
+                    process.kill()
+            time.sleep(0.1)
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_jobs() -> int:
+    """Two notebooks at a time where there are two processors; more would need more memory than a laptop has."""
+    return min(2, processors())
+
+
+def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome | None:
+    """Run one notebook and write it; None where the run was interrupted meanwhile."""
     start = time.perf_counter()
     try:
         nb = nbformat.read(path, as_version=4)
@@ -103,25 +160,33 @@ def _execute(path: Path, inplace: bool, quick: bool, bars: Progress) -> Outcome:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=starts, on_cell_executed=ends,
     )  # fmt: skip
-    figures = EXPECTED if inplace else EXECUTED / "figures" if quick else None
+    stage.clients.append(client)
+    figures = EXPECTED if stage.inplace else EXECUTED / "figures" if stage.quick else None
     failure = None
     try:
-        client.execute(env=kernel_environment(figures, quick))
+        client.execute(env=kernel_environment(figures, stage.quick, stage.threads))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         failure = ANSI.sub("", str(error))
+    except RuntimeError as error:  # a kernel that is stopped while it starts
+        failure = str(error)
+    if stage.stopping.is_set():
+        return None
     bars.update(task, cell="failed" if failure else "")
-    if failure is None or not inplace:  # a failed run never replaces a good notebook
+    if failure is None or not stage.inplace:  # a failed run never replaces a good notebook
         _tidy(nb)
-        target = path if inplace else EXECUTED / path.name
+        target = path if stage.inplace else EXECUTED / path.name
         write_whole(target, (nbformat.writes(nb) + "\n").encode())
     slowest = max(took, key=took.get, default=None)
     note = "" if slowest is None else f"{took[slowest]:.0f} s: {_first_line(nb.cells[slowest])}"
-    return Outcome(path, time.perf_counter() - start, note, failure)
+    standin_used = any(NOTICE in output.get("text", "") for cell in nb.cells for output in cell.get("outputs", []))
+    return Outcome(path, time.perf_counter() - start, note, failure, standin_used)
 
 
-def kernel_environment(figures: Path | None = None, quick: bool = False) -> dict[str, str]:
+def kernel_environment(figures: Path | None = None, quick: bool = False, threads: int | None = None) -> dict[str, str]:
     """What a kernel inherits: no progress bars, which belong to a live reader, not into a stored notebook."""
     environment = {**os.environ, "TQDM_DISABLE": "1"}
+    if threads is not None:
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
     if figures is not None:
         environment["FIGURES_DIR"] = str(figures)
     if quick:
@@ -144,11 +209,12 @@ def _tidy(nb: nbformat.NotebookNode) -> None:
         cell.metadata.pop("execution", None)
 
 
-def summary(outcomes: list[Outcome], folder: Path) -> Table:
+def summary(outcomes: list[Outcome], seconds: float, folder: Path) -> Table:
     """What the run leaves on the screen."""
-    table = Table(title=f"{len(outcomes)} notebooks, {sum(o.seconds for o in outcomes):.0f} s; written to {folder}")
+    table = Table(title=f"{len(outcomes)} notebooks in {seconds:.0f} s; written to {folder}")
     for column in ("notebook", "seconds", "slowest cell", "result"):
         table.add_column(column, justify="right" if column == "seconds" else "left")
     for o in outcomes:
-        table.add_row(o.notebook.stem, f"{o.seconds:.0f}", o.slowest, "FAILED" if o.failure else "ok")
+        result = "FAILED" if o.failure else "ok, on STAND-IN DATA" if o.standin else "ok"
+        table.add_row(o.notebook.stem, f"{o.seconds:.0f}", o.slowest, result)
     return table
