@@ -364,3 +364,32 @@ def frontier(
         ax.annotate(f"{name}\n({point[0]:.2f}, {point[1]:.2f})", point, textcoords="offset points", xytext=(9, 4))
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, None), xlim=(-0.03 * curve[0][-1], curve[0][-1]))
     return figure
+
+
+@styled
+def point_and_image(codes: np.ndarray, labels: np.ndarray, z: Sequence[float], image: np.ndarray) -> Figure:
+    """A point among the codes of a plane, and beside it what the decoder makes of it."""
+    figure = panels(1, 2, (9, 4.6), width_ratios=[1.4, 1])
+    plane, picture = figure.axes
+    scatter_classes(plane, codes, labels, "where the digits' codes lie")
+    plane.plot(*z, marker="+", markersize=22, markeredgewidth=3, color="black", linestyle="none")
+    plane.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    picture.imshow(image, cmap="gray", vmin=0, vmax=1)
+    picture.set(xticks=[], yticks=[], title=f"decoded at ({z[0]:.1f}, {z[1]:.1f})")
+    return figure
+
+
+@styled
+def dials_and_image(dials: Mapping[str, float], limit: float, image: np.ndarray, title: str) -> Figure:
+    """Values of some latents as bars from -limit to limit, and beside them what the decoder makes of them."""
+    figure = panels(1, 2, (9, 3.6), width_ratios=[1.4, 1])
+    bars, picture = figure.axes
+    places = np.arange(len(dials))
+    bars.barh(places, list(dials.values()), color=BLUE)
+    bars.set_yticks(places, list(dials))
+    bars.invert_yaxis()
+    bars.axvline(0, color=GREY, linewidth=0.8)
+    bars.set(xlim=(-limit, limit), xlabel="value of the latent", title=title)
+    picture.imshow(image, cmap="gray", vmin=0, vmax=1)
+    picture.set(xticks=[], yticks=[], title="decoded")
+    return figure
