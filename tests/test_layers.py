@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")}
 NOTEBOOK_MODULES = {re.sub(r"^\d+_", "", stem) for stem in MODULES}
-NOTEBOOKS_MAY_IMPORT_OF_COURSE = {"helpers.course.figures", "helpers.course.claims"}
+NOTEBOOKS_MAY_IMPORT_OF_COURSE = {"helpers.course.figures", "helpers.course.claims", "helpers.course.explore"}
 
 
 def imported(source: str) -> set[str]:
