@@ -29,6 +29,11 @@ from helpers.course import run
 SHOTS = run.EXECUTED / "browser"
 WIDTH, TALLEST = 1200, 16_000  # Chromium cannot paint a page much taller
 WAIT_MS = 900_000
+RUN_ALL = """() => {
+  window.ran = false;
+  jupyterapp.commands.execute('application:toggle-left-area');
+  jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true });
+}"""
 LOOK = """() => {
   const all = q => [...document.querySelectorAll(q)];
   return {
@@ -38,7 +43,7 @@ LOOK = """() => {
     visible: all('.jp-OutputArea-output img').filter(i => i.naturalWidth > 100 && i.offsetHeight > 50).length,
     unrun: all('.jp-CodeCell .jp-InputArea-prompt').filter(e => /\\[[ *]\\]/.test(e.innerText)).length,
     sliders: all('.widget-slider, .jupyter-widget-slider').length,
-    height: document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').scrollHeight,
+    height: Math.max(...all('.jp-Notebook, .jp-Notebook [class*="jp-WindowedPanel"]').map(e => e.scrollHeight)),
   };
 }"""
 
@@ -56,9 +61,14 @@ class Look(NamedTuple):
 @contextmanager
 def served(folder: Path, port: int, token: str):
     """JupyterLab on a copy of the repository in quick mode; every cell is kept in the page, not only the visible."""
-    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
+    settings = {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    }
+    for name, values in settings.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values))
     env = {
         **os.environ, "QUICK": "1", "DATA_ROOT": str(default_root().resolve()), "HOME": str(folder),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "FIGURES_DIR": str(folder / "figures"),
@@ -95,13 +105,12 @@ def look_at(page, url: str, token: str, name: str) -> Look:
         "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
         timeout=120_000,
     )
-    page.evaluate("() => { window.ran = false; jupyterapp.commands.execute('application:set-mode', {mode: "
-                  "'single-document'}); jupyterapp.commands.execute('notebook:run-all-cells')"
-                  ".then(() => { window.ran = true }); }")  # fmt: skip
+    page.evaluate(RUN_ALL)
     page.wait_for_function("() => window.ran", timeout=WAIT_MS)
     page.wait_for_timeout(2000)
     seen = page.evaluate(LOOK)
     page.set_viewport_size({"width": WIDTH, "height": min(seen["height"] + 150, TALLEST)})
+    page.evaluate("() => document.querySelectorAll('.jp-WindowedPanel-outer').forEach(e => { e.scrollTop = 0 })")
     page.wait_for_timeout(2000)
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png")
