@@ -11,6 +11,7 @@ Statistics are over what can be seen: values are clipped to one axis range beyon
 import base64
 import json
 import math
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
@@ -32,10 +33,11 @@ from matplotlib.transforms import Transform
 from PIL.PngImagePlugin import PngInfo
 
 KEYWORD = "figure-fingerprint"
+NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")  # of a figure
 VERSION = 1
 QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 SEGMENTS = 16  # means of consecutive stretches: these know the order of points
-THUMBNAIL_PIXELS = 4096  # 64 x 64; a cell of a 12 x 12 grid is still five pixels wide
+THUMBNAIL_PIXELS = 16_384  # 128 x 128; a cell of a 12 x 12 grid of digits is still nine pixels wide
 MOST_COLOURS = 24
 MAX_PNG = 64 << 20
 MAX_COMPRESSED = 1 << 20

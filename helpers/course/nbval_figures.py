@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from helpers.course import report
-from helpers.course.figures import write_whole
+from helpers.course.files import write_whole
 from helpers.course.results import CellResult, NotebookResult, failure_text, judge_cell, load, refuse_under_ci, update
 from helpers.course.run import EXECUTED, EXPECTED
 

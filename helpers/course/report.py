@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from helpers.course.comparison import FIGURES, KINDS, picture, tolerance
-from helpers.course.figures import write_whole
+from helpers.course.files import write_whole
 from helpers.course.fingerprint import FigureError
 from helpers.course.results import FigureResult, NotebookResult
 

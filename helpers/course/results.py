@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import nbformat
 
 from helpers.course.comparison import compare
-from helpers.course.figures import NAME, write_whole
-from helpers.course.fingerprint import FigureError, read_fingerprint
+from helpers.course.files import write_whole
+from helpers.course.fingerprint import NAME, FigureError, read_fingerprint
 
 LINE = re.compile(rf"^figure ({NAME.pattern})$", re.MULTILINE)
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "application/pdf")
