@@ -1,7 +1,7 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test unit lint setup clean
+.PHONY: run quick figures test unit lint mistakes matrix setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
@@ -21,6 +21,12 @@ unit: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+mistakes: setup
+	$(BIN)/python -m tests.mistakes
+
+matrix: setup
+	$(BIN)/python -m tests.matrix
 
 setup: .venv/installed
 

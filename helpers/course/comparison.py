@@ -98,7 +98,7 @@ def compare(name: str, expected: bytes, actual: bytes) -> Comparison:
         judge = _Judge(tolerance(name))
         try:
             judge.figure(old, new)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             judge.problems.append(f"its fingerprint has another form than expected ({type(error).__name__}: {error})")
         judge.measure("pixels", "picture: mean difference of the blurred pixels", _guard(expected, actual))
     except FigureError as error:

@@ -67,19 +67,24 @@ class _Figures:
         if not _is_cell(item):
             yield
             return
+        given_up = item.parent.timed_out  # the kernel died or hung in a cell before
         watch = _Watch(item, self.config.option.stall)
         start = time.perf_counter()
         outcome = yield
         seconds = time.perf_counter() - start
         compared = not self.config.option.nbval_lax
         result = self.results.setdefault(item.path, NotebookResult(str(item.path), compared))
+        if given_up or (outcome.excinfo is not None and issubclass(outcome.excinfo[0], pytest.skip.Exception)):
+            result.cells.append(CellResult(item.cell_num, 0.0, "not run"))
+            result.save(self.folder)
+            return
         judged = judge_cell(
             item.cell_num, item.cell.get("outputs", []), item.test_outputs or [], self.seen[item.path], self.expected,
             compared=compared,
         )  # fmt: skip
         figures = [self._keep(result.stem, figure, png) for figure, png in judged]
         result.figures += figures
-        failed = outcome.excinfo is not None and not issubclass(outcome.excinfo[0], pytest.skip.Exception)
+        failed = outcome.excinfo is not None
         result.cells.append(CellResult(item.cell_num, round(seconds, 3), "failed" if failed else "passed"))
         result.save(self.folder)
         if watch.said:

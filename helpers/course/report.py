@@ -11,7 +11,7 @@ from PIL import Image, ImageChops
 from helpers.course.comparison import FIGURES, KINDS, picture, tolerance
 from helpers.course.files import write_whole
 from helpers.course.fingerprint import FigureError
-from helpers.course.results import FigureResult, NotebookResult
+from helpers.course.results import MOST_PROBLEMS, FigureResult, NotebookResult
 
 NAME = "report.html"
 STYLE = """
@@ -60,16 +60,23 @@ def _section(result: NotebookResult, figure: FigureResult, folder: Path, expecte
     kind = FIGURES.get(figure.name, "trained")
     allowed = tolerance(figure.name)
     measured = ", ".join(
-        f"{k} {figure.measured[k]:.3g} of {getattr(allowed, k):g}" for k in KINDS if k in figure.measured
+        f"{k} {figure.measured[k]:.3g} (allowed {getattr(allowed, k):g})" for k in KINDS if k in figure.measured
     )
-    problems = "".join(f"<li>{html.escape(p)}" for p in figure.problems)
+    problems = _list(figure.problems[:MOST_PROBLEMS])
+    if len(figure.problems) > MOST_PROBLEMS:
+        more = figure.problems[MOST_PROBLEMS:]
+        problems += f"<details><summary>{len(more)} more differences</summary>{_list(more)}</details>"
     return (
         f'<section class="{"bad" if figure.failed else "good"}"><h2>{html.escape(figure.name)}: {figure.status} '
         f"<small>{html.escape(result.stem)}, cell {figure.cell}; tolerance: {kind}, "
         f"{html.escape(allowed.reason)}</small></h2>"
-        f"<ul>{problems}</ul><p>{'differences: ' + measured if measured else ''}</p>"
-        f'<div class="row">{_pictures(figure, folder, expected)}</div></section>'
+        f'<div class="row">{_pictures(figure, folder, expected)}</div>{problems}'
+        f"<p>{'measured differences: ' + measured if measured else ''}</p></section>"
     )
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{html.escape(s)}' for s in sentences)}</ul>" if sentences else ""
 
 
 def _pictures(figure: FigureResult, folder: Path, expected: Path) -> str:
