@@ -1,7 +1,7 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test unit lint fresh browser setup clean
+.PHONY: run quick figures test unit lint fresh browser mistakes matrix setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
@@ -28,6 +28,12 @@ fresh:
 browser: setup
 	$(BIN)/python -m pip install --quiet playwright
 	$(BIN)/python -m tools.browser
+
+mistakes: setup
+	$(BIN)/python -m tests.mistakes
+
+matrix: setup
+	$(BIN)/python -m tests.matrix
 
 setup: .venv/installed
 

@@ -1,6 +1,7 @@
 """``python -m helpers VERB``: argument parsing only; every verb is one plain function elsewhere."""
 
 import time
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -50,13 +51,18 @@ def run(
 
 
 @app.command()
-def check(notebooks: Notebooks = None) -> None:
-    """Execute notebooks under nbval and compare what they print with what is stored."""
+def check(
+    notebooks: Notebooks = None,
+    figures_update: Annotated[bool, typer.Option(help="Make figures that differ the expected ones.")] = False,
+    workers: Annotated[int, typer.Option("-n", help="Processes that share the notebooks; 0: this one.")] = 0,
+    results: Annotated[Path | None, typer.Option(help="Where the report goes; executed/check if not given.")] = None,
+) -> None:
+    """Execute notebooks under nbval and compare what they print and show with what is stored."""
     from helpers.course import regression
 
     try:
-        raise typer.Exit(regression.check(notebooks or []))
-    except ValueError as error:
+        raise typer.Exit(regression.check(notebooks or [], update=figures_update, workers=workers, results=results))
+    except (ValueError, OSError) as error:
         raise SystemExit(f"check: {error}") from error
 
 

@@ -126,7 +126,7 @@ def test_figures_do_not_depend_on_the_readers_style():
     import numpy as np
 
     cloud = {"a": np.random.RandomState(0).randn(50, 2)}
-    plain = figures.render(plots.scatters(cloud))
+    plain = figures.render(plots.scatters(cloud), "x")
     with mpl.rc_context({"axes.facecolor": "black", "font.size": 30, "savefig.dpi": 20}):
-        assert figures.render(plots.scatters(cloud)) == plain
+        assert figures.render(plots.scatters(cloud), "x") == plain
         assert mpl.rcParams["font.size"] == 30

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from torch import nn
 from torch.optim import Adam
 
+from helpers.core.plots import CLASS_COLOURS
 from helpers.core.training import TensorBatches
 from helpers.mnist_beta_vae import (
     Autoencoder,
@@ -125,6 +127,22 @@ def test_plots_draw_into_given_axes_and_into_pyplots_row(images, vae):
         assert plt.gca().get_subplotspec().get_geometry() == (1, 4, 2, 2)
     finally:
         plt.close("all")
+
+
+def test_each_code_has_the_colour_of_its_own_label():
+    class Place(nn.Module):
+        """Encodes an image by its first two pixels."""
+
+        def encoder(self, x):
+            return x.flatten(1)[:, :2]
+
+    images, labels = torch.zeros(60, 1, 28, 28), torch.randint(10, (60,))
+    images[:, 0, 0, 0] = labels / 10
+    ax = Figure().subplots()
+    plot_latent2D(Place(), TensorBatches(images, labels, batch_size=20), num_batches=2, vae=False, ax=ax)
+    (scatter,) = ax.collections
+    for (x, _), colour in zip(scatter.get_offsets(), scatter.get_facecolors(), strict=True):
+        assert to_hex(colour) == CLASS_COLOURS[round(10 * x)]
 
 
 def test_measures_against_their_definitions(images, vae):

@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 from pathlib import Path
 
 from IPython.display import display
@@ -10,9 +9,11 @@ from matplotlib.figure import Figure
 
 from helpers.core import plots
 from helpers.core.data import ImageSet
+from helpers.course import fingerprint
+from helpers.course.files import write_whole
+from helpers.course.fingerprint import NAME
 
 DPI = 100
-NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
 def figures_folder() -> Path:
@@ -41,30 +42,16 @@ def show(figure: Figure, name: str, alt: str, *, data: ImageSet | None = None) -
         raise ValueError(f"figure {name} needs a sentence in alt, for those who cannot see it")
     if data is not None and not data.genuine:
         figure.text(0.995, 0.005, data.title, ha="right", va="bottom", fontsize=8, color="#D55E00")
-    png = render(figure)
+    png = render(figure, name)
     write_whole(figures_folder() / f"{name}.png", png)
     print(f"figure {name}")
     display({"image/png": png, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
-def render(figure: Figure) -> bytes:
-    """The figure as a PNG of fixed size: no tight bounding box, no version or date inside."""
+def render(figure: Figure, name: str) -> bytes:
+    """The figure as a PNG of fixed size, its fingerprint inside: no tight bounding box, no version or date."""
     buffer = io.BytesIO()
     with plots.style():
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        info = fingerprint.embed(fingerprint.describe(figure, name))
+        figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"pnginfo": info})
     return buffer.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write next to ``path``, then move into place: readers see the old file or the new one, never a part."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OSError(
-            f"{path} could not be written ({error.strerror}): free some space there, or make the "
-            "folder one that you may write to; figures go to FIGURES_DIR where it is set"
-        ) from error

@@ -1,36 +1,59 @@
-"""The regression run: nbval executes the notebooks and compares what they print with what is stored."""
+"""The regression run: nbval executes the notebooks and compares what they print and show with what is stored.
 
+The plugin :mod:`helpers.course.nbval_figures` compares the figures; this module says what is run, and how.
+"""
+
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from helpers.core.data import fetch
-from helpers.course.run import CELL_TIMEOUT_S, EXECUTED, ROOT, find, kernel_environment
+from helpers.course import run
+from helpers.course.results import refuse_under_ci
+from helpers.course.run import CELL_TIMEOUT_S, ROOT, find, kernel_environment
 
 SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 IMAGE_DATA = ("mnist", "fashion")
 
 
-def check(names: list[str]) -> int:
+def check(names: list[str], *, update: bool = False, workers: int = 0, results: Path | None = None) -> int:
     """Run notebooks under nbval; the exit status of the worst.
 
-    Where a notebook's image data cannot be had, it runs on the stand-in, with shrunken budgets: executed, but its
-    outputs not compared.
+    Where a notebook's image data cannot be had, it runs on the stand-in, with shrunken budgets: executed, but neither
+    its outputs nor its figures compared.
+
+    Args:
+        update: make figures that differ the expected ones, in place of failing.
+        workers: processes that share the notebooks; 0 runs them in this one.
+        results: where results and the report go, ``executed/check`` where not given; results of the same notebooks
+            are replaced.
+
+    Raises:
+        ValueError: an unknown notebook, or ``update`` where ``CI`` is set.
     """
+    if update:
+        refuse_under_ci()
+    folder = (run.EXECUTED / "check" if results is None else results).absolute()
     strict, lax = [], []
     for path in find(names):
+        (folder / f"{path.stem}.json").unlink(missing_ok=True)
+        shutil.rmtree(folder / path.stem, ignore_errors=True)
         used = [name for name in IMAGE_DATA if f'load_images(\\"{name}\\"' in path.read_text(encoding="utf-8")]
         (strict if all(fetch(name) is None for name in used) else lax).append(path)
     if lax:
         listed = ", ".join(p.stem for p in lax)
         print(f"STAND-IN DATA: no images; executed with small budgets, but not compared: {listed}", flush=True)
+    options = [f"--figures-results={folder}", f"--figures-expected={run.EXPECTED}"]
+    options += ["--figures-update"] * update + ["-n", str(workers), "--dist", "loadfile"] * (workers > 0)
     groups = [(strict, "--nbval", False), (lax, "--nbval-lax", True)]
-    return max((_nbval(paths, mode, quick) for paths, mode, quick in groups if paths), default=0)
+    return max((_nbval(paths, [mode, *options], folder, quick) for paths, mode, quick in groups if paths), default=0)
 
 
-def _nbval(paths: list[Path], mode: str, quick: bool) -> int:
+def _nbval(paths: list[Path], options: list[str], folder: Path, quick: bool) -> int:
     command = [
-        sys.executable, "-m", "pytest", mode, "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}",
-        f"--nbval-sanitize-with={SANITIZE}", "-p", "no:cacheprovider", "-q", "--durations=3", *map(str, paths),
+        sys.executable, "-m", "pytest", "-p", "helpers.course.nbval_figures", "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_TIMEOUT_S}", f"--nbval-sanitize-with={SANITIZE}", "-p", "no:cacheprovider", "-q",
+        *options, *map(str, paths),
     ]  # fmt: skip
-    return subprocess.run(command, cwd=ROOT, env=kernel_environment(EXECUTED / "checked", quick)).returncode
+    return subprocess.run(command, cwd=ROOT, env=kernel_environment(folder / "shown", quick)).returncode

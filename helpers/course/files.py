@@ -1,0 +1,19 @@
+"""Files are written whole or not at all."""
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write next to ``path``, then move into place: readers see the old file or the new one, never a part."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(
+            f"{path} could not be written ({error.strerror}): free some space there, or make the "
+            "folder one that you may write to; figures go to FIGURES_DIR where it is set"
+        ) from error
