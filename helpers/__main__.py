@@ -54,7 +54,7 @@ def run(
 def check(
     notebooks: Notebooks = None,
     figures_update: Annotated[bool, typer.Option(help="Make figures that differ the expected ones.")] = False,
-    workers: Annotated[int, typer.Option("-n", help="Processes that share the notebooks; 0: this one.")] = 0,
+    workers: Annotated[int | None, typer.Option("-n", help="Processes that share the notebooks; 0: this one.")] = None,
     results: Annotated[Path | None, typer.Option(help="Where the report goes; executed/check if not given.")] = None,
 ) -> None:
     """Execute notebooks under nbval and compare what they print and show with what is stored."""
@@ -64,6 +64,8 @@ def check(
         raise typer.Exit(regression.check(notebooks or [], update=figures_update, workers=workers, results=results))
     except (ValueError, OSError) as error:
         raise SystemExit(f"check: {error}") from error
+    except KeyboardInterrupt:
+        raise SystemExit("check: interrupted; nothing was compared beyond what is listed above") from None
 
 
 @app.command()

@@ -52,7 +52,7 @@ def test_without_ipywidgets_the_figure_is_enough(shown, monkeypatch):
     monkeypatch.delenv("TQDM_DISABLE")
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     explore(draw, SLIDERS, "a_figure", alt="a line")
-    assert controls(draw, SLIDERS) is None and displayed == []
+    assert controls(draw, SLIDERS, "a_figure") is None and displayed == []
 
 
 def test_a_slider_starts_inside_its_limits(shown):

@@ -34,7 +34,7 @@ def explore(
         if not low <= start <= high:
             raise ValueError(f"slider {label!r} starts at {start}, expected a value from {low} to {high}")
     show(draw([start for _, start, _ in sliders.values()]), name, alt, data=data)
-    widget = controls(draw, sliders) if is_live() else None
+    widget = controls(draw, sliders, name) if is_live() else None
     if widget is not None:
         display(widget)
 
@@ -44,7 +44,7 @@ def is_live() -> bool:
     return not os.environ.get("TQDM_DISABLE")
 
 
-def controls(draw: Callable[[Sequence[float]], Figure], sliders: Mapping[str, tuple[float, float, float]]):
+def controls(draw: Callable[[Sequence[float]], Figure], sliders: Mapping[str, tuple[float, float, float]], name: str):
     """Sliders above an image that follows them; None where ipywidgets is not installed."""
     try:
         import ipywidgets as widgets
@@ -59,7 +59,7 @@ def controls(draw: Callable[[Sequence[float]], Figure], sliders: Mapping[str, tu
     image = widgets.Image(format="png")
 
     def redraw(_change: object = None) -> None:
-        image.value = render(draw([slider.value for slider in moved]))
+        image.value = render(draw([slider.value for slider in moved]), name)
 
     for slider in moved:
         slider.observe(redraw, names="value")

@@ -17,7 +17,7 @@ SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 IMAGE_DATA = ("mnist", "fashion")
 
 
-def check(names: list[str], *, update: bool = False, workers: int = 0, results: Path | None = None) -> int:
+def check(names: list[str], *, update: bool = False, workers: int | None = None, results: Path | None = None) -> int:
     """Run notebooks under nbval; the exit status of the worst.
 
     Where a notebook's image data cannot be had, it runs on the stand-in, with shrunken budgets: executed, but neither
@@ -25,7 +25,8 @@ def check(names: list[str], *, update: bool = False, workers: int = 0, results: 
 
     Args:
         update: make figures that differ the expected ones, in place of failing.
-        workers: processes that share the notebooks; 0 runs them in this one.
+        workers: processes that share the notebooks, and the processors; 0 runs them in this one. Where not given, as
+            many as :func:`helpers.course.run.default_jobs`.
         results: where results and the report go, ``executed/check`` where not given; results of the same notebooks
             are replaced.
 
@@ -45,15 +46,27 @@ def check(names: list[str], *, update: bool = False, workers: int = 0, results: 
         listed = ", ".join(p.stem for p in lax)
         print(f"STAND-IN DATA: no images; executed with small budgets, but not compared: {listed}", flush=True)
     options = [f"--figures-results={folder}", f"--figures-expected={run.EXPECTED}"]
-    options += ["--figures-update"] * update + ["-n", str(workers), "--dist", "loadfile"] * (workers > 0)
+    options += ["--figures-update"] * update
     groups = [(strict, "--nbval", False), (lax, "--nbval-lax", True)]
-    return max((_nbval(paths, [mode, *options], folder, quick) for paths, mode, quick in groups if paths), default=0)
+    return max(
+        (_nbval(paths, [mode, *options], folder, quick, workers) for paths, mode, quick in groups if paths), default=0
+    )
 
 
-def _nbval(paths: list[Path], options: list[str], folder: Path, quick: bool) -> int:
+def _nbval(paths: list[Path], options: list[str], folder: Path, quick: bool, workers: int | None) -> int:
+    if workers is None:
+        workers = run.default_jobs() if len(paths) > 1 else 0
+    if workers > 0:
+        options = [*options, "-n", str(workers), "--dist", "loadfile"]
+    threads = max(1, run.processors() // max(1, workers))
     command = [
         sys.executable, "-m", "pytest", "-p", "helpers.course.nbval_figures", "--nbval-current-env",
         f"--nbval-cell-timeout={CELL_TIMEOUT_S}", f"--nbval-sanitize-with={SANITIZE}", "-p", "no:cacheprovider", "-q",
-        *options, *map(str, paths),
+        *options, *map(str, reversed(paths)),  # the later ones take longer
     ]  # fmt: skip
-    return subprocess.run(command, cwd=ROOT, env=kernel_environment(folder / "shown", quick)).returncode
+    with subprocess.Popen(command, cwd=ROOT, env=kernel_environment(folder / "shown", quick, threads)) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # it has reached pytest too, which stops its kernels and says where it was
+            process.wait(timeout=60)
+            raise
