@@ -48,6 +48,8 @@ def _processor(capability: str, threads: int) -> Row:
 
 ROWS = (
     *(_processor(capability, threads) for capability in ("default", "avx2", "avx512") for threads in (1, 2)),
+    # a processor without AVX-512 and bfloat16: ATen's own variable leaves oneDNN's products as they are
+    Row("older processor", {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "PRECISION": "float32"}),
     Row("matplotlib oldest", packages=("matplotlib==3.8.4",)),  # 3.8.0 to 3.8.3 were built for NumPy 1 alone
     Row("matplotlib newest", packages=("matplotlib>=3.8,<4",)),
     Row("torch oldest", packages=("torch==2.4.*", "torchvision==0.19.*")),
@@ -128,7 +130,8 @@ def run_row(row: Row, notebooks: Sequence[str]) -> Ran:
         return ran
     ran.versions = seen.stdout.strip()
     folder = FOLDER / row.name.replace(", ", "-").replace(" ", "-")
-    command = [python, "-m", "helpers", "check", f"--results={folder}", *notebooks]
+    share = ["-n", "0"] if int(row.environment.get("OMP_NUM_THREADS", 1)) > 1 else []  # else two notebooks at a time
+    command = [python, "-m", "helpers", "check", f"--results={folder}", *share, *notebooks]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     write_whole(folder / "output.txt", (done.stdout + done.stderr).encode())
     ran.status = done.returncode

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tools import colab
+from tools import colab, fresh
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -117,3 +117,12 @@ def test_the_requirements_name_what_notebooks_import():
     assert {"torch", "torchvision", "numpy", "matplotlib", "scikit-learn", "safetensors"} <= names
     with pytest.raises(ValueError, match="no heading"):
         colab.for_notebooks("torch\n")
+
+
+def test_a_fresh_machine_inherits_nothing_of_this_one(monkeypatch, tmp_path):
+    for name in ("PYTHONPATH", "VIRTUAL_ENV", "QUICK", "DATA_ROOT", "FIGURES_DIR", "PRECISION"):
+        monkeypatch.setenv(name, "here")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index")
+    env = fresh.environment(tmp_path, None)
+    assert "here" not in env.values() and env["HOME"] == str(tmp_path) and env["PIP_INDEX_URL"] == "https://index"
+    assert fresh.environment(tmp_path, tmp_path / "data")["DATA_ROOT"] == str(tmp_path / "data")
