@@ -92,7 +92,7 @@ def train_ae(autoencoder: Autoencoder, data, opt: torch.optim.Optimizer, num_epo
         ### END CODE HERE ###
         return loss, {"mse": loss}
 
-    fit(autoencoder, opt, data, objective, num_epochs=num_epochs, description="autoencoder")
+    fit(autoencoder, opt, data, objective, num_epochs=num_epochs, precision="auto", description="autoencoder")
     return autoencoder
 
 

@@ -18,7 +18,7 @@ from helpers.core import plots
 from helpers.core.gaussian import kl_standard_normal, log_prob, reparameterize, rsample
 from helpers.core.networks import MLP
 from helpers.core.objective import Terms, beta_objective, importance_weighted_bound
-from helpers.core.training import Batch, History, Objective, Scalars, TensorBatches, evaluate, fit
+from helpers.core.training import Batch, History, Objective, Precision, Scalars, TensorBatches, evaluate, fit
 
 # A step that meets an outlier under a tiny decoder variance has a gradient thousands of times the usual one.
 MAX_NORM = 3.0
@@ -199,11 +199,12 @@ def fit_vae(
     beta: float = 1.0,
     max_norm: float = MAX_NORM,
     description: str = "VAE",
+    precision: Precision = "float32",
 ) -> History:
     """Train without drawing; ``train_vae`` is this and its figures."""
     return fit(
-        model, optimizer, train_loader, vae_objective(model, beta),
-        num_epochs=num_epochs, val_loader=val_loader, max_norm=max_norm, description=description,
+        model, optimizer, train_loader, vae_objective(model, beta), num_epochs=num_epochs, val_loader=val_loader,
+        max_norm=max_norm, precision=precision, description=description,
     )  # fmt: skip
 
 
@@ -216,6 +217,7 @@ def train_vae(
     figtitle: str | None = None,
     num_epochs: int = 10,
     beta: float = 1.0,
+    precision: Precision = "float32",
 ) -> tuple[Figure, Figure | None]:
     """Train a beta-VAE and draw how it went.
 
@@ -226,6 +228,7 @@ def train_vae(
     Args:
         train_loader, val_loader, test_loader: yield tuples of tensors, the data first.
         figtitle: above the curves.
+        precision: see :func:`helpers.core.training.training_dtype`; layers as small as the toy sets' gain nothing.
 
     Returns:
         The curves; and, with a test loader, the data beside samples with and without decoder noise.
@@ -234,7 +237,9 @@ def train_vae(
         ValueError: an empty loader, or beta below 0.
         FloatingPointError: a term of the loss became NaN or infinite.
     """
-    history = fit_vae(model, optimizer, train_loader, val_loader, num_epochs, beta, description=figtitle or "VAE")
+    history = fit_vae(
+        model, optimizer, train_loader, val_loader, num_epochs, beta, description=figtitle or "VAE", precision=precision
+    )
     test = None if test_loader is None else evaluate(model, test_loader, vae_objective(model, beta))
     names = {"elbo": "ELBO", "kl": "KL divergence", "nll": "Negative log-likelihood"}
     curves = plots.training_curves(history, test, names, figtitle)
