@@ -24,6 +24,7 @@ from torch import Tensor
 from helpers.core import standin
 
 Name = Literal["mnist", "fashion"]
+NOTICE = "STAND-IN DATA, generated offline: numbers and figures differ from those on the genuine images"
 
 
 class DataError(RuntimeError):
@@ -80,7 +81,7 @@ class ImageSet:
 
     def __str__(self) -> str:
         first = f"{self.title}: {len(self.train_x):,} training and {len(self.test_x):,} test images"
-        return first if self.genuine else f"{first}\n{standin.NOTICE}"
+        return first if self.genuine else f"{first}\n{NOTICE}"
 
 
 def default_root() -> Path:
