@@ -20,8 +20,8 @@ class Task(NamedTuple):
     asks: str
     defines: tuple[str, ...] = ()  # functions, classes, methods or variables; "a|b": either
     uses: tuple[str, ...] = ()  # names that occur in the code; "a|b": either
-    prints: tuple[str, ...] = ()  # patterns in printed output
-    writes: tuple[str, ...] = ()  # patterns in text cells
+    prints: tuple[tuple[str, str], ...] = ()  # what is printed, and a pattern that finds it
+    writes: tuple[tuple[str, str], ...] = ()  # what text cells say, and a pattern that finds it
     figures: tuple[Figure, ...] = ()
     regions: tuple[str, ...] = ()  # functions of the helpers that the student version leaves open
 
@@ -107,7 +107,11 @@ ASSIGNMENTS = {
                 "3",
                 "compute the forward pass and the loss of scenario 1, and report them",
                 defines=("mu", "Z", "X_prime"),
-                prints=(r"L_recon\D*\d", r"L_KL\D*\d", r"(?i)\bloss\b\D*\d"),
+                prints=(
+                    ("a value of L_recon", r"L_recon\D*\d"),
+                    ("a value of L_KL", r"L_KL\D*\d"),
+                    ("a value of the loss", r"(?i)\bloss\b\D*\d"),
+                ),
                 regions=(
                     "numpy_vae.encode", "numpy_vae.reparameterize", "numpy_vae.decode", "numpy_vae.squared_error",
                     "numpy_vae.kl_divergence", "numpy_vae.vae_loss",
@@ -116,10 +120,18 @@ ASSIGNMENTS = {
             Task(
                 "4",
                 "repeat it for the collapsed encoder, report and compare",
-                prints=(r"(?is)L_recon.*L_recon", r"(?is)L_KL.*L_KL"),
-                writes=(r"(?i)collapse",),
+                prints=(
+                    ("L_recon a second time", r"(?is)L_recon.*L_recon"),
+                    ("L_KL a second time", r"(?is)L_KL.*L_KL"),
+                ),
+                writes=(("what the collapse does", r"(?i)collapse"),),
             ),
-            Task("5", "compute both losses at beta = 0.2 and discuss", prints=(r"0\.2\b",), writes=(r"(?i)beta",)),
+            Task(
+                "5",
+                "compute both losses at beta = 0.2 and discuss",
+                prints=(("the losses at beta = 0.2", r"0\.2\b"),),
+                writes=(("what beta does", r"(?i)beta"),),
+            ),
         ),
     ),
     "a3": Assignment(
@@ -130,7 +142,7 @@ ASSIGNMENTS = {
                 "reparameterize",
                 "implement the reparameterization trick, and say why it is needed",
                 defines=("VAE.reparameterize",),
-                writes=(r"(?i)reparameteri[sz]ation",),
+                writes=(("why reparameterization is needed", r"(?i)reparameteri[sz]"),),
                 regions=("core.gaussian.rsample", "swiss_roll.VAE.reparameterize"),
             ),
             Task(
@@ -157,7 +169,11 @@ ASSIGNMENTS = {
                 figures=(Figure("swiss_roll_training", ("train_vae_with_visualization",)),),
             ),
             Task("experiment", "change the latent dimension or the width", uses=("latent_dim|hidden_dim",)),
-            Task("report", "say what you observed of reconstruction and continuity", writes=(r"(?i)continu",)),
+            Task(
+                "report",
+                "say what you observed of reconstruction and continuity",
+                writes=(("how continuous the latent space is", r"(?i)continu"),),
+            ),
         ),
     ),
     "a4": Assignment(
@@ -190,7 +206,7 @@ ASSIGNMENTS = {
             Task(
                 "4",
                 "train on MNIST, log the terms, report the test ELBO",
-                prints=(r"ELBO\D*\d",),
+                prints=(("an ELBO with its value", r"ELBO\D*\d"),),
                 figures=(Figure("conv_vae_training", ("train", "elbo_history", "losses")),),
                 regions=("mnist_conv_vae.train",),
             ),
@@ -229,7 +245,7 @@ ASSIGNMENTS = {
                 "5",
                 "generate variations of one category",
                 figures=(Figure("fashion_bags", ("noise", "variations", "center", "z_center", "show_grid")),),
-                writes=(r"(?i)exercise 5|experiment|categor",),
+                writes=(("which category and how", r"(?i)exercise 5|experiment|categor"),),
                 regions=("fashion_latent_space.neighbourhood",),
             ),
         ),

@@ -16,6 +16,7 @@ import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -398,7 +399,9 @@ def _names(
         for local, meaning in meanings.items():
             asked.setdefault(local, set()).add(meaning)
     taken = {name for nb in nbs for name in [*nb.binds, *nb.reaches]}
-    taken |= {local for local, meanings in asked.items() if len(meanings) > 1 or {plain[m] for m in meanings} != {local}}
+    taken |= {
+        local for local, meanings in asked.items() if len(meanings) > 1 or {plain[m] for m in meanings} != {local}
+    }
     outside: dict[str, set[External]] = {}
     for nb in nbs:
         for local, external in nb.externals.items():
@@ -490,7 +493,9 @@ def _spaces(given: dict, nb: _Notebook, meanings: dict, names: dict) -> list[str
 
 
 def _namespaces(nbs: list[_Notebook]) -> list[External]:
-    return [External("types", "SimpleNamespace", "SimpleNamespace")] if any(any(nb.reaches.values()) for nb in nbs) else []
+    return (
+        [External("types", "SimpleNamespace", "SimpleNamespace")] if any(any(nb.reaches.values()) for nb in nbs) else []
+    )
 
 
 def _spliced(source: str, gone: list[ast.stmt], new: list[str]) -> str | None:
@@ -610,7 +615,7 @@ def _in_cells(texts: list[str]) -> list[str]:
 
 def _spaced(texts: list[str]) -> str:
     out = texts[0]
-    for before, text in zip(texts, texts[1:], strict=False):
+    for before, text in pairwise(texts):
         small = not any(re.search(r"^(def|class|@)", t, re.MULTILINE) for t in (before, text))
         out += ("\n" if small else "\n\n\n") + text
     return out

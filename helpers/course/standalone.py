@@ -1,7 +1,7 @@
 """What takes the place, in a notebook that stands alone, of those helpers that need the repository around them.
 
 Each name of :data:`INSTEAD` is written into a submission in place of the helper that it is listed under. There is no
-offline stand-in there: results that a tutor reads are results on the genuine images, or a sentence that says what to do.
+offline stand-in there: what a tutor reads are results on the genuine images, or a sentence that says what to do.
 """
 
 import os
