@@ -151,6 +151,7 @@ ASSIGNMENTS = {
                 defines=("compute_vae_loss",),
                 regions=(
                     "core.gaussian.kl_per_latent", "core.objective.beta_objective", "swiss_roll.compute_vae_loss",
+                    "swiss_roll.score_function_loss",
                 ),
             ),
             Task(

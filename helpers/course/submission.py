@@ -168,7 +168,7 @@ def _check_run(path: Path, nb: nbformat.NotebookNode) -> None:
 def _copy(cell: nbformat.NotebookNode, source: str) -> nbformat.NotebookNode:
     copy = nbformat.from_dict(cell)
     copy.source = source
-    for private in ("execution", "tags"):
+    for private in ("execution", "tags", "student"):
         copy.metadata.pop(private, None)
     return copy
 
@@ -188,7 +188,7 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
     with tempfile.TemporaryDirectory(prefix="submission-") as folder:
         client = NotebookClient(
             nb, timeout=run.CELL_TIMEOUT_S, kernel_name="python3", record_timing=False,
-            extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": folder}}, on_cell_start=starts,
+            extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": folder}}, on_cell_execute=starts,
         )  # fmt: skip
         environment = run.kernel_environment(Path(folder) / "student_figures") | {"DATA_ROOT": data_root}
         for name in ("PYTHONPATH", "QUICK"):
