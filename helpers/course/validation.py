@@ -454,14 +454,15 @@ def _promised(view: _View, assignment: str) -> Iterator[Finding]:
     """Figures that a cell shows by name, beyond those that a task asks for."""
     asked = {f.name for t in assignments.find(assignment).tasks for f in t.figures}
     for cell in view.code:
-        shown = set(_shown(cell.tree)) - asked if cell.tree else set()
-        if shown and not cell.pictures and cell.count is not None:
+        named = set(shown(cell.tree)) - asked if cell.tree else set()
+        if named and not cell.pictures and cell.count is not None:
             yield _problem(
-                f"{_capital(cell.name)} shows {', '.join(sorted(shown))}, but no picture is stored under it."
+                f"{_capital(cell.name)} shows {', '.join(sorted(named))}, but no picture is stored under it."
             )
 
 
-def _shown(tree: ast.Module) -> Iterator[str]:
+def shown(tree: ast.Module) -> Iterator[str]:
+    """Names of the figures that a cell's ``show`` displays."""
     for node in tree.body:
         call = node.value if isinstance(node, ast.Expr) else None
         if (
