@@ -347,6 +347,12 @@ def join(notebooks: Sequence[tuple[str, Sequence[str]]], modules: Sequence[str])
     return Joined(imports, _written(needed, names, modules), cells, sorted(d.name for d in own))
 
 
+def used(notebooks: Sequence[tuple[str, Sequence[str]]]) -> set[Definition]:
+    """The helpers that notebooks use, directly or through others; arguments and errors as :func:`join`."""
+    asked = [meaning for title, sources in notebooks for meaning in _asked_for(_read(title, sources)).values()]
+    return {meaning for meaning in _closure(asked, set()) if isinstance(meaning, Definition)}
+
+
 def _asked_for(nb: _Notebook) -> dict[str, Definition | External]:
     """The names that a notebook uses of the helpers, ``plots.panels`` for attributes, and what they mean."""
     found: dict[str, Definition | External] = {}

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from helpers.course import assignments
+from helpers.course import assignments, inlining
 from helpers.course.validation import shown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,10 +88,16 @@ def regions(source: str, name: str = "the source") -> list[Region]:
             raise ValueError(f"{name}, line {first + 1}: {START} stands outside of any function")
         outermost = next(i for i, n in enumerate(chain) if isinstance(n, ast.FunctionDef))
         docs = [ast.get_docstring(n) or "" for n in chain[outermost::-1]]
-        found.append(Region(
-            first, last, ".".join(n.name for n in chain[: outermost + 1]), docs[0].split("\n\n")[0].replace("\n", " "),
-            next((s for s in map(_source_of, docs) if s), ""), _computed(chain[-1], first + 1, last + 1),
-        ))  # fmt: skip
+        found.append(
+            Region(
+                first,
+                last,
+                function=".".join(n.name for n in chain[: outermost + 1]),
+                title=inlining.plain_text(next(filter(None, docs), "").split("\n\n")[0]),
+                source=next(filter(None, map(_source_of, docs)), ""),
+                computes=_computed(chain[-1], first + 1, last + 1),
+            )
+        )
     return found
 
 
@@ -303,26 +309,25 @@ def contents(names: list[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The files of the student version of some assignments, and the tasks that are open in it."""
     chosen = {name: assignments.find(name) for name in names}
     notebooks = [_notebook(stem) for a in chosen.values() for stem in a.notebooks]
-    given = sorted({path for path in _modules(notebooks)})
-    open_in = _open(chosen)
+    texts = {path: path.read_text(encoding="utf-8") for path in notebooks}
+    given = sorted(_modules(texts.values()))
+    labels = _labels(chosen, texts)
+    asked = {region for assignment in chosen.values() for task in assignment.tasks for region in task.regions}
     files: dict[str, bytes] = {}
     opened: list[str] = []
     for path in given:
         module = path.with_suffix("").as_posix().removeprefix("helpers/").replace("/", ".")
         text = (ROOT / path).read_text(encoding="utf-8")
-        result = cut(text, open_in.get(module, {}), str(path))
-        files[path.as_posix()] = result.text.encode()
-        opened += [
-            f"{open_in[module][r.function]}: {r.function}"
-            for r in regions(text)
-            if r.function in open_in.get(module, {})
-        ]
+        files[path.as_posix()] = cut(text, labels.get(module, {}), str(path)).text.encode()
+        found = [f"{module}.{r.function}" for r in regions(text)]
+        opened += [f"{labels[module][name.removeprefix(f'{module}.')]}: {name}" for name in found if name in asked]
         tests = ROOT / "tests" / "tasks" / f"test_tasks_{module.replace('.', '_')}.py"
-        if tests.is_file():
-            files[tests.relative_to(ROOT).as_posix()] = tests.read_bytes()
-    files["helpers/__main__.py"] = without_verbs((ROOT / "helpers" / "__main__.py").read_text(), set(given)).encode()
-    for path in notebooks:
-        text = path.read_text(encoding="utf-8")
+        if asked & set(found):
+            kept = {test_name(name) for name in found if name in asked}
+            files[tests.relative_to(ROOT).as_posix()] = _only_tests(tests.read_text(encoding="utf-8"), kept).encode()
+    commands = (ROOT / "helpers" / "__main__.py").read_text(encoding="utf-8")
+    files["helpers/__main__.py"] = without_verbs(commands, set(given)).encode()
+    for path, text in texts.items():
         files[f"notebooks/{path.name}"] = cut_notebook(text, path.name).text.encode()
         for figure in _figures(text):
             expected = ROOT / "student_figures" / "expected" / f"{figure}.png"
@@ -334,6 +339,28 @@ def contents(names: list[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     return files, tuple(dict.fromkeys(opened))
 
 
+def test_name(region: str) -> str:
+    """The name of the check of a task: ``toy_vae.VAE.terms`` has ``test_toy_vae_VAE_terms``."""
+    return f"test_{region.replace('.', '_')}"
+
+
+test_name.__test__ = False  # its name makes pytest curious
+
+
+def _only_tests(source: str, kept: set[str]) -> str:
+    """A file of checks without those of other assignments' tasks."""
+    lines = source.split("\n")
+    gone: set[int] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and node.name not in kept:
+            gone |= set(range(_first_line(node) - 1, node.end_lineno + 2))
+    return "\n".join(line for i, line in enumerate(lines) if i not in gone).rstrip("\n") + "\n"
+
+
+def _first_line(node: ast.FunctionDef) -> int:
+    return min(n.lineno for n in (node, *node.decorator_list))
+
+
 def _notebook(stem: str) -> Path:
     path = ROOT / "notebooks" / f"{stem}.ipynb"
     if not path.is_file():
@@ -341,18 +368,31 @@ def _notebook(stem: str) -> Path:
     return path
 
 
-def _open(chosen: dict[str, assignments.Assignment]) -> dict[str, dict[str, str]]:
-    """For each module the functions that are open, and their tasks."""
+def _labels(chosen: dict[str, assignments.Assignment], notebooks: dict[Path, str]) -> dict[str, dict[str, str]]:
+    """For each module the functions that are open, and their tasks.
+
+    Open are the tasks of the chosen assignments, and those of others as long as nothing chosen is in need of them.
+    """
+    needed = {
+        f"{d.module}.{d.name}".removeprefix("helpers.")
+        for d in inlining.used([(path.name, _code(text)) for path, text in notebooks.items()])
+    }
     found: dict[str, dict[str, str]] = {}
-    for name, assignment in chosen.items():
+    others = {name: a for name, a in assignments.ASSIGNMENTS.items() if name not in chosen}
+    for name, assignment in {**chosen, **others}.items():
         for task in assignment.tasks:
             for region in task.regions:
-                module = next(
-                    m for m in _prefixes(region) if (ROOT / "helpers" / f"{m.replace('.', '/')}.py").is_file()
-                )
-                label = f"{task.name} of {name}"
-                found.setdefault(module, {}).setdefault(region.removeprefix(f"{module}."), label)
+                files = ((m, ROOT / "helpers" / f"{m.replace('.', '/')}.py") for m in _prefixes(region))
+                module = next(m for m, file in files if file.is_file())
+                function = region.removeprefix(f"{module}.")
+                if name in chosen or f"{module}.{function.split('.')[0]}" not in needed:
+                    label = f"{task.name} of assignment {name.removeprefix('a')}"
+                    found.setdefault(module, {}).setdefault(function, label)
     return found
+
+
+def _code(notebook: str) -> list[str]:
+    return [c.source for c in nbformat.reads(notebook, as_version=4).cells if c.cell_type == "code"]
 
 
 def _prefixes(region: str) -> Iterator[str]:
@@ -360,14 +400,9 @@ def _prefixes(region: str) -> Iterator[str]:
     return (".".join(parts[:n]) for n in range(1, len(parts)))
 
 
-def _modules(notebooks: list[Path]) -> Iterator[Path]:
+def _modules(notebooks: Iterable[str]) -> Iterator[Path]:
     """Files of the helpers that notebooks and students' tools import, and what those import in turn."""
-    code = "\n".join(
-        cell.source
-        for path in notebooks
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code"
-    )
+    code = "\n".join(source for text in notebooks for source in _code(text))
     pending = [*_imported(code), *TOOLS]
     done: set[Path] = set()
     while pending:
@@ -397,15 +432,13 @@ def without_verbs(source: str, given: set[Path]) -> str:
         if isinstance(node, ast.FunctionDef):
             wanted = {Path(*m.split(".")).with_suffix(".py") for m in _imported(ast.unparse(node))}
             if any((ROOT / path).is_file() and path not in given for path in wanted):
-                first = min(n.lineno for n in (node, *node.decorator_list))
-                gone |= set(range(first - 1, node.end_lineno + 2))
+                gone |= set(range(_first_line(node) - 1, node.end_lineno + 2))
     return "\n".join(line for i, line in enumerate(lines) if i not in gone)
 
 
 def _figures(notebook: str) -> Iterator[str]:
-    for cell in nbformat.reads(notebook, as_version=4).cells:
-        if cell.cell_type == "code":
-            yield from shown(ast.parse(cell.source))
+    for source in _code(notebook):
+        yield from shown(inlining.parse(source))
 
 
 def _weights() -> list[str]:
