@@ -19,8 +19,8 @@ def interpolate(z_1: Tensor, z_2: Tensor, n: int) -> Tensor:
     """
     if n < 2:
         raise ValueError(f"an interpolation needs at least its two ends, got n = {n}")
-    ### START CODE HERE ###
     t = torch.linspace(0, 1, n, device=z_1.device, dtype=z_1.dtype)[:, None]
+    ### START CODE HERE ###
     path = torch.lerp(z_1.reshape(1, -1), z_2.reshape(1, -1), t)
     ### END CODE HERE ###
     return path

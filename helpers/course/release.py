@@ -260,14 +260,26 @@ def _cut_cell(source: str, heading: str, rest: str, name: str) -> str:
         indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
         inside = textwrap.dedent("\n".join(lines[first : last + 1]))
         later = set(re.findall(r"\w+", "\n".join(lines[last + 1 :]) + rest))
-        names = [
-            n.id for s in ast.parse(textwrap.dedent(inside)).body for n in ast.walk(s)
-            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id in later
-        ] if not re.search(r"^\s*return\b", inside, re.MULTILINE) else []  # fmt: skip
-        label = heading if heading.startswith(("Task", "Exercise")) else f"Section {heading!r}"
-        stub = _raising(f"{label}: see the text above.", dict.fromkeys(names))
+        stub = _raising(f"{_label(heading)}: see the text above.", _computed_in(inside, later))
         lines[first : last + 1] = textwrap.indent(stub, indent).split("\n")
     return "\n".join(lines)
+
+
+def _label(heading: str) -> str:
+    return heading if heading.startswith(("Task", "Exercise")) else f"Section {heading!r}"
+
+
+def _computed_in(code: str, later: set[str]) -> list[str]:
+    """Names that a piece of a cell binds, or fills, and that are used behind it."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return []
+    stored = [n for n in ast.walk(tree) if isinstance(n, ast.Name | ast.Subscript) and isinstance(n.ctx, ast.Store)]
+    names = [n.value if isinstance(n, ast.Subscript) else n for n in stored]
+    loops = {id(n) for f in ast.walk(tree) if isinstance(f, ast.For) for n in ast.walk(f.target)}
+    found = [n.id for n in names if isinstance(n, ast.Name) and id(n) not in loops and not n.id.startswith("_")]
+    return [name for name in dict.fromkeys(found) if name in later]
 
 
 # ---------------------------------------------------------------- the whole
