@@ -107,8 +107,9 @@ def _load(module: str) -> _Module:
         raise ValueError(f"there is no module {module} in this repository: look at the import that names it")
     wrapper = MetadataWrapper(cst.parse_module(path.read_text(encoding="utf-8")), unsafe_skip_copy=True)
     tree = wrapper.module
-    parents = wrapper.resolve(ParentNodeProvider)
-    scope = next(s for s in wrapper.resolve(ScopeProvider).values() if isinstance(s, GlobalScope))
+    known = wrapper.resolve_many([ParentNodeProvider, ScopeProvider])
+    parents = known[ParentNodeProvider]
+    scope = next(s for s in known[ScopeProvider].values() if isinstance(s, GlobalScope))
     imports: dict[str, Definition | External | str] = {}
     for statement in ast.parse(tree.code).body:
         if isinstance(statement, ast.Import | ast.ImportFrom):

@@ -26,6 +26,8 @@ LARGEST_SHOWN = 3
 MOST_CELLS = 2_000
 SHOWN_OF_A_KIND = 8
 FIGURE_LINE = re.compile(r"^figure ([a-z0-9_]+)$", re.MULTILINE)
+EMPTY_REGION = re.compile(r"### START CODE HERE ###\s*(?:#(?!## ).*\s*)*### END CODE HERE ###")
+CLOSING_QUOTE = re.compile(rb'(?<!\\)(?:\\\\)*"')  # behind no backslash, or an even number of them
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 PATHS = re.compile(
@@ -221,6 +223,8 @@ class _Cell:
 
     @property
     def name(self) -> str:
+        if any(pattern.search(self.source) for pattern in SECRETS.values()):
+            return f"cell {self.number}"  # a secret is not repeated
         line = next((ln.strip() for ln in self.source.splitlines() if ln.strip()), "")
         return f"cell {self.number} ({line[:50]}{'...' if len(line) > 50 else ''})"
 
@@ -336,11 +340,15 @@ def _errors(view: _View) -> Iterator[Finding]:
         for o in cell.outputs:
             if o.get("output_type") == "error":
                 what = ANSI.sub("", f"{_text(o.get('ename'))}: {_text(o.get('evalue'))}").strip()
+                for pattern in SECRETS.values():
+                    what = pattern.sub("...", what)
                 yield _problem(
                     f"{_capital(cell.name)} ended in an error: {what[:200].splitlines()[0] if what else '?'}"
                 )
         if cell.tree is None:
             yield _problem(f"{_capital(cell.name)} is not valid Python.")
+        if EMPTY_REGION.search(cell.source):
+            yield _problem(f"{_capital(cell.name)} is not finished: nothing stands between START and END.")
 
 
 def _imports(view: _View) -> Iterator[Finding]:
@@ -511,7 +519,8 @@ def largest_outputs(path: Path) -> list[tuple[int, int]]:
             position = found.end()
             mark = found[0]
             if mark == b'"':
-                begin, position = position, _end_of_string(data, position)
+                closing = CLOSING_QUOTE.search(data, position)
+                begin, position = position, closing.end() if closing else len(data)
                 if depth == 3 and not start and position - begin < 40:
                     key = data[begin : position - 1]
             elif mark in b"{[":
@@ -525,15 +534,3 @@ def largest_outputs(path: Path) -> list[tuple[int, int]]:
                     start = 0
                 depth -= 1
     return sizes.most_common(LARGEST_SHOWN)
-
-
-def _end_of_string(data: mmap.mmap, position: int) -> int:
-    """The place behind the closing quote of the string that begins at ``position``."""
-    while (end := data.find(b'"', position)) >= 0:
-        before = end
-        while before > position and data[before - 1] == 0x5C:
-            before -= 1
-        if (end - before) % 2 == 0:
-            return end + 1
-        position = end + 1
-    return len(data)
