@@ -27,7 +27,6 @@ MOST_CELLS = 2_000
 SHOWN_OF_A_KIND = 8
 FIGURE_LINE = re.compile(r"^figure ([a-z0-9_]+)$", re.MULTILINE)
 EMPTY_REGION = re.compile(r"### START CODE HERE ###\s*(?:#(?!## ).*\s*)*### END CODE HERE ###")
-CLOSING_QUOTE = re.compile(rb'(?<!\\)(?:\\\\)*"')  # behind no backslash, or an even number of them
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 PATHS = re.compile(
@@ -209,6 +208,10 @@ def _is_output(output: dict) -> bool:
     return kind == "error"
 
 
+def _mapping(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
 def _text(value: object) -> str:
     return "".join(value) if isinstance(value, list) and _is_text(value) else value if isinstance(value, str) else ""
 
@@ -252,15 +255,19 @@ class _Cell:
     @cached_property
     def pictures(self) -> int:
         kinds = ("image/png", "image/jpeg", "image/svg+xml", "image/gif", "application/vnd.plotly.v1+json")
-        return sum(any(k in (o.get("data") or {}) for k in kinds) for o in self.outputs)
+        return sum(any(k in _mapping(o.get("data")) for k in kinds) for o in self.outputs)
 
     @cached_property
     def text(self) -> str:
         """What the cell printed."""
         parts = []
         for o in self.outputs:
-            parts.append(_text(o.get("text")) or _text((o.get("data") or {}).get("text/plain")))
-            parts.append("\n".join(t for t in o.get("traceback") or () if isinstance(t, str)))
+            parts.append(_text(o.get("text")) or _text(_mapping(o.get("data")).get("text/plain")))
+            parts.append(
+                "\n".join(t for t in o["traceback"] if isinstance(t, str))
+                if isinstance(o.get("traceback"), list)
+                else ""
+            )
         return ANSI.sub("", "\n".join(p for p in parts if p))
 
 
@@ -271,7 +278,7 @@ class _View:
         numbered = list(enumerate(nb.cells, 1))
         self.code = [_cell(n, c) for n, c in numbered if c.cell_type == "code" and _text(c.source).strip()]
         self.prose = [(n, _text(c.source)) for n, c in numbered if c.cell_type == "markdown"]
-        self.origin = (nb.get("metadata") or {}).get("submission")
+        self.origin = _mapping(nb.get("metadata")).get("submission")
 
     @cached_property
     def words(self) -> set[str]:
@@ -519,8 +526,7 @@ def largest_outputs(path: Path) -> list[tuple[int, int]]:
             position = found.end()
             mark = found[0]
             if mark == b'"':
-                closing = CLOSING_QUOTE.search(data, position)
-                begin, position = position, closing.end() if closing else len(data)
+                begin, position = position, _end_of_string(data, position)
                 if depth == 3 and not start and position - begin < 40:
                     key = data[begin : position - 1]
             elif mark in b"{[":
@@ -534,3 +540,18 @@ def largest_outputs(path: Path) -> list[tuple[int, int]]:
                     start = 0
                 depth -= 1
     return sizes.most_common(LARGEST_SHOWN)
+
+
+def _end_of_string(data: mmap.mmap, position: int) -> int:
+    """The place behind the closing quote of the string that begins at ``position``."""
+    length = 256  # of the piece looked at; most strings are short, those that matter here are not
+    while position < len(data):
+        piece = data[position : position + length]
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2 and len(piece) > 1:
+            piece = piece[:-1]  # a backslash stays with what it escapes
+        quote = piece.replace(b"\\\\", b"..").replace(b'\\"', b"..").find(b'"')
+        if quote >= 0:
+            return position + quote + 1
+        position += len(piece)
+        length = min(2 * length, 1 << 20)
+    return len(data)
