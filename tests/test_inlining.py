@@ -1,5 +1,6 @@
 """Helpers written into a notebook: held against the imported ones, and against ruff's idea of undefined names."""
 
+import ast
 import functools
 import re
 import subprocess
@@ -62,6 +63,16 @@ def test_nothing_is_missing_nothing_superfluous_and_no_helpers_are_left(name):
         for cell in section.cells:
             for defined in re.findall(r"^(?:def|class) (\w+)", cell, re.MULTILINE):
                 assert len(re.findall(rf"\b{defined}\b", code)) > 1, f"{defined} is not used"
+
+
+@pytest.mark.parametrize("name", READY)
+def test_what_is_imported_comes_with_python_or_with_the_requirements(name):
+    installs = {"sklearn": "scikit-learn", "IPython": "ipykernel"}
+    imports = [n for n in ast.walk(ast.parse(stored(name).imports)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    modules = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
+    others = {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names)
+    listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert {installs.get(m, m) for m in others} <= set(listed)
 
 
 @pytest.mark.parametrize("name", READY)

@@ -13,7 +13,12 @@ from helpers.course import assignments, run, submission, validation
 from helpers.course.assignments import Assignment, Task
 
 ROOT = Path(__file__).resolve().parents[1]
-SET_UP = 'import sys\nfrom pathlib import Path\n\nsys.path[:0] = [str(p) for p in Path.cwd().parents if (p / "helpers").is_dir()]'
+SET_UP = """
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(p) for p in Path.cwd().parents if (p / "helpers").is_dir()]
+"""
 WHO = ("Jürgen", "Groß")
 READY = [
     name for name, a in assignments.ASSIGNMENTS.items()
@@ -78,14 +83,14 @@ def test_outputs_are_taken_over_where_asked_and_the_file_says_so(shelf, tmp_path
     nb = read(shelf / "02_second.ipynb")
     nb.cells[-1].execution_count = 9
     nbformat.write(nb, shelf / "02_second.ipynb")
-    with pytest.raises(submission.NotReady, match="02_second.ipynb was not run once and in order"):
+    with pytest.raises(submission.NotReady, match=r"02_second\.ipynb was not run once and in order"):
         submission.submit(*WHO, "a9", out=tmp_path, execute=False, force=True)
 
 
 def test_an_existing_file_is_kept_unless_forced(shelf, tmp_path):
     path = tmp_path / "juergen_gross_a9.ipynb"
     path.write_text("mine")
-    with pytest.raises(FileExistsError, match="exists already.*--force"):
+    with pytest.raises(FileExistsError, match=r"exists already.*--force"):
         submission.submit(*WHO, "a9", out=tmp_path, execute=False)
     assert path.read_text() == "mine"
     submission.submit(*WHO, "a9", out=tmp_path, execute=False, force=True)
