@@ -90,5 +90,68 @@ def data(fetch: Annotated[bool, typer.Option(help="Download what is missing.")] 
     raise typer.Exit(int(not sound))
 
 
+@app.command()
+def submit(
+    first: Annotated[str, typer.Option(help="First name, the first one only.")],
+    last: Annotated[str, typer.Option(help="Surname.")],
+    assignment: Annotated[str, typer.Option(help="a1 to a5.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
+    notebook: Annotated[
+        list[Path] | None, typer.Option(help="Your notebooks, in order; else the repository's.")
+    ] = None,
+    run: Annotated[bool, typer.Option(help="Run the joined notebook, or keep the outputs that are stored.")] = True,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing file.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show the file's name and stop.")] = False,
+) -> None:
+    """Write the one notebook to hand in: self-contained, executed, checked, called max_mustermann_a1.ipynb."""
+    from helpers.course import names, submission
+
+    console = Console()
+    try:
+        if dry_run:
+            console.print(names.file_name(first, last, assignment), highlight=False)
+            return
+        with submission.progress(console) as on_cell:
+            done = submission.submit(
+                first, last, assignment, out=out, notebooks=notebook or [], execute=run, force=force, on_cell=on_cell
+            )
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"submit: {error}") from error
+    except KeyboardInterrupt:
+        raise SystemExit("submit: interrupted; nothing was written") from None
+    console.print(submission.summary(done), markup=False, highlight=False)
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="A finished notebook, made with submit or by hand.")],
+    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else the file's name says it.")] = None,
+) -> None:
+    """Say what is missing before a notebook can be handed in."""
+    from helpers.course import validation
+
+    try:
+        findings = validation.validate(file, assignment)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"validate: {error}") from error
+    Console().print(validation.report(file, findings), markup=False, highlight=False)
+    raise typer.Exit(int(any(f.problem for f in findings)))
+
+
+@app.command()
+def release(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder to write into.")],
+    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else all.")] = None,
+) -> None:
+    """Write the student version: tasks open, answers and outputs gone, expected figures and checks kept."""
+    from helpers.course import release as releasing
+
+    try:
+        released = releasing.release(folder, assignment)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"release: {error}") from error
+    Console().print(releasing.summary(released), markup=False, highlight=False)
+
+
 if __name__ == "__main__":
     app()

@@ -471,9 +471,12 @@ def neighbourhood(codes: Tensor, n: int, scale: float, *, isotropic: bool, seed:
     """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(n, codes.shape[1], generator=generator).to(codes)
+    ### START CODE HERE ###
     if not isotropic:
         noise = noise @ torch.linalg.cholesky(torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1]).to(codes)).T
-    return codes.mean(0) + scale * noise
+    drawn = codes.mean(0) + scale * noise
+    ### END CODE HERE ###
+    return drawn
 
 
 def spread(images: Tensor) -> float:

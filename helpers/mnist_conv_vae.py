@@ -114,10 +114,13 @@ def train(
     """
 
     def objective(batch: Batch) -> tuple[Tensor, Scalars]:
+        ### START CODE HERE ###
         x = binarize(batch[0])  # leaves binary images as they are
         terms = calc_elbo(model, x)
         means = {name: t.mean() for name, t in terms._asdict().items()}
-        return -means["elbo"], means
+        loss = -means["elbo"]
+        ### END CODE HERE ###
+        return loss, means
 
     return fit(
         model, optimizer, train_loader, objective, num_epochs=num_epochs, val_loader=val_loader, max_norm=200.0,

@@ -181,8 +181,7 @@ def reparameterize(mu: np.ndarray, logvar: np.ndarray, eps: np.ndarray) -> np.nd
     """
     mu, logvar, eps = _alike(mu=mu, logvar=logvar, eps=eps)
     ### START CODE HERE ###
-    sigma = np.exp(0.5 * logvar)
-    z = mu + sigma * eps
+    z = mu + np.exp(0.5 * logvar) * eps
     ### END CODE HERE ###
     return z
 

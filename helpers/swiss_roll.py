@@ -361,7 +361,10 @@ def score_function_loss(model: VAE, x: Tensor, beta: float) -> Tensor:
     error = _error(model, z, x)
     surrogate = error.detach() * gaussian.log_prob(z, mu, logvar)
     recon_loss = (error + surrogate - surrogate.detach()).mean()
-    return beta_objective(recon_loss, gaussian.kl_per_latent(mu, logvar).mean(), beta)
+    ### START CODE HERE ###
+    kl_loss = gaussian.kl_per_latent(mu, logvar).mean()
+    ### END CODE HERE ###
+    return beta_objective(recon_loss, kl_loss, beta)
 
 
 def _error(model: VAE, z: Tensor, x: Tensor) -> Tensor:

@@ -93,7 +93,10 @@ class VAE(nn.Module):
         return x_pred.reshape(x.shape), z, elbo, kl, nll
 
     def terms(self, x: Tensor) -> tuple[Tensor, Tensor, Terms]:
-        """The terms of the ELBO per example, with the prediction and the sample that they belong to."""
+        """The terms of the ELBO per example, with the prediction and the sample that they belong to.
+
+        Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 3.
+        """
         mu, logvar = self.encode(x)
         ### START CODE HERE ###
         z = reparameterize(mu, logvar)
@@ -104,7 +107,10 @@ class VAE(nn.Module):
         return x_mu, z, Terms(nll, kl)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), shape (B, latent_size) each."""
+        """Mean and log-variance of q(z|x), shape (B, latent_size) each.
+
+        Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 9.
+        """
         ### START CODE HERE ###
         mu, logvar = self.encoder(self._features(x)).chunk(2, dim=-1)
         ### END CODE HERE ###
@@ -145,14 +151,20 @@ class VAE(nn.Module):
         return torch.randn(batch_size, self.latent_size, device=device or like.device, dtype=like.dtype)
 
     def sample_posterior(self, mean: Tensor, std: Tensor) -> Tensor:
-        """Draw z ~ N(mean, std^2) so that gradients reach both: z = mean + std * eps."""
+        """Draw z ~ N(mean, std^2) so that gradients reach both: z = mean + std * eps.
+
+        Source: Kingma & Welling 2014 (arXiv 1312.6114), section 2.4.
+        """
         ### START CODE HERE ###
         z = rsample(mean, std)
         ### END CODE HERE ###
         return z
 
     def encode_latent(self, x: Tensor) -> Tensor:
-        """Draw z ~ q(z|x), shape (B, latent_size)."""
+        """Draw z ~ q(z|x), shape (B, latent_size).
+
+        Source: Kingma & Welling 2014 (arXiv 1312.6114), section 2.4.
+        """
         ### START CODE HERE ###
         mean, logvar = self.encode(x)
         std = torch.exp(0.5 * logvar)
@@ -178,7 +190,10 @@ class VAE(nn.Module):
 
 
 def vae_objective(model: VAE, beta: float = 1.0) -> Objective:
-    """The loss nll + beta * kl of a batch, and its terms to remember: what ``core.training.fit`` asks for."""
+    """The loss nll + beta * kl of a batch, and its terms to remember: what ``core.training.fit`` asks for.
+
+    Source: Higgins et al. 2017, "beta-VAE", equation 4.
+    """
 
     def objective(batch: Batch) -> tuple[Tensor, Scalars]:
         ### START CODE HERE ###

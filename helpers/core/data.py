@@ -27,6 +27,7 @@ from helpers.core import standin
 
 Name = Literal["mnist", "fashion"]
 ATTEMPTS, TIMEOUT_S = 3, 20.0
+NOTICE = "STAND-IN DATA, generated offline: numbers and figures differ from those on the genuine images"
 
 
 class DataError(RuntimeError):
@@ -83,7 +84,7 @@ class ImageSet:
 
     def __str__(self) -> str:
         first = f"{self.title}: {len(self.train_x):,} training and {len(self.test_x):,} test images"
-        return first if self.genuine else f"{first}\n{standin.NOTICE}"
+        return first if self.genuine else f"{first}\n{NOTICE}"
 
 
 def default_root() -> Path:

@@ -25,7 +25,10 @@ def rsample(mu: Tensor, std: Tensor, generator: torch.Generator | None = None) -
         generator: source of eps where a result must not depend on what ran before.
     """
     eps = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
-    return mu + std * eps
+    ### START CODE HERE ###
+    z = mu + std * eps
+    ### END CODE HERE ###
+    return z
 
 
 def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -58,14 +61,22 @@ def kl_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
-    """The summands of :func:`kl_standard_normal`, one for each latent dimension, in nats."""
-    return 0.5 * (mu.square() + logvar.exp() - logvar - 1)
+    """The summands of :func:`kl_standard_normal`, one for each latent dimension, in nats.
+
+    Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix B.
+    """
+    ### START CODE HERE ###
+    kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1)
+    ### END CODE HERE ###
+    return kl
 
 
 def log_prob(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """Log-density of N(mu, exp(logvar)) at x, in nats per example, with its log(2 pi).
 
         log p(x) = -1/2 sum_j ((x_j - mu_j)^2 / sigma_j^2 + log sigma_j^2 + log 2 pi)
+
+    Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix C.2.
 
     Args:
         x, mu: shape (..., D), or broadcasting to it.
@@ -82,5 +93,8 @@ def log_prob(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
             f"log_prob expected x and mu with the same number of features, got {x.shape[-1]} and "
             f"{mu.shape[-1]}: compare flattened data with flattened predictions"
         )
+    ### START CODE HERE ###
     residual = (x - mu).square()
-    return -0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)
+    density = -0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)
+    ### END CODE HERE ###
+    return density

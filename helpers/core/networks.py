@@ -59,12 +59,14 @@ class ConvEncoder(nn.Module):
     def __init__(self, output_size: int, channels: tuple[int, int] = (32, 64), hidden: int = 256) -> None:
         super().__init__()
         c1, c2 = channels
+        ### START CODE HERE ###
         self.layers = nn.Sequential(
             nn.Conv2d(1, c1, 4, stride=2, padding=1), nn.BatchNorm2d(c1), nn.ReLU(),
             nn.Conv2d(c1, c2, 4, stride=2, padding=1), nn.BatchNorm2d(c2), Residual(c2), nn.ReLU(),
             nn.Flatten(), nn.Linear(c2 * 49, hidden), nn.ReLU(),
             nn.Linear(hidden, output_size),
         )  # fmt: skip
+        ### END CODE HERE ###
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
@@ -79,12 +81,14 @@ class ConvDecoder(nn.Module):
     def __init__(self, latent_size: int, channels: tuple[int, int] = (32, 64), hidden: int = 256) -> None:
         super().__init__()
         c1, c2 = channels
+        ### START CODE HERE ###
         self.layers = nn.Sequential(
             nn.Linear(latent_size, hidden), nn.ReLU(),
             nn.Linear(hidden, c2 * 49), nn.Unflatten(1, (c2, 7, 7)), nn.BatchNorm2d(c2), Residual(c2), nn.ReLU(),
             nn.ConvTranspose2d(c2, c1, 4, stride=2, padding=1), nn.BatchNorm2d(c1), nn.ReLU(),
             nn.ConvTranspose2d(c1, 1, 4, stride=2, padding=1),
         )  # fmt: skip
+        ### END CODE HERE ###
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z)

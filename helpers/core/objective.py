@@ -21,7 +21,11 @@ class Terms(NamedTuple):
 
     @property
     def elbo(self) -> Tensor:
-        return -(self.nll + self.kl)
+        """The evidence lower bound, shape (B,)."""
+        ### START CODE HERE ###
+        elbo = -(self.nll + self.kl)
+        ### END CODE HERE ###
+        return elbo
 
 
 def beta_objective(nll: Tensor, kl: Tensor, beta: float) -> Tensor:
@@ -34,7 +38,10 @@ def beta_objective(nll: Tensor, kl: Tensor, beta: float) -> Tensor:
     """
     if not beta >= 0:
         raise ValueError(f"beta must be 0 or larger, got {beta}: it weighs the KL term of the loss")
-    return (nll + beta * kl).mean()
+    ### START CODE HERE ###
+    loss = (nll + beta * kl).mean()
+    ### END CODE HERE ###
+    return loss
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:
@@ -61,4 +68,7 @@ def bernoulli_nll(logits: Tensor, x: Tensor) -> Tensor:
     For gray targets between 0 and 1 the same formula is a cross-entropy and no likelihood.
     Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 11.
     """
-    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(dim=1)
+    ### START CODE HERE ###
+    nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(dim=1)
+    ### END CODE HERE ###
+    return nll

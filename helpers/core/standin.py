@@ -12,7 +12,6 @@ from safetensors.numpy import load_file
 
 NUM_TRAIN, NUM_TEST = 60_000, 10_000
 TITLES = {"mnist": "Stand-in digits", "fashion": "Stand-in garments"}
-NOTICE = "STAND-IN DATA, generated offline: numbers and figures differ from those on the genuine images"
 
 
 class StandIn(NamedTuple):

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from helpers.core.standin import NOTICE
+from helpers.core.data import NOTICE
 from helpers.course.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
