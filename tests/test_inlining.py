@@ -167,6 +167,11 @@ def test_magics_are_kept():
     assert joined.cells[0][0] == "%matplotlib inline\n!echo hello"
 
 
+def test_blank_lines_before_an_import_do_not_shift_what_is_taken_out():
+    joined = join("\n  \nx = 1\nfrom helpers.core.training import budget\ny = 2", "budget")
+    assert joined.cells[0][0] == "x = 1\ny = 2"
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

@@ -67,7 +67,7 @@ LATIN = string.ascii_letters + "äöüÄÖÜßàáâãèéêëìíîïòóôõù
 NAMES = st.text(LATIN + "-'’", min_size=1, max_size=30).filter(lambda s: any(c in LATIN for c in s))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_text_gives_a_plain_file_name_or_a_reason(first, last):
     try:
@@ -78,7 +78,7 @@ def test_any_text_gives_a_plain_file_name_or_a_reason(first, last):
     assert name.isascii() and "/" not in name and "\\" not in name and name.count(".") == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(NAMES, NAMES)
 def test_latin_names_are_never_refused_and_fields_can_be_told_apart(first, last):
     name = file_name(first, last, "a1")
@@ -86,7 +86,7 @@ def test_latin_names_are_never_refused_and_fields_can_be_told_apart(first, last)
     assert name.split("_")[0] == file_name(first, "x", "a1").split("_")[0], "one field does not depend on the other"
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(NAMES, NAMES)
 def test_neither_case_nor_composition_nor_white_space_matters(first, last):
     name = file_name(first, last, "a1")
@@ -95,11 +95,13 @@ def test_neither_case_nor_composition_nor_white_space_matters(first, last):
     assert file_name(first.lower(), last.lower(), "a1") == name
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text(string.ascii_lowercase, min_size=1, max_size=60))
 def test_plain_letters_stay_as_they_are(word):
     assert file_name(word, word, "a1") == f"{word}_{word}_a1.ipynb"
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(sorted(PARTICLES)), max_size=3), NAMES)
 def test_particles_join_the_surname(particles, last):
     alone = file_name("x", last, "a1").removeprefix("x_")

@@ -24,9 +24,8 @@ def rsample(mu: Tensor, std: Tensor, generator: torch.Generator | None = None) -
         std: standard deviations, of a shape that broadcasts to that of ``mu``.
         generator: source of eps where a result must not depend on what ran before.
     """
-    eps = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
     ### START CODE HERE ###
-    z = mu + std * eps
+    z = mu + std * torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
     ### END CODE HERE ###
     return z
 

@@ -29,6 +29,7 @@ from helpers.course import standalone
 ROOT = Path(__file__).resolve().parents[2]
 READING_ORDER = ("core.gaussian", "core.objective", "core.networks", "core.training", "core.standin", "core.data",
                  "core.latent", "core.plots", "course.claims", "course.figures")  # fmt: skip
+BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
 SECTION = re.compile(r"# -{5,} (.+)")
 LINES_IN_A_CELL = 60
 
@@ -245,6 +246,7 @@ def parse(source: str) -> ast.Module:
 
 
 def _read(title: str, sources: Sequence[str]) -> _Notebook:
+    sources = [BLANK_START.sub("", source) for source in sources]  # as IPython does, so that lines are counted alike
     trees = []
     for number, source in enumerate(sources, 1):
         try:
@@ -367,6 +369,7 @@ def _asked_for(nb: _Notebook) -> dict[str, Definition | External]:
 
 def _own(nbs: list[_Notebook], modules: list[str]) -> set[Definition]:
     """The helpers in whose place a definition of the student's own stands."""
+    modules = [module for module in modules if _path(module)]
     core = sorted(f"helpers.core.{p.stem}" for p in (ROOT / "helpers" / "core").glob("[a-z]*.py"))
     names = {name for nb in nbs for name in nb.defines if not name.startswith("_")}
     own = set()
@@ -462,6 +465,10 @@ def _rewritten(
         if not gone and not path:
             cells.append(source)
             continue
+        if source.rstrip("\n").count("\n") != TransformerManager().transform_cell(source).rstrip("\n").count("\n"):
+            raise ValueError(
+                f"{nb.title}: give the helpers' imports a cell of their own, without magics over several lines"
+            )
         given = {}  # names that the imports of this cell brought
         for node in gone:
             given |= dict(_imported(node))
