@@ -1,7 +1,7 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test unit lint setup clean
+.PHONY: run quick figures test unit lint grader-table setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
@@ -21,6 +21,9 @@ unit: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+grader-table: setup
+	$(BIN)/python -m tools.grader_table
 
 setup: .venv/installed
 
