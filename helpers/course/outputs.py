@@ -66,7 +66,7 @@ def judge_text(submission: Submission, task: Task) -> Finding:
 def judge_figures(submission: Submission, assignment: Assignment) -> Iterator[Finding]:
     looks = {id(f): evidence.look_at(f.png) for f in submission.figures}
     belongs = assign(submission.figures, assignment)
-    owner: dict[str, tuple[str, int]] = {}
+    yield from judge_twice(submission, belongs, looks)
     for task in assignment.tasks:
         if not task.figures:
             continue
@@ -86,13 +86,6 @@ def judge_figures(submission: Submission, assignment: Assignment) -> Iterator[Fi
         if seen and len(blank) == len(seen):
             yield Finding(task.name, "FAIL" if certain else "LOOK", "figure_blank", f"{len(blank)} figures, all blank")
             continue
-        for f in seen:
-            digest = looks[id(f)].digest
-            other, cell = owner.setdefault(digest, (task.name, f.cell))
-            if other != task.name and certain:
-                yield Finding(
-                    task.name, "FAIL" if cell != f.cell else "LOOK", "figure_twice", f"the same as in {other}"
-                )
         if task.panels and seen:
             wanted = task.panels[0] * task.panels[1]
             most = max(rows * columns for rows, columns in (looks[id(f)].panels for f in seen))
@@ -103,6 +96,23 @@ def judge_figures(submission: Submission, assignment: Assignment) -> Iterator[Fi
                 yield Finding(task.name, "PASS", "figure", f"{len(seen)} figures, not blank")
             else:
                 yield Finding(task.name, "LOOK", "unclear", "figures are there, but which one it is could not be told")
+
+
+def judge_twice(submission: Submission, belongs: dict, looks: dict) -> Iterator[Finding]:
+    """Two figures with the same pixels, in different cells: a display repeated in one cell is nobody's mistake."""
+    first: dict[str, Picture] = {}
+    for f in submission.figures:
+        look = looks[id(f)]
+        if look.problem or look.blank:
+            continue
+        other = first.setdefault(look.digest, f)
+        if other.cell == f.cell:
+            continue
+        mine, theirs = ({t for t, (fs, sure) in belongs.items() if sure and any(x is g for x in fs)} for g in (f, other))
+        for task in sorted(mine):
+            clear = bool(theirs) and not mine & theirs
+            evidence_text = f"cells {other.cell + 1} and {f.cell + 1} show the same picture"
+            yield Finding(task, "FAIL" if clear else "LOOK", "figure_twice", evidence_text)
 
 
 def assign(figures: list[Picture], assignment: Assignment) -> dict[str, tuple[list[Picture], bool]]:
