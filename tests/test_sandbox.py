@@ -1,3 +1,4 @@
+# ruff: noqa: E501 programs of attackers stand on long lines
 """The sandbox against programs that try to get out, to stay, or to use more than they may. Limits are small."""
 
 import json
@@ -70,7 +71,9 @@ def test_a_fork_bomb_meets_the_number_of_processes():
              "        most += 1\n    except OSError: break\nsend({'most': most})"  # fmt: skip
     outcome = attack(source)
     assert outcome.result is not None and outcome.result["most"] <= SMALL.processes
-    assert "within" in attack("while True:\n    try: os.fork()\n    except OSError: pass", replace(SMALL, seconds=2)).ended
+    assert (
+        "within" in attack("while True:\n    try: os.fork()\n    except OSError: pass", replace(SMALL, seconds=2)).ended
+    )
 
 
 def test_children_that_hide_from_their_parent_end_with_it():

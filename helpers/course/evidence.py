@@ -228,7 +228,7 @@ def look_at(png: bytes) -> Look:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(png), formats=("PNG", "JPEG"))
-            if image.mode == "RGBA":
+            if image.mode == "RGBA" and image.getextrema()[3][0] < 255:
                 white = Image.new("RGBA", image.size, "white")
                 image = Image.alpha_composite(white, image)
             gray = image.convert("L")
@@ -239,14 +239,22 @@ def look_at(png: bytes) -> Look:
     digest = hashlib.sha256(small.tobytes() + repr(small.shape).encode()).hexdigest()[:16]
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     ink = np.abs(small - int(np.median(border))) > 12
-    return Look(digest, bool(ink.mean() < 0.002), (_runs(ink.any(axis=1)), _runs(ink.any(axis=0))), None)
+    return Look(digest, bool(ink.mean() < 0.002), (_panels(ink), _panels(ink.T)), None)
 
 
-def _runs(filled: np.ndarray) -> int:
-    """How many long stretches are separated by gaps: panels along one side."""
+def _panels(ink: np.ndarray) -> int:
+    """Panels along the first axis: stretches between empty gaps; or frames, two lines each, where labels fill gaps."""
+    stretches = _stretches(ink.any(axis=1))
+    apart = int((stretches > 0.06 * len(ink)).sum())
+    lines = _stretches(ink.mean(axis=1) > 0.5)
+    thick = int((lines > 0.06 * len(ink)).sum())
+    return max(apart, thick + (len(lines) - thick) // 2)
+
+
+def _stretches(filled: np.ndarray) -> np.ndarray:
+    """Lengths of the stretches of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(np.int8), [0]])))
-    lengths = edges[1::2] - edges[::2]
-    return int((lengths > 0.06 * len(filled)).sum())
+    return edges[1::2] - edges[::2]
 
 
 # ---------------------------------------------------------------- printed numbers
@@ -259,7 +267,8 @@ KEYS = {
     ),
     "kl": re.compile(rf"(?<![a-z])(kl(?:[ _-]?(?:div(?:ergen[cz]e?)?|loss|term))?|kld)(?![a-z]){GAP}{NUMBER}", re.I),
     "nll": re.compile(
-        rf"(?<![a-z])(nll|neg(?:ative|\.)?[ _-]?log[ _-]?lik\w*|recon\w*(?:[ _-]?(?:loss|error|term))?|mse)(?![a-z]){GAP}{NUMBER}",
+        r"(?<![a-z])(nll|neg(?:ative|\.)?[ _-]?log[ _-]?lik\w*|recon\w*(?:[ _-]?(?:loss|error|term))?|mse)"
+        rf"(?![a-z]){GAP}{NUMBER}",
         re.I,
     ),
 }
@@ -297,8 +306,8 @@ def triples(text: str, context: str = "") -> Iterator[Triple]:
                     values["elbo"] = -values["elbo"]
                 digits = min(len(m[2].partition(".")[2]) for m in found.values())
                 before = "\n".join(lines[max(0, number - 3) : number + span])
-                yield Triple(**values, digits=digits, line=block[:200], dataset=dataset_of(before) or dataset_of(context),
-                             epoch=bool(re.search(r"epoch|epoche", block, re.I)))  # fmt: skip
+                which = dataset_of(before) or dataset_of(context)
+                yield Triple(**values, digits=digits, line=block[:200], dataset=which, epoch="epoch" in block.lower())
                 number += span - 1
                 break
         number += 1

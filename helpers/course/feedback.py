@@ -100,7 +100,8 @@ def page(verdicts: list[dict[str, Any]], out: Path) -> str:
     for number, v in enumerate(ordered):
         cells = "".join(mark(v["tasks"].get(c, {}).get("verdict", "")) for c in columns)
         parts.append(
-            f"<tr><td><a href='#s{number}'>{esc(v['file'])}</a></td><td>{esc(v['name'])}</td>{mark(v['verdict'])}{cells}</tr>"
+            f"<tr><td><a href='#s{number}'>{esc(v['file'])}</a></td><td>{esc(v['name'])}</td>"
+            f"{mark(v['verdict'])}{cells}</tr>"
         )
     parts.append("</table>")
     for number, v in enumerate(ordered):
@@ -123,7 +124,8 @@ def _submission(number: int, v: dict[str, Any], out: Path) -> str:
         for f in sorted(task["findings"], key=lambda f: ORDER[f["level"]]):
             hint = "" if f["level"] == "PASS" else f"{esc(HINTS.get(f['code'], f['code']))} "
             parts.append(
-                f"<li><span class='{esc(f['level'])}'>{esc(f['level'])}</span> {hint}<small>{esc(f['evidence'])}</small>"
+                f"<li><span class='{esc(f['level'])}'>{esc(f['level'])}</span> {hint}"
+                f"<small>{esc(f['evidence'])}</small>"
             )
         parts.append("</ul>")
         mine = [path for task_name, path in v.get("pictures", []) if task_name == name]

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -344,16 +344,12 @@ def run_loky(todo: list[Entry], options: Options, workers: int) -> Iterator[tupl
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     left = {e.key: e for e in todo}
+    jobs = (delayed(_keyed)(e.key, str(e.path), options) for e in todo)
+    # with one process joblib would work in this one, which a file must never be able to take along
+    parallel = Parallel(n_jobs=max(workers, 2) if todo else 1, backend="loky", return_as="generator_unordered",
+                        pre_dispatch=2 * workers, batch_size=1)  # fmt: skip
     try:
-        if workers == 1 or len(todo) <= 1:
-            batches = ((e.key, grade_file(str(e.path), options)) for e in todo) if not todo[1:] else None
-        else:
-            batches = None
-        if batches is None:
-            jobs = (delayed(_keyed)(e.key, str(e.path), options) for e in todo)
-            batches = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", pre_dispatch="2*n_jobs",
-                               batch_size=1)(jobs)  # fmt: skip
-        for key, graded in batches:
+        for key, graded in parallel(jobs):
             yield left.pop(key), graded
     except TerminatedWorkerError:
         for key, e in list(left.items()):
@@ -431,8 +427,3 @@ def summary(verdicts: list[dict[str, Any]], started: float) -> str:
     counts = {level: sum(v["verdict"] == level for v in verdicts) for level in ("PASS", "LOOK", "FAIL")}
     parts = ", ".join(f"{n} {level}" for level, n in counts.items())
     return f"{len(verdicts)} submissions: {parts}; {time.monotonic() - started:.0f} s"
-
-
-def options_from(**given: Any) -> Options:
-    known = {f: given[f] for f in asdict(Options()) if given.get(f) is not None}
-    return Options(**known)

@@ -308,8 +308,9 @@ def judge_decoder(cases: list[dict]) -> Iterator[Finding]:
     if with_head:
         raw = np.array([np.split(numbers(c["decoder_out"]), 2)[1] for c in with_head])
         spread = np.array([numbers(c["d_std"]) for c in with_head])
-        nll_uses_it = any(close([number(c["nll"]) for c in with_head], [nll_candidates(c)[n] for c in with_head], 2e-3, 2e-3)
-                          for n in ("full", "without log(2 pi)"))  # fmt: skip
+        got, tables = [number(c["nll"]) for c in with_head], [nll_candidates(c) for c in with_head]
+        gaussian = ("full", "without log(2 pi)")
+        nll_uses_it = any(close(got, [t[name] for t in tables], 2e-3, 2e-3) for name in gaussian)
         if nll_uses_it and not close(spread, np.exp(raw / 2), 0.05, 0.01):
             yield Finding(
                 "A1", "FAIL", "noise_scale", f"spread {spread[0, 0]:.3f}, expected {np.exp(raw / 2)[0, 0]:.3f}"
@@ -513,7 +514,7 @@ def judge_parts(probe: dict) -> Iterator[Finding]:
 
 
 def codes_of(cells: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Codes that the tiles of a picture stand for, shape (rows, columns, 2), and how far each is from a decoded tile."""
+    """Codes that a picture's tiles stand for, shape (rows, columns, 2), and how far each is from a decoded tile."""
     levels = numbers(cells)
     if levels.ndim != 3 or levels.shape[-1] != 4:
         raise Tampered("expected four numbers a tile")
@@ -534,12 +535,14 @@ def judge_grid(drawn: list[dict]) -> Iterator[Finding]:
         if off.max() > 0.1:
             yield Finding("B4", "FAIL", *marker_fault(d["cells"], who))
             continue
-        options = {  # what the array shows, from its first row down
+        options = {  # what the picture shows, from its top row down
             "down": np.stack(np.meshgrid(first, second), -1), "up": np.stack(np.meshgrid(first, second[::-1]), -1),
             "mirrored": np.stack(np.meshgrid(first[::-1], second), -1),
             "mirrored up": np.stack(np.meshgrid(first[::-1], second[::-1]), -1),
         }  # fmt: skip
-        options |= {f"{k} swapped": v.transpose(1, 0, 2) for k, v in options.items()}
+        options |= {f"{k} swapped": v[..., ::-1] for k, v in options.items()} | {
+            f"{k} swapped axes": v.transpose(1, 0, 2) for k, v in options.items()
+        }
         shown = next((k for k, v in options.items() if close(z, v, 0, 0.05)), None)
         if shown is None:
             inside = z.reshape(-1, 2)
@@ -554,7 +557,7 @@ def judge_grid(drawn: list[dict]) -> Iterator[Finding]:
 
 
 def orientation(shown: str, drawn: dict, who: str, n: int) -> Finding:
-    """The array against the axis: which way does the second latent grow, and which way say the labels that it does?"""
+    """The picture against its axis: which way does the second latent grow, and which way do the labels say?"""
     extent = drawn.get("extent")
     pixels = extent is None or max(abs(numbers(extent))) > 20  # no axis in latent units: orientation is a convention
     if "swapped" in shown:
@@ -566,10 +569,7 @@ def orientation(shown: str, drawn: dict, who: str, n: int) -> Finding:
     if pixels:
         return Finding("B4", "PASS", "grid", f"{who}: {n} x {n} decoded codes; the axis is not in latent units")
     bottom, top = extent[2:]
-    first_row_on_top = drawn.get("origin") != "lower"
-    label_grows_up = top > bottom
-    grows_up_on_screen = (shown == "up") == first_row_on_top
-    if grows_up_on_screen == label_grows_up:
+    if (shown == "up") == (top > bottom):
         return Finding("B4", "PASS", "grid", f"{who}: decoded codes agree with the axis")
     return Finding("B4", "FAIL", "grid_flipped", f"{who}: the axis says upwards, the cells go downwards")
 
@@ -669,8 +669,8 @@ def judge_run(answers: dict) -> Iterator[Finding]:
             rising += 1
     if optimizers:
         level = "PASS" if not rising else "LOOK"
-        yield Finding("A2", level, "losses_fall" if not rising else "not_decreasing",
-                      f"{len(optimizers) - rising} of {len(optimizers)} trainings end lower than they begin")  # fmt: skip
+        evidence = f"{len(optimizers) - rising} of {len(optimizers)} trainings end lower than they begin"
+        yield Finding("A2", level, "losses_fall" if not rising else "not_decreasing", evidence)
     for row in answers.get("rows", {}).values():
         known, trained = number(row["known"]), max(number(row["trained"]), 1)
         if known and number(row["trained_test"]) > 0.5 * trained:

@@ -1,5 +1,6 @@
 """Judge a submission by what is stored in its file: cells, printed numbers, pictures."""
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -40,7 +41,7 @@ def judge_file(submission: Submission, assignment: Assignment) -> Iterator[Findi
         yield Finding("file", level, "not_executed", "no cell has an execution count")
     elif None in counts:
         yield Finding("file", "LOOK", "order", f"{counts.count(None)} of {len(counts)} code cells were not executed")
-    elif any(b <= a for a, b in zip(counts, counts[1:], strict=False)):
+    elif any(b <= a for a, b in itertools.pairwise(counts)):
         yield Finding("file", "LOOK", "order", f"execution counts {counts[:12]} do not rise")
     else:
         gaps = counts[-1] - len(counts) if counts else 0
@@ -108,7 +109,9 @@ def judge_twice(submission: Submission, belongs: dict, looks: dict) -> Iterator[
         other = first.setdefault(look.digest, f)
         if other.cell == f.cell:
             continue
-        mine, theirs = ({t for t, (fs, sure) in belongs.items() if sure and any(x is g for x in fs)} for g in (f, other))
+        mine, theirs = (
+            {t for t, (fs, sure) in belongs.items() if sure and any(x is g for x in fs)} for g in (f, other)
+        )
         for task in sorted(mine):
             clear = bool(theirs) and not mine & theirs
             evidence_text = f"cells {other.cell + 1} and {f.cell + 1} show the same picture"
@@ -116,7 +119,7 @@ def judge_twice(submission: Submission, belongs: dict, looks: dict) -> Iterator[
 
 
 def assign(figures: list[Picture], assignment: Assignment) -> dict[str, tuple[list[Picture], bool]]:
-    """The figures of each task: by name or title where there is one, else by the words around, where these are clear."""
+    """The figures of each task: by name or title where there is one, else by words around it, where clear."""
     found: dict[str, tuple[list[Picture], bool]] = {}
     with_figures = [t for t in assignment.tasks if t.figures]
     for task in with_figures:

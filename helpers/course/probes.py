@@ -18,7 +18,8 @@ import sys
 import warnings
 
 RESULT = os.dup(int(os.environ.pop("RESULT_FD")))
-JOB = json.load(open("job.json", encoding="utf-8"))
+with open("job.json", encoding="utf-8") as file:
+    JOB = json.load(file)
 DATA = os.environ.get("GRADER_DATA")
 REPEATS = 20_000
 RECORDED = ("train_vae", "train_ae", "train")
@@ -160,7 +161,7 @@ def record_call(function):
             before = [p.detach().clone() for p in model.parameters()]
         value = function(*args, **kwargs)
         if model is not None:
-            note["moved"] = any(not torch.equal(a, b) for a, b in zip(before, model.parameters()))
+            note["moved"] = any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
         answers["calls"].append(note)
         return value
 
@@ -416,7 +417,7 @@ def gradient_check(make) -> dict:
         return [torch.as_tensor(t).mean() for t in five(model, x)[2:]]
 
     with torch.no_grad():
-        if any(float(a) != float(b) for a, b in zip(terms(), terms())):
+        if any(float(a) != float(b) for a, b in zip(terms(), terms(), strict=True)):
             return {"not_repeatable": True}
     found = {"analytic": [], "numeric": []}
     for _ in range(3):
@@ -425,16 +426,16 @@ def gradient_check(make) -> dict:
         for term in range(3):
             value = terms()[term]
             grads = torch.autograd.grad(value, parameters, allow_unused=True) if value.requires_grad else []
-            row.append(sum(float((g * d).sum()) for g, d in zip(grads, direction) if g is not None))
+            row.append(sum(float((g * d).sum()) for g, d in zip(grads, direction, strict=False) if g is not None))
         found["analytic"].append(row)
         ends = []
         for sign in (1, -2, 1):
             with torch.no_grad():
-                for p, d in zip(parameters, direction):
+                for p, d in zip(parameters, direction, strict=True):
                     p.add_(d, alpha=sign * 1e-5)
                 if sign != 1 or not ends:
                     ends.append([float(t) for t in terms()])
-        found["numeric"].append([(a - b) / 2e-5 for a, b in zip(*ends)])
+        found["numeric"].append([(a - b) / 2e-5 for a, b in zip(*ends, strict=True)])
     return found
 
 
@@ -620,15 +621,17 @@ def flexible_call(function, model, vae: bool, *args, **kwargs):
 
 
 def tiles(columns: int, rows: int) -> dict:
-    """The drawn picture cut into its images: the known blocks of each, row by row from the top of the array."""
+    """The drawn picture cut into its images: the known blocks of each, row by row from the top of the screen."""
     images = [im for ax in plt.gcf().axes for im in ax.get_images()]
     arrays = [np.asarray(im.get_array(), dtype=float) for im in images]
     arrays = [a[..., 0] if a.ndim == 3 else a for a in arrays]
+    # as it stands on the screen, whichever end the array begins at
+    arrays = [a[::-1] if im.origin == "lower" else a for a, im in zip(arrays, images, strict=True)]
     whole = [i for i, a in enumerate(arrays) if a.shape == (28 * rows, 28 * columns)]
     note = {"count": len(arrays), "shapes": [list(a.shape) for a in arrays[:4]]}
     if whole:
         index = whole[-1]
-        note |= {"extent": [float(e) for e in images[index].get_extent()], "origin": images[index].origin}
+        note |= {"extent": [float(e) for e in images[index].get_extent()]}
         note["cells"] = [
             [blocks(arrays[index][28 * r : 28 * r + 28, 28 * c : 28 * c + 28]) for c in range(columns)]
             for r in range(rows)

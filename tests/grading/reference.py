@@ -1,3 +1,4 @@
+# ruff: noqa: B007, B905, RUF007 written as students write
 # A compact honest submission of assignment 1, in cells (# %%), for the grader's tests: mistakes are put into it.
 # %%
 import numpy as np
@@ -67,8 +68,16 @@ class MLP(nn.Module):
 
 
 class VAE(nn.Module):
-    def __init__(self, input_size, latent_size, encoder_sizes, decoder_sizes, hidden_activation=F.relu,
-                 flatten=False, sigmoid=False):
+    def __init__(
+        self,
+        input_size,
+        latent_size,
+        encoder_sizes,
+        decoder_sizes,
+        hidden_activation=F.relu,
+        flatten=False,
+        sigmoid=False,
+    ):
         super().__init__()
         self.input_size = input_size
         self.latent_size = latent_size

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 a table: one mistake a line
 """Mistakes that students and public code make, and honest variants: each a few replacements in ``reference.py``."""
 
 import re
@@ -163,7 +164,10 @@ SOFTPLUS = (
      "raw = self.encoder(x).chunk(2, dim=1)\n        return mean, 2 * torch.log(F.softplus(raw) + 1e-6)"),
 )  # fmt: skip
 DISTRIBUTIONS = (
-    (STD, "q = torch.distributions.Normal(mean, torch.exp(0.5 * logvar))\n        z = q.rsample()\n        _ = (lambda *a: 0)"),
+    (
+        STD + "(mean, std)\n        x_pred",
+        "q = torch.distributions.Normal(mean, torch.exp(0.5 * logvar))\n        z = q.rsample()\n        x_pred",
+    ),
     (KL, "kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()"),
     (NLL, "nll = -torch.distributions.Normal(x_pred, (0.5 * x_logvar).exp()).log_prob(x).sum(1).mean()"),
 )
@@ -219,7 +223,10 @@ HONEST: dict[str, tuple[Swap, ...]] = {
     "magics and shell": (("torch.manual_seed(0)", "%matplotlib inline\n!echo ready\ntorch.manual_seed(0)"),),
     "gradient set to None": (("optimizer.zero_grad()", "optimizer.zero_grad(set_to_none=True)"),),
     "no clipping": (("            nn.utils.clip_grad_norm_(model.parameters(), 3.0)\n", ""),),
-    "loss from the squared error": ((LOSS, "loss = F.mse_loss(_, x) if False else nll + beta * kl"),),
+    "mean squared error in the loop": (
+        ("_, _, elbo, kl, nll = model(x)", "x_hat, _, elbo, kl, nll = model(x)"),
+        (LOSS, "loss = F.mse_loss(x_hat, x.reshape(x_hat.shape)) + beta * kl"),
+    ),
     "torch.linspace": (("np.linspace(0, 1, n)", "torch.linspace(0, 1, n)"),),
     "deeper log": (("history.append([elbo.item(), kl.item(), nll.item()])",
                     "history.append([t.detach().item() for t in (elbo, kl, nll)])"),),
