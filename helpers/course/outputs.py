@@ -143,6 +143,7 @@ def assign(figures: list[Picture], assignment: Assignment) -> dict[str, tuple[li
 def judge_a1(submission: Submission) -> Iterator[Finding]:
     results, finals = evidence.toy_results(submission)
     yield from judge_triples(results, finals)
+    yield from judge_history(submission)
     if evidence.never_zeroes(submission):
         yield Finding("A2", "FAIL", "zero_grad", "backward() and step(), but nowhere zero_grad()")
     leak = evidence.trains_on_test(submission)
@@ -161,6 +162,20 @@ def judge_a1(submission: Submission) -> Iterator[Finding]:
         yield Finding("B2", "PASS", "betas", "beta = 1, 3 and 10 appear in executed cells")
     else:
         yield Finding("B2", "LOOK", "betas_missing", f"values of beta found: {sorted(named)[:8]}")
+
+
+def judge_history(submission: Submission) -> Iterator[Finding]:
+    """Losses as training loops print them, where they do."""
+    for number, cell in enumerate(submission.cells, start=1):
+        losses = evidence.loss_series(cell.text)
+        if len(losses) < 4 or not np.isfinite(losses).all():
+            continue
+        quarter = max(len(losses) // 4, 1)
+        first, last = np.mean(losses[:quarter]), np.mean(losses[-quarter:])
+        task = "B1" if re.search(r"train_ae|autoencoder", cell.source, re.I) else "A2"
+        text = f"code cell {number}: printed losses go from {first:.4g} to {last:.4g}"
+        falls = last < first + 0.05 * abs(first)
+        yield Finding(task, "PASS" if falls else "LOOK", "decreasing" if falls else "not_decreasing", text)
 
 
 def judge_triples(results: dict[int, Triple], finals: list[Triple], where: str = "") -> Iterator[Finding]:

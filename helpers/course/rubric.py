@@ -40,7 +40,7 @@ A1 = Assignment(
         Task(
             "A1",
             "A VAE whose forward gives x_pred, z, elbo, kl, nll, and whose sample draws from the model.",
-            ("identity", "kl_sign", "bands", "collapse"),
+            ("identity", "kl_sign", "collapse"),
             ("kl", "nll", "elbo", "posterior", "gradients", "decode", "sample", "flags"),
             figures=("samples", "latent"),
             expected=("part_a_vae_dataset1_samples", "part_a_vae_dataset2_samples", "part_a_vae_dataset3_samples",
@@ -49,7 +49,7 @@ A1 = Assignment(
         Task(
             "A2",
             "A training loop for nll + beta * kl, run on the three toy sets and evaluated on their test points.",
-            ("three_results", "decreasing", "curves"),
+            ("three_results", "curves", "bands", "decreasing", "zero_grad", "trains_on_test"),
             ("objective", "zero_grad", "steps", "test_set", "losses_fall"),
             figures=("part_a_vae_dataset", "elbo", "training"),
             expected=("part_a_vae_dataset1", "part_a_vae_dataset2", "part_a_vae_dataset3"),
@@ -57,7 +57,7 @@ A1 = Assignment(
         Task(
             "B1",
             "An autoencoder 784-512-2-512-784 with a sigmoid, trained on the mean squared error.",
-            ("autoencoder_there",),
+            ("autoencoder_there", "decreasing"),
             ("encoder", "decoder", "train_ae"),
         ),
         Task(

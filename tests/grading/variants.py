@@ -138,7 +138,7 @@ MISTAKES = (
     m("one model for all betas", "B2", "same_model",
       ("    vaes[beta] = VAE(28 * 28, latent_dim, [512], [512], flatten=True, sigmoid=True).to(device)",
        "    vaes[beta] = vaes[1] if vaes else VAE(784, latent_dim, [512], [512], flatten=True, sigmoid=True)")),
-    m("autoencoder trained on test images", "B1", "trains_on_test", ("train_ae(autoencoder, data,", "train_ae(autoencoder, val_data,")),
+    m("autoencoder trained on test images", "B1", "trains_on_test", ("train_ae(autoencoder, data, optim", "train_ae(autoencoder, val_data, optim")),
     m("encoder without activation", "B1", "encoder_linear", ("self.actv1(self.linear1(x.flatten(1)))", "self.linear1(x.flatten(1))")),
     m("encoder with a last ReLU", "B1", "encoder_relu_out", ("out = self.linear2(self.actv1(self.linear1(x.flatten(1))))",
       "out = self.actv1(self.linear2(self.actv1(self.linear1(x.flatten(1)))))")),
