@@ -1,7 +1,7 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test unit lint fresh browser mistakes matrix setup clean
+.PHONY: run quick figures test unit lint fresh browser mistakes matrix grader-table setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
@@ -34,6 +34,9 @@ mistakes: setup
 
 matrix: setup
 	$(BIN)/python -m tests.matrix
+
+grader-table: setup
+	$(BIN)/python -m tools.grader_table
 
 setup: .venv/installed
 

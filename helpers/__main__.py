@@ -153,5 +153,36 @@ def release(
     Console().print(releasing.summary(released), markup=False, highlight=False)
 
 
+@app.command()
+def grade(
+    paths: Annotated[list[str], typer.Argument(help="Submitted notebooks, or folders of them.")],
+    assignment: Annotated[
+        str | None, typer.Option(help="a1, numpy, swiss, conv or fashion; else by file name.")
+    ] = None,
+    rerun: Annotated[bool, typer.Option(help="Run each again in a sandbox and try its functions.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes; all processors where 0.")] = 0,
+    engine: Annotated[str, typer.Option(help="loky, or dask for an existing cluster.")] = "loky",
+    scheduler: Annotated[str | None, typer.Option(help="The dask cluster's address.")] = None,
+    out: Annotated[Path, typer.Option(help="Where verdicts, grades.csv, feedback and index.html go.")] = Path("grades"),
+    seconds: Annotated[float, typer.Option(help="Wall clock of one rerun.")] = 600.0,
+) -> None:
+    """Grade a class: PASS, FAIL or LOOK a task, with reasons."""
+    import time
+
+    from helpers.course import grading
+
+    console, started = Console(), time.monotonic()
+    options = grading.Options(assignment, rerun, seconds)
+    try:
+        verdicts = grading.grade(
+            paths, out, options, workers=workers, engine=engine, scheduler=scheduler, console=console
+        )
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"grade: {error}") from error
+    except KeyboardInterrupt:
+        raise SystemExit("grade: interrupted; verdicts that were written are kept, call again for the rest") from None
+    console.print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
+
+
 if __name__ == "__main__":
     app()

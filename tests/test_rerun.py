@@ -1,0 +1,161 @@
+# ruff: noqa: E501 programs of attackers stand on long lines
+"""Reruns: functions tried by behaviour in the sandbox, judged outside; and what answers that were tampered with do."""
+
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from helpers.course import grading, oracles, sandbox
+from helpers.course.grading import Options
+from helpers.course.rubric import A1
+from tests.grading import variants
+from tests.test_grading import NAME, RESULTS, class_cells, notebook
+from tools.grader_table import findings, submission
+
+DEFINITIONS = Options(rerun=True, definitions=True)
+
+
+def levels(found, task):
+    return {f.level for f in found if f.task == task}
+
+
+# ---------------------------------------------------------------- oracles alone, fast
+
+
+def network(kl_factor=1.0, nll=lambda full, d2, n: full, elbo_sign=-1.0, z_noise=1.0, seed=0):
+    """Answers such as probes send, made from closed forms written out here: the oracles use torch.distributions."""
+    rand = np.random.RandomState(seed)
+    cases = []
+    for _ in range(4):
+        mean, logvar = rand.randn(5), rand.randn(5)
+        x, d_mean, d_logvar = rand.randn(3), rand.randn(3), rand.randn(3)
+        kl = kl_factor * 0.5 * (mean**2 + np.exp(logvar) - logvar - 1).sum()
+        d2 = (x - d_mean) ** 2
+        full = 0.5 * (d2 / np.exp(d_logvar) + d_logvar + np.log(2 * np.pi)).sum()
+        value = nll(full, d2, len(x))
+        cases.append({
+            "x": x.tolist(), "z": mean.tolist(), "x_pred": d_mean.tolist(), "kl": kl, "nll": value,
+            "elbo": elbo_sign * (value + kl), "encoder_out": [*mean, *logvar], "decoder_out": [*d_mean, *d_logvar],
+            "z_mean": mean.tolist(), "z_std": (z_noise * np.exp(logvar / 2)).tolist(), "z_kurtosis": [3.0] * 5,
+            "z_corr": 0.0, "z_between_calls": z_noise, "x_pred_std": [0.3] * 3, "d_mean": d_mean.tolist(),
+            "d_std": np.exp(d_logvar / 2).tolist(), "d_clean": d_mean.tolist(), "d_clean_again": d_mean.tolist(),
+        })  # fmt: skip
+    slopes = [[-2.0, 1.0, 1.0]] * 3
+    return {"cases": cases, "shapes": [[7, 3], [7, 5], [], [], []], "kl_of_six": 1.0, "kl_of_one": 1.0,
+            "gradients": {"analytic": slopes, "numeric": slopes}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({}, None),
+        ({"kl_factor": 2.0}, "kl_no_half"),
+        ({"kl_factor": 0.2}, "kl_mean_latents"),
+        ({"kl_factor": -1.0}, "kl_sign"),
+        ({"kl_factor": 1.3}, "kl_wrong"),
+        ({"elbo_sign": 1.0}, "elbo_sign"),
+        ({"nll": lambda full, d2, n: full / n}, "nll_mean_features"),
+        ({"nll": lambda full, d2, n: full - 0.5 * n * np.log(2 * np.pi)}, None),
+        ({"nll": lambda full, d2, n: d2.sum()}, None),
+        ({"nll": lambda full, d2, n: d2.mean()}, None),
+        ({"nll": lambda full, d2, n: -full}, "nll_sign"),
+        ({"nll": lambda full, d2, n: full + 1.0}, "nll_wrong"),
+        ({"z_noise": 0.0}, "no_noise"),
+    ],
+)
+def test_the_oracles_tell_mistakes_from_honest_conventions(changed, code):
+    found = oracles.attempt("A1", oracles.judge_vae, [network(**changed, seed=s) for s in range(3)])
+    failed = {f.code for f in found if f.level == "FAIL"}
+    assert failed == ({code} if code else set()), found
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {}, {"probes": 3}, {"probes": {"vae": None}}, {"probes": {"vae": [{"cases": "x"}]}},
+        {"probes": {"vae": [{"cases": [{"kl": "1"}]}]}}, {"probes": {"train_vae": {"runs": {}, "has_epochs": 1}}},
+        {"probes": {"interpolate": [{"cells": [[1e999]], "ends": [], "vae": 0, "noise": []}]}},
+        {"probes": {"plot_reconstructed": [{"cells": [[["a"] * 4]]}]}, "optimizers": {"a": {"stale": "x"}}},
+        {"probes": {"error": "x", "vae": {"error": {"a": []}}}, "calls": 5, "rows": [], "tagged": {"A": 1}},
+        {"probes": {"vae": [{"cases": [[[[[]]]]]}]}, "calls": [{"beta": []}]},
+    ],
+)  # fmt: skip
+def test_answers_that_were_tampered_with_never_pass_and_never_raise(answers):
+    found = oracles.judge(json.loads(json.dumps(answers)), "a1")
+    assert all(f.level == "LOOK" for f in found if f.task in ("A1", "B4", "B5")), found
+
+
+def test_a_stub_with_known_gradients_tells_beta_from_its_absence():
+    def run(a, b):
+        return {"steps": [[[a * 0.05] * 2, [-b * 0.05] * 2]] * 6, "count": 6, "used": [[0.05, True]]}
+
+    def judged(first, fifth):
+        runs = {"1": run(*first), "5": run(*fifth)}
+        return {f.code for f in oracles.judge_train_vae({"runs": runs, "has_beta": True, "has_epochs": True})}
+
+    assert judged((1, 1), (5, 1)) == {"objective"}
+    assert judged((0.1, 0.1), (0.5, 0.1)) == {"objective"}  # clipped: both scaled
+    assert judged((1, 1), (1, 5)) == {"beta_on_nll"}
+    assert judged((1, 1), (1, 1)) == judged((1, 1), (5, 5)) == {"beta_ignored"}
+    assert judged((-1, -1), (-5, -1)) == {"maximises"} and judged((0, 1), (0, 1)) == {"kl_left_out"}
+
+
+# ---------------------------------------------------------------- in the sandbox
+
+
+def test_functions_of_an_honest_submission_hold_and_one_mistake_is_named():
+    found, _ = grading.rerun(submission(variants.REFERENCE), A1, DEFINITIONS)
+    assert not [f for f in found if f.level == "FAIL"]
+    assert all(levels(found, t) == {"PASS"} for t in ("A1", "B1", "B3", "B4", "B5")), found
+    wrong = next(m for m in variants.MISTAKES if m.name == "KL without 1/2")
+    found, _ = grading.rerun(submission(variants.apply(wrong.swaps)), A1, DEFINITIONS)
+    assert {f.code for f in found if f.level == "FAIL"} == {"kl_no_half"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", variants.MISTAKES, ids=lambda m: m.name)
+def test_every_mistake_is_caught_by_its_task(mistake):
+    needs_training = mistake.task == "B2" or mistake.codes[0] in ("trains_on_test", "nothing_learned")
+    found, _ = findings(variants.apply(mistake.swaps), Options(rerun=True) if needs_training else DEFINITIONS)
+    assert [f for f in found if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes], found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", variants.HONEST)
+def test_no_honest_variant_fails(name):
+    found, _ = findings(variants.apply(variants.HONEST[name]), Options(rerun=True))
+    assert not [f for f in found if f.level == "FAIL"]
+
+
+ATTACKS = {
+    "loop": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    "exit": "import os; os._exit(0)",
+    "forks": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "memory": "keep = []\nwhile True: keep.append(bytearray(16 << 20))",
+    "output": "while True: print('x' * 1_000_000)",
+    "forged": "import os, json\nfor fd in range(3, 40):\n    try: os.write(fd, json.dumps({'probes': {'vae': []}}).encode())\n"
+              "    except OSError: pass\nos._exit(0)",
+    "stdout": "print('ELBO = -4.45, KL = 0.18, NLL = 4.27\\n' * 3)\nimport sys; sys.exit()",
+    "recursion": "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_attacks_in_a_class_harm_nobody_else(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name, source in ATTACKS.items():
+        cells = class_cells(RESULTS)
+        cells[0]["source"] = source
+        (folder / f"attacker_{name}_a1.ipynb").write_bytes(notebook(cells))
+    (folder / NAME).write_bytes(notebook(class_cells(RESULTS)))
+    options = Options(rerun=True, seconds=12, memory_mb=2048)
+    verdicts = grading.grade([str(folder)], out, options, workers=2, console=Console(quiet=True))
+    assert len(verdicts) == len(ATTACKS) + 1
+    for v in verdicts:
+        assert v["verdict"] in ("LOOK", "FAIL"), v["file"]  # nothing of theirs can be tried: never PASS
+        assert v["tasks"]["A2"]["verdict"] != "PASS"
+    if sandbox.isolation().missing:
+        assert all(v["note"] for v in verdicts)
