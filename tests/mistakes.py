@@ -38,20 +38,20 @@ class Mistake(NamedTuple):
 
 GAUSSIAN, TOY, NUMPY = ("test_gaussian.py", "test_bounds.py"), ("test_toy_vae.py",), ("test_numpy_vae.py",)
 MISTAKES = (
-    Mistake("KL without its half", "core/gaussian.py", "return 0.5 * (mu.square() + logvar.exp() - logvar - 1)",
-            "return mu.square() + logvar.exp() - logvar - 1", GAUSSIAN, "02"),
+    Mistake("KL without its half", "core/gaussian.py", "kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1)",
+            "kl = (mu.square() + logvar.exp() - logvar - 1)", GAUSSIAN, "02"),
     Mistake("KL averaged over latents", "core/gaussian.py", "return kl_per_latent(mu, logvar).sum(dim=-1)",
             "return kl_per_latent(mu, logvar).mean(dim=-1)", GAUSSIAN, "02"),
     Mistake("log-variance used as sigma", "core/gaussian.py", "return rsample(mu, torch.exp(0.5 * logvar), generator)",
             "return rsample(mu, logvar, generator)", GAUSSIAN, "02"),
     Mistake("variance used as sigma", "toy_vae.py", "std = torch.exp(0.5 * logvar)",
             "std = torch.exp(logvar)", TOY, "02"),
-    Mistake("no noise", "core/gaussian.py", "return mu + std * eps", "return mu + 0 * std * eps", GAUSSIAN, "02"),
+    Mistake("no noise", "core/gaussian.py", "z = mu + std * torch.randn(", "z = mu + 0 * std * torch.randn(", GAUSSIAN, "02"),
     Mistake("NLL without the log-variance term", "core/gaussian.py",
-            "return -0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)",
-            "return -0.5 * (residual * torch.exp(-logvar) + LOG_2PI).sum(dim=-1)", GAUSSIAN, "02"),
-    Mistake("beta on the wrong term", "core/objective.py", "return (nll + beta * kl).mean()",
-            "return (beta * nll + kl).mean()", GAUSSIAN, "04"),
+            "-0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)",
+            "-0.5 * (residual * torch.exp(-logvar) + LOG_2PI).sum(dim=-1)", GAUSSIAN, "02"),
+    Mistake("beta on the wrong term", "core/objective.py", "(nll + beta * kl).mean()",
+            "(beta * nll + kl).mean()", GAUSSIAN, "04"),
     Mistake("decoder noise flag inverted", "toy_vae.py", "reparameterize(x_mu, x_logvar) if noise else x_mu",
             "x_mu if noise else reparameterize(x_mu, x_logvar)", TOY, "02"),
     Mistake("grid rows upside down", "core/latent.py", "torch.linspace(r1[1], r1[0], n)",
@@ -63,10 +63,10 @@ MISTAKES = (
     Mistake("by hand: KL averaged over latents", "numpy_vae.py",
             "kl = 0.5 * (np.exp(logvar) + mu**2 - logvar - 1).sum(axis=-1)",
             "kl = 0.5 * (np.exp(logvar) + mu**2 - logvar - 1).mean(axis=-1)", NUMPY, "01"),
-    Mistake("by hand: log-variance used as sigma", "numpy_vae.py", "    sigma = np.exp(0.5 * logvar)",
-            "    sigma = logvar", NUMPY, "01"),
-    Mistake("by hand: no noise", "numpy_vae.py", "    z = mu + sigma * eps\n    ###",
-            "    z = mu + 0 * sigma * eps\n    ###", NUMPY, "01"),
+    Mistake("by hand: log-variance used as sigma", "numpy_vae.py", "z = mu + np.exp(0.5 * logvar) * eps",
+            "z = mu + logvar * eps", NUMPY, "01"),
+    Mistake("by hand: no noise", "numpy_vae.py", "z = mu + np.exp(0.5 * logvar) * eps",
+            "z = mu + 0 * np.exp(0.5 * logvar) * eps", NUMPY, "01"),
 )  # fmt: skip
 
 

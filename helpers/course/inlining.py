@@ -461,7 +461,7 @@ def _rewritten(
     cells: list[str | None] = []
     for source, tree in zip(nb.sources, nb.trees, strict=True):
         gone = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom) and _names_helpers(n)]
-        path = [n for n in tree.body if "helpers" in (text := ast.unparse(n)) and "sys.path" in text and n not in gone]
+        path = _finds_helpers(tree, nb, gone)
         if not gone and not path:
             cells.append(source)
             continue
@@ -481,6 +481,21 @@ def _rewritten(
         new = [*_aliases(given, meanings, names), *_spaces(given, nb, meanings, names)]
         cells.append(_spliced(source, [*gone, *path], new))
     return cells
+
+
+def _finds_helpers(tree: ast.Module, nb: _Notebook, gone: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements of a cell that only put the helpers on the path, fetching them on Colab included."""
+    path = [n for n in tree.body if "helpers" in (text := ast.unparse(n)) and "sys.path" in text and n not in gone]
+    if path:
+        path += [n for n in tree.body if isinstance(n, ast.If) and "google.colab" in ast.unparse(n.test)]
+    serves = {n.id for s in path for n in ast.walk(s) if _is_load(n)}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and node not in path and all(isinstance(t, ast.Name) for t in node.targets):
+            made = {t.id for t in node.targets}
+            others = (s for t in nb.trees for s in t.body if s not in path and s is not node)
+            if made <= serves and not made & {n.id for s in others for n in ast.walk(s) if _is_load(n)}:
+                path.append(node)
+    return path
 
 
 def _is_load(node: ast.AST) -> bool:

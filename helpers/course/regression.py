@@ -57,7 +57,7 @@ def _nbval(paths: list[Path], options: list[str], folder: Path, quick: bool, wor
     if workers is None:
         workers = run.default_jobs() if len(paths) > 1 else 0
     if workers > 0:
-        options = [*options, "-n", str(workers), "--dist", "loadfile"]
+        options = [*options, "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     threads = max(1, run.processors() // max(1, workers))
     command = [
         sys.executable, "-m", "pytest", "-p", "helpers.course.nbval_figures", "--nbval-current-env",
