@@ -1,7 +1,7 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test unit lint fresh browser mistakes matrix grader-table setup clean
+.PHONY: run quick figures test long unit lint fresh browser mistakes matrix grader-table setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
@@ -13,10 +13,13 @@ figures: setup
 	$(BIN)/python -m helpers run --inplace
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
+
+long: setup
+	$(BIN)/python -m pytest -m long
 
 unit: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2
 
 lint: setup
 	$(BIN)/ruff check .

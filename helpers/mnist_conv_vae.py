@@ -74,10 +74,10 @@ def calc_elbo(model: VAE, x: Tensor, generator: torch.Generator | None = None) -
         x: shape (B, 1, 28, 28); binary pixels make the first term a log-likelihood, gray values a cross-entropy.
         generator: source of z where a result must not depend on what ran before.
     """
-    ### START CODE HERE ###
     mu, logvar = model.encode(x)
-    z = reparameterize(mu, logvar, generator)
-    log_likelihood = -bernoulli_nll(model.decode(z), x)
+    ### START CODE HERE ###
+    logits = model.decode(reparameterize(mu, logvar, generator))
+    log_likelihood = -bernoulli_nll(logits, x)
     kl = kl_standard_normal(mu, logvar)
     ### END CODE HERE ###
     return ElboTerms(log_likelihood - kl, log_likelihood, kl)
@@ -90,8 +90,8 @@ def sample(model: VAE, n: int, binary: bool = False, generator: torch.Generator 
     Args:
         binary: draw the pixels too, as p(x|z) says; else their probabilities, which are means and not draws.
     """
-    ### START CODE HERE ###
     device = next(model.parameters()).device
+    ### START CODE HERE ###
     z = torch.randn(n, model.latent_dim, generator=generator, device=device)
     x = torch.sigmoid(model.decode(z))
     ### END CODE HERE ###

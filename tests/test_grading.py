@@ -435,6 +435,7 @@ def test_the_command_line_says_what_it_needs(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_three_hundred_submissions_take_less_than_a_minute_and_little_memory(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -453,6 +454,7 @@ def test_three_hundred_submissions_take_less_than_a_minute_and_little_memory(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_dask_cluster_that_loses_a_worker_loses_no_verdict(tmp_path):
     distributed = pytest.importorskip("distributed")
     folder, out = hand_in(tmp_path / "in", 24), tmp_path / "out"

@@ -67,7 +67,7 @@ def test_nothing_is_missing_nothing_superfluous_and_no_helpers_are_left(name):
 
 @pytest.mark.parametrize("name", READY)
 def test_what_is_imported_comes_with_python_or_with_the_requirements(name):
-    installs = {"sklearn": "scikit-learn", "IPython": "ipykernel"}
+    installs = {"sklearn": "scikit-learn", "IPython": "ipykernel", "PIL": "pillow"}
     imports = [n for n in ast.walk(ast.parse(stored(name).imports)) if isinstance(n, ast.Import | ast.ImportFrom)]
     modules = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
     others = {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names)

@@ -256,6 +256,7 @@ def run_checks(folder, solved, reports):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_each_open_task_fails_its_own_check_and_no_other(student, tmp_path):
     asked = {region for n in READY for task in ASSIGNMENTS[n].tasks for region in task.regions}
     places = {name: path for path in MARKED for name in functions(path) if name in asked}

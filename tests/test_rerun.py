@@ -115,6 +115,7 @@ def test_functions_of_an_honest_submission_hold_and_one_mistake_is_named():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("mistake", variants.MISTAKES, ids=lambda m: m.name)
 def test_every_mistake_is_caught_by_its_task(mistake):
     needs_training = mistake.task == "B2" or mistake.codes[0] in ("trains_on_test", "nothing_learned")
@@ -123,6 +124,7 @@ def test_every_mistake_is_caught_by_its_task(mistake):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", variants.HONEST)
 def test_no_honest_variant_fails(name):
     found, _ = findings(variants.apply(variants.HONEST[name]), Options(rerun=True))
@@ -143,6 +145,7 @@ ATTACKS = {
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_attacks_in_a_class_harm_nobody_else(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

@@ -136,6 +136,7 @@ def stored(folder, source, text):
     nbformat.write(new_notebook(cells=[cell]), folder / "01_a.ipynb")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "text", "passes"),
     [
@@ -151,6 +152,7 @@ def test_check_compares_words_and_verdicts(shelf, source, text, passes):
     assert (regression.check([]) == 0) is passes
 
 
+@pytest.mark.slow
 def test_without_the_images_a_notebook_is_executed_but_not_compared(shelf, monkeypatch, capfd):
     stored(shelf, 'name = lambda x: x\nload_images = print\nload_images("mnist")', "something else\n")
     monkeypatch.setattr(regression, "fetch", lambda name: "no network")

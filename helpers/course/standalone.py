@@ -13,7 +13,7 @@ INSTEAD = {
     ("helpers.core.data", "default_root"): "default_root",
     ("helpers.core.data", "load_images"): "load_images",
     ("helpers.course.figures", "figures_folder"): "figures_folder",
-    ("helpers.fashion_latent_space", "checkpoints_folder"): "checkpoints_folder",
+    ("helpers.core.checkpoints", "checkpoints_folder"): "checkpoints_folder",
 }
 ABOUT = {"helpers.core.data": "Where the images come from: files that are there already, else torchvision's download."}
 

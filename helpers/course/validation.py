@@ -477,18 +477,16 @@ def _promised(view: _View, assignment: str) -> Iterator[Finding]:
 
 
 def shown(tree: ast.Module) -> Iterator[str]:
-    """Names of the figures that a cell's ``show`` displays."""
+    """Names of the figures that a cell's ``show`` or ``explore`` displays."""
+    place = {"show": 1, "explore": 2}  # of the name among the arguments
     for node in tree.body:
         call = node.value if isinstance(node, ast.Expr) else None
-        if (
-            isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Name)
-            and call.func.id == "show"
-            and len(call.args) > 1
-        ):
-            name = call.args[1]
-            if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                yield name.value
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        at = place.get(call.func.id, len(call.args))
+        name = call.args[at] if at < len(call.args) else None
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            yield name.value
 
 
 def _few(items: list) -> Iterable:
