@@ -15,31 +15,27 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 # %%
+def ellipse(rand):
+    return rand.standard_normal((100_000, 2)) * np.array([5.0, 1.0])
+
+
 def sample_data_1():
-    count = 100000
-    rand = np.random.RandomState(0)
-    return [[1.0, 2.0]] + rand.randn(count, 2) * [[5.0, 1.0]]
+    return ellipse(np.random.RandomState(0)) + np.array([1.0, 2.0])
 
 
 def sample_data_2():
-    count = 100000
-    rand = np.random.RandomState(0)
-    c = np.sqrt(2) / 2
-    return [[1.0, 2.0]] + (rand.randn(count, 2) * [[5.0, 1.0]]) @ [[c, c], [-c, c]]
+    quarter_turn = np.array([[1.0, 1.0], [-1.0, 1.0]]) / np.sqrt(2)
+    return ellipse(np.random.RandomState(0)) @ quarter_turn + np.array([1.0, 2.0])
 
 
 def sample_data_3():
-    count = 100000
-    rand = np.random.RandomState(0)
-    a = [[-1.5, 2.5]] + rand.randn(count // 3, 2) * 0.2
-    b = [[1.5, 2.5]] + rand.randn(count // 3, 2) * 0.2
-    angle = np.linspace(0, np.pi, count // 3)
-    c = np.c_[2 * np.cos(angle), -np.sin(angle)]
-    c += rand.randn(*c.shape) * 0.2
-    x = np.concatenate([a, b, c])
-    y = np.repeat([0, 1, 2], count // 3)
-    order = rand.permutation(len(x))
-    return x[order], y[order]
+    rand, third = np.random.RandomState(0), 33_333
+    left, right = (rand.standard_normal((third, 2)) * 0.2 + [side, 2.5] for side in (-1.5, 1.5))
+    angle = np.linspace(0, np.pi, third)
+    arc = np.stack([2 * np.cos(angle), -np.sin(angle)], axis=1) + rand.standard_normal((third, 2)) * 0.2
+    points, blob_of = np.concatenate([left, right, arc]), np.arange(3).repeat(third)
+    order = rand.permutation(3 * third)
+    return points[order], blob_of[order]
 
 
 def split(X, n_test):
@@ -83,8 +79,9 @@ class VAE(nn.Module):
         self.latent_size = latent_size
         self.flatten = flatten
         self.sigmoid = sigmoid
-        self.encoder = MLP(input_size, encoder_sizes, 2 * latent_size, hidden_activation)
-        self.decoder = MLP(latent_size, decoder_sizes, 2 * input_size, hidden_activation)
+        options = {"hidden_activation": hidden_activation}  # each network gives means and log-variances
+        self.encoder = MLP(input_size, encoder_sizes, latent_size * 2, **options)
+        self.decoder = MLP(latent_size, decoder_sizes, input_size * 2, **options)
 
     def forward(self, x):
         if self.flatten:
@@ -171,9 +168,8 @@ def train_vae(model, optimizer, train_loader, val_loader, test_loader=None, figt
 
 
 # %%
-batch_size = 512
-num_epochs = 10
-train_loader = DataLoader(train_dataset1, batch_size=batch_size, shuffle=True)
+batch_size, num_epochs = 512, 10
+train_loader = DataLoader(train_dataset1, shuffle=True, batch_size=batch_size)
 val_loader = DataLoader(val_dataset1, batch_size=batch_size)
 test_loader = DataLoader(test_dataset1, batch_size=batch_size)
 model = VAE(2, 2, [20], []).to(device)
@@ -181,7 +177,7 @@ optimizer = optim.Adam(model.parameters(), 1e-2)
 fig, fig2 = train_vae(model, optimizer, train_loader, val_loader, test_loader, "Dataset 1, VAE 1", num_epochs)
 
 # %%
-train_loader = DataLoader(train_dataset2, batch_size=batch_size, shuffle=True)
+train_loader = DataLoader(train_dataset2, shuffle=True, batch_size=batch_size)
 val_loader = DataLoader(val_dataset2, batch_size=batch_size)
 test_loader = DataLoader(test_dataset2, batch_size=batch_size)
 model = VAE(2, 2, [20], []).to(device)
@@ -197,9 +193,8 @@ optimizer = optim.Adam(model.parameters(), 1e-4)
 fig, fig2 = train_vae(model, optimizer, train_loader, val_loader, test_loader, "Dataset 3, VAE 1", num_epochs)
 plt.figure()
 plt.title("Latent Space Representation")
-with torch.no_grad():
-    z = model.encode_latent(torch.as_tensor(X3[:500], dtype=torch.float32, device=device)).cpu().numpy()
-plt.scatter(z[:, 0], z[:, 1], c=y3[:500])
+first = torch.tensor(X3[:500]).float().to(device)
+plt.scatter(*model.encode_latent(first).detach().cpu().numpy().T, c=y3[:500])
 plt.show()
 
 # %%
@@ -214,8 +209,8 @@ val_data = DataLoader(test_images, batch_size=1024, shuffle=False)
 class Encoder(nn.Module):
     def __init__(self, latent_dims):
         super().__init__()
-        self.linear1 = nn.Linear(784, 512)
         self.actv1 = nn.ReLU()
+        self.linear1 = nn.Linear(28 * 28, 512)
         self.linear2 = nn.Linear(512, latent_dims)
 
     def forward(self, x):
@@ -226,9 +221,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     def __init__(self, latent_dims):
         super().__init__()
-        self.linear1 = nn.Linear(latent_dims, 512)
         self.actv1 = nn.ReLU()
-        self.linear2 = nn.Linear(512, 784)
+        self.linear1 = nn.Linear(latent_dims, 512)
+        self.linear2 = nn.Linear(512, 28 * 28)
 
     def forward(self, z):
         out = torch.sigmoid(self.linear2(self.actv1(self.linear1(z))))
@@ -241,12 +236,12 @@ class Autoencoder(nn.Module):
         self.encoder = Encoder(latent_dims)
         self.decoder = Decoder(latent_dims)
 
+    def forward(self, x):
+        code = self.encoder(x)
+        return self.decode(code), code
+
     def decode(self, z):
         return self.decoder(z)
-
-    def forward(self, x):
-        z = self.encoder(x)
-        return self.decoder(z), z
 
 
 def train_ae(autoencoder, data, opt, num_epochs=20):
@@ -300,9 +295,8 @@ plt.show()
 
 # %%
 def plot_reconstructed(model, r0=(-5, 5), r1=(-5, 5), vae=False, n=12, title=None, plot_idx=0):
-    w = 28
-    img = np.zeros((n * w, n * w))
-    for i, y in enumerate(np.linspace(*r1, n)):
+    w, img = 28, np.full((28 * n, 28 * n), 0.0)
+    for i, y in enumerate(np.linspace(r1[0], r1[1], n)):
         for j, x in enumerate(np.linspace(*r0, n)):
             z = torch.tensor([[x, y]], dtype=torch.float32, device=device)
             with torch.no_grad():
@@ -323,8 +317,7 @@ plt.show()
 
 # %%
 def interpolate(model, x_1, x_2, n=20, vae=False, title=None, plot_idx=0):
-    w = 28
-    img = np.zeros((w, n * w))
+    w, img = 28, np.full((28, 28 * n), 0.0)
     x_1, x_2 = x_1.reshape(1, 1, 28, 28).to(device), x_2.reshape(1, 1, 28, 28).to(device)
     with torch.no_grad():
         z_1 = model.encode_latent(x_1) if vae else model.encoder(x_1)
