@@ -141,6 +141,7 @@ def test_nothing_of_the_solution_leaks(student):
         if source in MARKED or path.suffix == ".ipynb":
             solution |= removed(source, student)
     assert len(solution) > 250
+    solution.add("github.com/vae-solutions")  # where the solutions can be fetched
     for path, text in texts.items():
         if path.suffix == ".ipynb":
             cells = nbformat.reads(text, as_version=4).cells

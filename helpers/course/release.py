@@ -29,6 +29,7 @@ ANSWERS = {"answer", "answer-throughout"}
 ALWAYS = ("LICENSE", "requirements.txt", "pyproject.toml", ".gitignore", "tests/conftest.py", "helpers/__init__.py")
 TOOLS = ("helpers.course.run", "helpers.course.submission", "helpers.course.validation")  # what students work with
 TASK_HEADING = re.compile(r"^#+ (?:\d+\. )?(?P<name>.+)$", re.MULTILINE)
+BADGE = re.compile(r"^\[!\[Open in Colab\].*\n\n?", re.MULTILINE)  # leads to the solutions
 WIDTH = 116
 
 
@@ -215,9 +216,10 @@ def cut_notebook(source: str, name: str = "the notebook") -> CutNotebook:
         if cell.cell_type == "markdown":
             heading = ([m["name"] for m in TASK_HEADING.finditer(cell.source)] or [heading])[-1]
             _without_answer(cell)
+            cell.source = BADGE.sub("", cell.source)
         elif cell.cell_type == "code":
             rest = "\n".join(c.source for c in nb.cells[i + 1 :] if c.cell_type == "code")
-            cell.source = _cut_cell(cell.source, heading, rest, f"{name}, cell {cell.id}")
+            cell.source = _cut_cell(_without_colab(cell.source), heading, rest, f"{name}, cell {cell.id}")
             cell.outputs, cell.execution_count = [], None
         if cell != before:
             changed[cell.id] = before
@@ -229,6 +231,19 @@ def put_back_notebook(cut: CutNotebook) -> str:
     nb = nbformat.reads(cut.text, as_version=4)
     nb.cells = [cut.cells.get(cell.id, cell) for cell in nb.cells]
     return nbformat.writes(nb) + "\n"
+
+
+def _without_colab(source: str) -> str:
+    """A set-up cell that does not fetch this repository on Colab: it holds the solutions."""
+    if '"google.colab"' not in source:
+        return source
+    lines = source.split("\n")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.If) and "google.colab" in ast.unparse(node.test):
+            del lines[node.lineno - 1 : node.end_lineno + 1]  # and the blank line after it
+            break
+    kept = [line for line in lines if line != "import subprocess"]
+    return "\n".join(kept).replace(', Path("vae-solutions").resolve()', "")
 
 
 def _without_answer(cell: nbformat.NotebookNode) -> None:
