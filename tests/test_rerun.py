@@ -2,6 +2,7 @@
 """Reruns: functions tried by behaviour in the sandbox, judged outside; and what answers that were tampered with do."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -105,6 +106,9 @@ def test_a_stub_with_known_gradients_tells_beta_from_its_absence():
 # ---------------------------------------------------------------- in the sandbox
 
 
+@pytest.mark.skipif(
+    os.geteuid() == 0 and sandbox.isolation().missing is not None, reason="root without namespaces: nothing is run"
+)
 def test_functions_of_an_honest_submission_hold_and_one_mistake_is_named():
     found, _ = grading.rerun(submission(variants.REFERENCE), A1, DEFINITIONS)
     assert not [f for f in found if f.level == "FAIL"]
