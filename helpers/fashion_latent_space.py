@@ -232,16 +232,12 @@ def load_or_train(
     try:
         _save(path, key, recipe, model, history)
     except OSError as error:  # what was trained is worth more than its checkpoint
-        warnings.warn(
-            f"the trained VAE could not be kept in {path} ({error.strerror}), so the next run trains again: "
-            "free some space there, or make the folder writable",
-            stacklevel=2,
-        )
+        warnings.warn(f"the trained VAE could not be kept, so the next run trains again: {error}", stacklevel=2)
     return Trained(model.eval(), history, False)
 
 
 def checkpoint_key(data: ImageSet, recipe: Recipe) -> str:
-    """A hash of all that training depends on: the recipe, the very images and their origin, the code, and torch."""
+    """A hash of all that training depends on: the recipe, images, code, torch and the precision."""
     return key_of(data, recipe=asdict(recipe), code=SOURCES)
 
 

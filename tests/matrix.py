@@ -24,8 +24,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from helpers.core.files import write_whole
 from helpers.course.comparison import FIGURES, KINDS, tolerance, worst
-from helpers.course.files import write_whole
 from helpers.course.results import NotebookResult, load
 from helpers.course.run import EXECUTED, ROOT, find
 

@@ -259,7 +259,8 @@ def test_another_recipe_is_another_checkpoint(data, name):
     assert checkpoint_key(data, changed(Recipe(), name)) != checkpoint_key(data, Recipe())
 
 
-def test_the_key_depends_on_images_origin_code_and_torch(data, monkeypatch):
+def test_the_key_depends_on_images_origin_code_torch_and_precision(data, monkeypatch):
+    monkeypatch.setenv("PRECISION", "float32")
     keys = {checkpoint_key(data, Recipe())}
     assert keys == {checkpoint_key(data, Recipe())}
 
@@ -277,9 +278,11 @@ def test_the_key_depends_on_images_origin_code_and_torch(data, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(fashion, "SOURCES", [s + "#" * (i == j) for j, s in enumerate(fashion.SOURCES)])
             keys.add(checkpoint_key(data, Recipe()))
+    monkeypatch.setenv("PRECISION", "bfloat16")
+    keys.add(checkpoint_key(data, Recipe()))
     monkeypatch.setattr(torch, "__version__", "9.9")
     keys.add(checkpoint_key(data, Recipe()))
-    assert len(keys) == 1 + 5 + len(fashion.SOURCES) + 1
+    assert len(keys) == 1 + 5 + len(fashion.SOURCES) + 2
 
 
 def test_the_key_reads_the_code_of_model_loss_and_loop():
@@ -357,7 +360,7 @@ def test_it_is_written_whole_or_not_at_all_and_training_is_not_lost(ask, tmp_pat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(fashion.Path, "write_bytes", full)
-    with pytest.warns(UserWarning, match=r"could not be kept in .*No space left on device.*free some space"):
+    with pytest.warns(UserWarning, match=r"could not be kept, .*No space left on device.*free some space"):
         trained, calls = ask(retrain=True)
     assert calls == 2 and trained.model.fc_mu.bias[0] == 2
     assert only_file(tmp_path).read_bytes() == before

@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from rich.console import Console
 
 from helpers.core import plots
+from helpers.core.files import write_whole
 from helpers.course import figures, regression, report, results, run
-from helpers.course.files import write_whole
 from helpers.course.fingerprint import read_fingerprint
 from helpers.course.results import CellResult, FigureResult, NotebookResult, figures_in, judge_cell
 

@@ -7,7 +7,6 @@ Files are safetensors, which hold numbers only: loading one runs no code.
 import hashlib
 import inspect
 import json
-import os
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +18,8 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from helpers.core.data import ImageSet
+from helpers.core.files import write_whole
+from helpers.core.training import training_dtype
 
 
 class Checkpoint(NamedTuple):
@@ -35,14 +36,15 @@ def checkpoints_folder() -> Path:
 
 
 def key_of(data: ImageSet, **depends_on: Any) -> str:
-    """A hash of the very images and their origin, of ``depends_on`` (anything that JSON can hold), and of torch.
+    """A hash of the very images and their origin, of ``depends_on`` (what JSON can hold), of torch and the precision.
 
-    The kind of device and the precision of training are left out: they change no more than another CPU would.
+    The kind of device is left out: it changes the result no more than another CPU would.
     """
     pixels = (data.train_x * 255).round().to(torch.uint8).cpu().contiguous()
     depends_on |= {
         "data": [data.title, data.genuine, list(pixels.shape), hashlib.sha256(pixels.numpy()).hexdigest()],
         "torch": torch.__version__,
+        "precision": str(training_dtype(data.train_x.device)),
     }
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -59,20 +61,9 @@ def source_of(part: Callable) -> str:
 
 
 def save_checkpoint(path: Path, key: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    """Write one file, which appears whole or not at all.
-
-    Raises:
-        OSError: it cannot be written; nothing half-written stays behind.
-    """
+    """Write one file, whole or not at all; raises what :func:`helpers.core.files.write_whole` raises."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(to_bytes(tensors, {**about, "key": key, "digest": digest(tensors)}))
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(path, to_bytes(tensors, {**about, "key": key, "digest": digest(tensors)}))
 
 
 def load_checkpoint(path: Path, key: str) -> Checkpoint | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from helpers.course.figures import write_whole
+from helpers.core.files import write_whole
 from helpers.course.rubric import ASSIGNMENTS, HINTS, Task
 from helpers.course.run import EXPECTED
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from helpers.core import plots
 from helpers.core.data import ImageSet
+from helpers.core.files import write_whole
 from helpers.course import fingerprint
-from helpers.course.files import write_whole
 from helpers.course.fingerprint import NAME
 
 DPI = 100

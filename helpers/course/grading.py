@@ -23,8 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from helpers.core.files import write_whole
 from helpers.course import evidence, oracles, outputs, sandbox
-from helpers.course.figures import write_whole
 from helpers.course.oracles import Finding
 from helpers.course.rubric import ASSIGNMENTS, Assignment, Task
 

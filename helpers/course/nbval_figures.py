@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+from helpers.core.files import write_whole
 from helpers.course import report
-from helpers.course.files import write_whole
 from helpers.course.results import CellResult, NotebookResult, failure_text, judge_cell, load, refuse_under_ci, update
 from helpers.course.run import EXECUTED, EXPECTED
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from helpers.core.files import write_whole
 from helpers.course.comparison import FIGURES, KINDS, picture, tolerance
-from helpers.course.files import write_whole
 from helpers.course.fingerprint import FigureError
 from helpers.course.results import MOST_PROBLEMS, FigureResult, NotebookResult
 

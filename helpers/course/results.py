@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import nbformat
 
+from helpers.core.files import write_whole
 from helpers.course.comparison import compare
-from helpers.course.files import write_whole
 from helpers.course.fingerprint import NAME, FigureError, read_fingerprint
 
 LINE = re.compile(rf"^figure ({NAME.pattern})$", re.MULTILINE)

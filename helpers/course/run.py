@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from helpers.core.data import NOTICE
-from helpers.course.files import write_whole
+from helpers.core.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -178,6 +177,8 @@ def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome | None:
         write_whole(target, (nbformat.writes(nb) + "\n").encode())
     slowest = max(took, key=took.get, default=None)
     note = "" if slowest is None else f"{took[slowest]:.0f} s: {_first_line(nb.cells[slowest])}"
+    from helpers.core.data import NOTICE  # here, for it loads torch, which the regression run's plugin does without
+
     standin_used = any(NOTICE in output.get("text", "") for cell in nb.cells for output in cell.get("outputs", []))
     return Outcome(path, time.perf_counter() - start, note, failure, standin_used)
 

@@ -15,8 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from helpers.core.data import default_root
+from helpers.core.files import write_whole
 from helpers.course import assignments, inlining, run, validation
-from helpers.course.figures import write_whole
 from helpers.course.names import file_name
 from helpers.course.validation import Finding
 

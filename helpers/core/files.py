@@ -5,7 +5,11 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write next to ``path``, then move into place: readers see the old file or the new one, never a part."""
+    """Write next to ``path``, then move into place: readers see the old file or the new one, never a part.
+
+    Raises:
+        OSError: it cannot be written; nothing half-written stays behind.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -14,6 +18,6 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise OSError(
-            f"{path} could not be written ({error.strerror}): free some space there, or make the "
-            "folder one that you may write to; figures go to FIGURES_DIR where it is set"
+            f"{path} could not be written ({error.strerror}): free some space there, or make the folder "
+            "one that you may write to"
         ) from error
