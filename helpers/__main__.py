@@ -20,7 +20,7 @@ def helpers() -> None:
 def run(
     notebooks: Notebooks = None,
     inplace: Annotated[bool, typer.Option(help="Write into the notebooks and student_figures/expected.")] = False,
-    quick: Annotated[bool, typer.Option(help="Shrink budgets to about a minute for all: for developing.")] = False,
+    quick: Annotated[bool, typer.Option(help="Shrink budgets to a minute or two for all: for developing.")] = False,
     jobs: Annotated[int | None, typer.Option(help="Notebooks at a time; two on a machine of two cores.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the notebooks and stop.")] = False,
 ) -> None:

@@ -8,8 +8,10 @@ Measured: how often a classifier trained on genuine images recognises the stand-
 trained on the stand-in is right on the genuine test images.
 
 Means, not draws from the posterior, which would blur the classes into one another a second time; and a small weight
-on the KL, for the first number cannot exceed what survives the VAE's own reconstruction (garments: 0.844 at 0.3,
-0.855 at 0.1).
+on the KL, for the first number cannot exceed what survives the VAE's own reconstruction.
+
+The weights that are kept, made with seed 0 (``--measure-only`` prints it again): digits 0.970 recognised and 0.975
+right, garments 0.851 and 0.842.
 """
 
 import argparse
