@@ -1,7 +1,7 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test long unit lint fresh browser mistakes matrix grader-table setup clean
+.PHONY: run quick figures test long unit lint fresh browser mistakes matrix bench grader-table setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
@@ -34,6 +34,9 @@ browser: setup
 
 mistakes: setup
 	$(BIN)/python -m tests.mistakes
+
+bench: setup
+	$(BIN)/python -m helpers bench
 
 matrix: setup
 	$(BIN)/python -m tests.matrix

@@ -1,5 +1,6 @@
 """``python -m helpers VERB``: argument parsing only; every verb is one plain function elsewhere."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, get_args
@@ -182,6 +183,37 @@ def grade(
     except KeyboardInterrupt:
         raise SystemExit("grade: interrupted; verdicts that were written are kept, call again for the rest") from None
     console.print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
+
+
+@app.command()
+def bench(
+    only: Annotated[list[str] | None, typer.Argument(help="Rows whose name holds one of these; else all.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Measured rounds after the warm-up, a seed each.")] = 5,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Trained in a round; each row's own number else.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Rows as JSON on stdout; the table goes to stderr.")] = False,
+    growth: Annotated[Path | None, typer.Option(help="Draw how cost grows into this PNG instead.")] = None,
+) -> None:
+    """Time training beside the assignments' own way, on the images that are here."""
+    import json
+
+    from helpers.core.data import load_images
+    from helpers.core.files import write_whole
+    from helpers.course import bench as measuring
+    from helpers.course.figures import render
+
+    console = Console(stderr=json_, width=None if sys.stdout.isatty() else 180)
+    mnist = load_images("mnist").to(measuring.best_device())
+    if growth is not None:
+        write_whole(growth, render(measuring.growth(mnist), growth.stem))
+        return
+    fashion = load_images("fashion").to(measuring.best_device())
+    try:
+        rows = measuring.run(mnist, fashion, only or [], rounds, epochs)
+    except ValueError as error:
+        raise SystemExit(f"bench: {error}") from error
+    console.print(measuring.table(rows))
+    if json_:
+        print(json.dumps({"machine": measuring.machine(), "rows": [row._asdict() for row in rows]}, indent=1))
 
 
 if __name__ == "__main__":

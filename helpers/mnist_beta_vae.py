@@ -4,6 +4,7 @@ The VAEs are those of part A (``toy_vae.VAE``, with ``flatten=True, sigmoid=True
 function that takes ``vae`` accepts the autoencoder too: ``vae=False`` means that codes have no distribution.
 """
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -92,7 +93,10 @@ def train_ae(autoencoder: Autoencoder, data, opt: torch.optim.Optimizer, num_epo
         ### END CODE HERE ###
         return loss, {"mse": loss}
 
-    fit(autoencoder, opt, data, objective, num_epochs=num_epochs, precision="auto", description="autoencoder")
+    fit(
+        autoencoder, opt, data, objective, num_epochs=num_epochs, max_norm=math.inf, precision="auto",
+        description="autoencoder",
+    )  # fmt: skip
     return autoencoder
 
 

@@ -3,6 +3,7 @@
 Nothing here waits for the device inside an epoch: per-step numbers stay tensors and are read once, at its end.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -165,7 +166,7 @@ def fit(
         num_epochs: passes over ``loader``; a scheduler's total is ``num_epochs * len(loader)``.
         val_loader: evaluated after each epoch, without gradients.
         max_norm: bound on the gradient's norm. One step on an outlier under a tiny learned variance has a
-            gradient thousands of times the usual one, and ruins Adam's averages without this bound.
+            gradient thousands of times the usual one, and ruins Adam's averages without this bound. ``math.inf``: none.
         schedule: called after every step (``scheduler.step``).
         on_epoch: called after every epoch with its number, from 1: for drawing.
         precision: of matrix products in a training step, see :func:`training_dtype`.
@@ -190,7 +191,8 @@ def fit(
                 loss, scalars = objective(tuple(t.to(device, non_blocking=True) for t in batch))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(parameters, max_norm)
+            if max_norm < math.inf:  # the norm alone costs a tenth of a small network's step
+                nn.utils.clip_grad_norm_(parameters, max_norm)
             optimizer.step()
             if schedule is not None:
                 schedule()
