@@ -17,8 +17,7 @@ from helpers.course import inlining
 from helpers.course.assignments import ASSIGNMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
-STORED = {p.stem: p for folder in ("drafts", "notebooks") for p in (ROOT / folder).glob("*.ipynb")}
-READY = [name for name, a in ASSIGNMENTS.items() if all(stem in STORED for stem in a.notebooks)]
+STORED = {p.stem: p for p in (ROOT / "notebooks").glob("*.ipynb")}
 
 
 def sources(stem):
@@ -46,7 +45,7 @@ def run(joined):
     return space
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_nothing_is_missing_nothing_superfluous_and_no_helpers_are_left(name):
     joined = stored(name)
     code = code_of(joined)
@@ -65,7 +64,7 @@ def test_nothing_is_missing_nothing_superfluous_and_no_helpers_are_left(name):
                 assert len(re.findall(rf"\b{defined}\b", code)) > 1, f"{defined} is not used"
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_what_is_imported_comes_with_python_or_with_the_requirements(name):
     installs = {"sklearn": "scikit-learn", "IPython": "ipykernel", "PIL": "pillow"}
     imports = [n for n in ast.walk(ast.parse(stored(name).imports)) if isinstance(n, ast.Import | ast.ImportFrom)]
@@ -75,7 +74,7 @@ def test_what_is_imported_comes_with_python_or_with_the_requirements(name):
     assert {installs.get(m, m) for m in others} <= set(listed)
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_the_notebooks_own_cells_are_untouched_but_for_imports(name):
     assignment = ASSIGNMENTS[name]
     joined = stored(name)

@@ -18,8 +18,7 @@ from helpers.course import release
 from helpers.course.assignments import ASSIGNMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("drafts/*.ipynb"))
-READY = [n for n, a in ASSIGNMENTS.items() if all((ROOT / f"notebooks/{s}.ipynb").is_file() for s in a.notebooks)]
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 MODULES = sorted(p for p in (ROOT / "helpers").rglob("*.py") if "course" not in p.parts)
 MARKED = [p for p in MODULES if release.regions(p.read_text())]
 ALL_OPEN = {r: name for name, a in ASSIGNMENTS.items() for t in a.tasks for r in t.regions}
@@ -42,7 +41,7 @@ def telling(lines):
 def student(tmp_path_factory):
     """The student version of all assignments whose notebooks are there."""
     folder = tmp_path_factory.mktemp("release") / "student"
-    files, _ = release.contents(READY)
+    files, _ = release.contents(list(ASSIGNMENTS))
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
@@ -150,7 +149,7 @@ def test_nothing_of_the_solution_leaks(student):
         found = sorted(line for line in solution if line in text)
         assert found == [], f"{path.name} holds {found[:3]}"
     names = {part for p in files for part in p.relative_to(student).parts}
-    forbidden = {".git", "__pycache__", ".ipynb_checkpoints", "checkpoints", "executed", "drafts", "tools"}
+    forbidden = {".git", "__pycache__", ".ipynb_checkpoints", "checkpoints", "executed", "tools"}
     assert not names & forbidden and not any(p.suffix == ".pyc" for p in files)
     assert not {"release.py", "grading.py", "regression.py"} & names
 
@@ -182,7 +181,7 @@ def test_all_that_a_student_needs_is_there(student):
     assert {"run", "submit", "validate"} <= set(re.findall(r"\w+", done.stdout))
     assert not {"release", "check"} & set(re.findall(r"^\W*(\w+)", done.stdout, re.MULTILINE))
     readme = (student / "README.md").read_text()
-    assert all(f"| {t.name} |" in readme for n in READY for t in ASSIGNMENTS[n].tasks)
+    assert all(f"| {t.name} |" in readme for n in ASSIGNMENTS for t in ASSIGNMENTS[n].tasks)
 
 
 def test_one_assignment_alone_is_given_what_it_needs_of_others(tmp_path):
@@ -259,7 +258,7 @@ def run_checks(folder, solved, reports):
 @pytest.mark.slow
 @pytest.mark.long
 def test_each_open_task_fails_its_own_check_and_no_other(student, tmp_path):
-    asked = {region for n in READY for task in ASSIGNMENTS[n].tasks for region in task.regions}
+    asked = {region for n in ASSIGNMENTS for task in ASSIGNMENTS[n].tasks for region in task.regions}
     places = {name: path for path in MARKED for name in functions(path) if name in asked}
     solved = []
     for name, path in places.items():
