@@ -8,32 +8,38 @@ an honest variant is failed.
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from joblib import Parallel, delayed
 
 from helpers.course import evidence, grading, outputs
 from helpers.course.oracles import Finding
-from helpers.course.rubric import A1, HINTS
+from helpers.course.rubric import ASSIGNMENTS, HINTS
 from tests.grading import variants
 
-# small enough that training takes seconds, large enough for every check but the bands of the third set
-SMALL = (("100_000", "30_000"), ("33_333", "13_333"), ("num_epochs = 512, 10", "num_epochs = 512, 4"))
+# small enough that training takes seconds, large enough for every check but the bands of the third toy set
+SMALL: dict[str, tuple[variants.Swap, ...]] = {
+    "a1": (("100_000", "30_000"), ("33_333", "13_333"), ("num_epochs = 512, 10", "num_epochs = 512, 4")),
+    "a3": (("n_steps=1000", "n_steps=60"),),
+    "a5": (("range(15)", "range(4)"),),
+}
 
 
-def submission(source: str) -> evidence.Submission:
+def submission(source: str, key: str = "a1") -> evidence.Submission:
     """An executed notebook without its outputs: what a rerun finds is the rerun's own."""
     made = [evidence.Cell(c, i, "", None, "") for i, c in enumerate(variants.cells(source), start=1)]
-    return evidence.Submission("max_mustermann_a1.ipynb", "max mustermann", "a1", made)
+    return evidence.Submission(f"max_mustermann_{key}.ipynb", "max mustermann", key, made)
 
 
-def findings(source: str, options: grading.Options) -> tuple[list[Finding], list[Finding]]:
-    """From a rerun; and what its printed lines and its source show by themselves."""
-    made = submission(variants.apply(SMALL, source))
-    again, _ = grading.rerun(made, A1, options)
+def findings(swaps: tuple[variants.Swap, ...], options: grading.Options, key: str = "a1") -> tuple[list[Finding], ...]:
+    """From a rerun of a reference with these swaps; and what printed lines and source show by themselves."""
+    source = variants.apply(SMALL.get(key, ()), variants.apply(swaps, variants.REFERENCES[key]))
+    made = submission(source, key)
+    again, _ = grading.rerun(made, ASSIGNMENTS[key], options)
     printed = [f for f in again if f.evidence.startswith("rerun: ")]
-    alone = [*printed, *(f for f in outputs.judge_a1(made) if f.level == "FAIL")]
-    return [*again, *alone], alone
+    from_source = [f for f in outputs.JUDGES[key](made) if f.level == "FAIL"]
+    return [*again, *from_source], [*printed, *from_source]
 
 
 class Row(NamedTuple):
@@ -41,26 +47,30 @@ class Row(NamedTuple):
     wrong: bool
 
 
-TASKS = [t.name for t in A1.tasks[1:]]
-
-
 def judge_mistake(mistake: variants.Mistake, options: grading.Options) -> Row:
-    found, alone = findings(variants.apply(mistake.swaps), options)
-    named = [f for f in found if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes]
+    """Functions alone first; the whole notebook only for what they do not show."""
+    ways = ("functions",) if options.definitions else ("run",) if mistake.assignment == "a2" else ("functions", "run")
+    for by in ways:
+        found, alone = findings(mistake.swaps, replace(options, definitions=by == "functions"), mistake.assignment)
+        named = [f for f in found if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes]
+        if named:
+            by = "source" if named[0] in alone and by == "functions" else by
+            break
     hint = HINTS[named[0].code] if named else f"MISSED: {[f for f in found if f.level != 'PASS'][:4]}"
-    by_itself = "yes" if any(f.level == "FAIL" for f in alone) else "-"
-    about = f"{'*' if mistake.listed else '':<4}{mistake.name:<48}{mistake.task:<6}{'yes' if named else 'NO':<8}"
-    return Row(f"{about}{by_itself:<9}{verdicts(found)}  {hint}", not named)
+    about = f"{'*' if mistake.listed else '':<4}{mistake.name:<48}{mistake.task:<15}{by if named else 'NO':<10}"
+    return Row(f"{about}{verdicts(found, mistake.assignment)}  {hint}", not named)
 
 
-def judge_honest(name: str, swaps: tuple[variants.Swap, ...], options: grading.Options) -> Row:
-    found, _ = findings(variants.apply(swaps), options)
+def judge_honest(key: str, name: str, swaps: tuple[variants.Swap, ...], options: grading.Options) -> Row:
+    found, _ = findings(swaps, options, key)
     failed = [f for f in found if f.level == "FAIL"]
-    return Row(f"{'BAD' if failed else 'ok':<4}{name:<48}{'':<23}{verdicts(found)}  {failed or ''}", bool(failed))
+    about = f"{'BAD' if failed else 'ok':<4}{f'{key}: {name}':<48}{'':<25}{verdicts(found, key)}"
+    return Row(f"{about}  {failed or ''}".rstrip(), bool(failed))
 
 
-def verdicts(found: list[Finding]) -> str:
-    return " ".join(f"{grading.verdict_of([f for f in found if f.task == t]):<4}" for t in TASKS)
+def verdicts(found: list[Finding], key: str) -> str:
+    tasks = [t.name for t in ASSIGNMENTS[key].tasks[1:]]
+    return f"{' '.join(grading.verdict_of([f for f in found if f.task == t]) for t in tasks):<34}"
 
 
 def in_order(jobs: list, processes: int) -> Iterator[Row]:
@@ -81,15 +91,18 @@ def main() -> int:
         return not asked.words or any(word in name for word in asked.words)
 
     mistakes = [delayed(judge_mistake)(m, options) for m in variants.MISTAKES if wanted(m.name)]
-    honest = [delayed(judge_honest)(n, s, options) for n, s in variants.HONEST.items() if wanted(n)]
-    print(f"{'':<4}{'mistake':<48}{'task':<6}{'caught':<8}{'printed':<9}{' '.join(f'{t:<4}' for t in TASKS)}  hint")
+    honest = [
+        delayed(judge_honest)(key, name, swaps, options)
+        for key, those in variants.HONEST.items() for name, swaps in those.items() if wanted(f"{key}: {name}")
+    ]  # fmt: skip
+    print(f"{'':<4}{'mistake':<48}{'task':<15}{'caught by':<10}{'verdicts of its tasks':<34}  hint")
     slipped = show(in_order(mistakes, asked.jobs))
     print(f"{'':<4}honest variant")
     failed = show(in_order(honest, asked.jobs))
     print(
         f"{len(mistakes) - slipped} of {len(mistakes)} mistakes caught by their task with a hint that names them; "
         f"{failed} of {len(honest)} honest variants failed; {time.monotonic() - started:.0f} s\n"
-        "*: listed in the issue. printed: the printed numbers or the source alone give it away, too."
+        "*: the best known ones. Caught by trying the functions, by running the notebook, or from its source."
     )
     return int(slipped + failed > 0)
 

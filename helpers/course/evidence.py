@@ -26,9 +26,8 @@ from PIL import Image
 MEGA = 1 << 20
 MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_FIGURES = 60 * MEGA, 2000, 2 * MEGA, 200
 MOST_PIXELS = 40_000_000
-NAME = re.compile(
-    r"(?P<who>[^\W\d_][^\W_]*(?:-[^\W_]+)*(?:_[^\W\d_][^\W_]*(?:-[^\W_]+)*)+)_(?P<what>a\d+|[a-z]+)", re.I
-)
+NAME = re.compile(r"(?P<who>[^\W\d_][^\W_]*(?:-[^\W_]+)*(?:_[^\W\d_][^\W_]*(?:-[^\W_]+)*)+)_(?P<what>a\d+)", re.I)
+LOOSE = re.compile(r"(?<![^\W_])a\d+(?![^\W_])", re.I)  # an assignment somewhere in a name
 
 
 class Unreadable(ValueError):
@@ -111,8 +110,7 @@ def parse(name: str, content: bytes) -> Submission:
     Raises:
         Unreadable: no notebook of format 4, nested too deeply, or too many cells.
     """
-    fits = NAME.fullmatch(Path(name).stem)
-    submission = Submission(name, fits["who"].replace("_", " ") if fits else "", fits["what"].lower() if fits else None)
+    submission = Submission(name, *named(name))
     if content.count(b'"cell_type"') > MOST_CELLS:
         raise Unreadable(f"it has more than {MOST_CELLS} cells")
     try:
@@ -142,6 +140,14 @@ def parse(name: str, content: bytes) -> Submission:
         room -= len(made.text)
         submission.cells.append(made)
     return submission
+
+
+def named(name: str) -> tuple[str, str | None]:
+    """Who handed in a file, and which assignment, as its name says; a downloaded copy keeps at least the latter."""
+    stem = Path(name).stem
+    fits, loose = NAME.fullmatch(stem), LOOSE.search(stem)
+    what = fits["what"] if fits else loose[0] if loose else None
+    return fits["who"].replace("_", " ") if fits else "", what and what.lower()
 
 
 def _text(value: Any) -> str:
