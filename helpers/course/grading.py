@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -55,7 +56,7 @@ class Graded(NamedTuple):
     """A verdict, as JSON, and the pictures that the tutor's page shows."""
 
     verdict: dict[str, Any]
-    pictures: list[tuple[str, bytes]]  # task and PNG
+    pictures: list[tuple[str, bytes, str]]  # task, PNG, and the expected figure that it is named after
 
 
 # ---------------------------------------------------------------- one submission
@@ -113,9 +114,10 @@ def assemble(submission, assignment: Assignment, content: bytes, found: list[Fin
     belongs = outputs.assign(submission.figures, assignment)
     pictures = []
     for task in assignment.tasks:
-        for picture in belongs.get(task.name, ([], False))[0][:4]:
-            if len(picture.png) < MOST_PICTURE and evidence.safe_size(picture.png):
-                pictures.append((task.name, picture.png))
+        named = [(p.png, outputs.named_after(p, task)) for p in belongs.get(task.name, ([], False))[0]]
+        for png, match in sorted(named, key=lambda n: not n[1])[: max(4, len(task.expected))]:
+            if len(png) < MOST_PICTURE and evidence.safe_size(png):
+                pictures.append((task.name, png, match))
     return Graded(verdict, pictures)
 
 
@@ -354,10 +356,10 @@ def grade(
 def store(out: Path, e: Entry, graded: Graded) -> None:
     """Pictures first, the verdict last: where it exists, all of it does."""
     names = []
-    for number, (task, png) in enumerate(graded.pictures):
+    for number, (task, png, match) in enumerate(graded.pictures):
         kind = "png" if png.startswith(b"\x89PNG") else "jpg"
         write_whole(out / "figures" / f"{e.key}-{number}.{kind}", png)
-        names.append([task, f"figures/{e.key}-{number}.{kind}"])
+        names.append([task, f"figures/{e.key}-{number}.{kind}", match])
     content = {**graded.verdict, "path": str(e.path), "pictures": names}
     text = json.dumps(content, indent=1, ensure_ascii=True)
     write_whole(out / "verdicts" / f"{e.key}.json", text.encode())
@@ -435,7 +437,7 @@ def run_dask(todo: list[Entry], options: Options, scheduler: str | None) -> Iter
                 _keyed_content, e.key, e.path.name, content, options, key=f"grade-{e.key}", retries=3, pure=False
             )
 
-        for e, _ in zip(waiting, range(room), strict=False):
+        for e in itertools.islice(waiting, room):
             running.add(submit(e))
         for future in running:
             key = future.key.removeprefix("grade-")

@@ -564,16 +564,19 @@ def codes_of(cells: Any) -> tuple[np.ndarray, np.ndarray]:
     return z, np.maximum(np.abs(levels[..., 2] - 0.98), np.abs(levels[..., 3] - 0.02))
 
 
+def tiled(drawn: list[dict]) -> list[tuple[dict, str, np.ndarray, np.ndarray]]:
+    """Pictures that were cut into tiles: whose, the codes that they show, and how far those are from decoded ones."""
+    return [(d, "VAE" if d["vae"] else "autoencoder", *codes_of(d["cells"])) for d in drawn if "cells" in d]
+
+
 def judge_grid(drawn: list[dict]) -> Iterator[Finding]:
-    usable = [d for d in drawn if "cells" in d]
-    if not usable:
+    pictures = tiled(drawn)
+    if not pictures:
         yield Finding("B4", "LOOK", "own_way", "plot_reconstructed drew no picture of 28 x 28 cells")
-    for d in usable:
-        z, off = codes_of(d["cells"])
+    for d, who, z, off in pictures:
         (low1, high1), (low2, high2) = d["r0"], d["r1"]
         n = len(z)
         first, second = np.linspace(low1, high1, n), np.linspace(low2, high2, n)
-        who = "VAE" if d["vae"] else "autoencoder"
         if off.max() > 0.1:
             yield Finding("B4", "FAIL", *marker_fault(d["cells"], who))
             continue
@@ -628,14 +631,11 @@ def marker_fault(cells: Any, who: str) -> tuple[str, str]:
 
 
 def judge_interpolation(drawn: list[dict]) -> Iterator[Finding]:
-    usable = [d for d in drawn if "cells" in d]
-    if not usable:
+    pictures = tiled(drawn)
+    if not pictures:
         yield Finding("B5", "LOOK", "own_way", "interpolate drew no row of n images")
-    for d in usable:
-        z, off = codes_of(d["cells"])
-        z, off = z[0], off[0]
+    for d, who, (z, *_), (off, *_) in pictures:
         start, end = numbers(d["ends"])
-        who = "VAE" if d["vae"] else "autoencoder"
         if off.max() > 0.1:
             levels = numbers(d["cells"])[0]
             blended = (levels[1:-1, 2] < 0.3).all() and (levels[1:-1, 3] < 0.3).all()

@@ -96,7 +96,9 @@ def judge_figures(submission: Submission, assignment: Assignment) -> Iterator[Fi
         if task.panels and seen:
             wanted = task.panels[0] * task.panels[1]
             most = max(rows * columns for rows, columns in (looks[id(f)].panels for f in seen))
-            if most * len(seen) < wanted and most > 1:
+            # one panel may be four without gaps, but not in a picture that is too narrow for them
+            narrow = task.panels[1] > 1 and max(looks[id(f)].aspect for f in seen) < 0.4 * task.panels[1]
+            if most * len(seen) < wanted and (most > 1 or narrow):
                 yield Finding(task.name, "LOOK", "figure_panels", f"{most} panels seen, expected {wanted}")
         if needed and seen:
             if certain:
@@ -120,7 +122,7 @@ def judge_twice(submission: Submission, belongs: dict, looks: dict) -> Iterator[
         )
         for task in sorted(mine):
             clear = bool(theirs) and not mine & theirs
-            evidence_text = f"cells {other.cell + 1} and {f.cell + 1} show the same picture"
+            evidence_text = f"code cells {other.cell + 1} and {f.cell + 1} show the same picture"
             yield Finding(task, "FAIL" if clear else "LOOK", "figure_twice", evidence_text)
 
 
@@ -129,18 +131,25 @@ def assign(figures: list[Picture], assignment: Assignment) -> dict[str, tuple[li
     found: dict[str, tuple[list[Picture], bool]] = {}
     with_figures = [t for t in assignment.tasks if t.figures]
     for task in with_figures:
-        named = [f for f in figures if any(word in f.label for word in task.figures)]
+        mine = [f for f in figures if not any(word in f.label for word in task.elsewhere)]
+        named = [f for f in mine if any(word in f.label for word in task.figures)]
         if named:
             found[task.name] = (named, True)
             continue
         # words in a source name it only where they name no other task's figure
-        near = [f for f in figures if any(word in f.words for word in task.figures)]
+        near = [f for f in mine if any(word in f.words for word in task.figures)]
         alone = [
             f for f in near
             if not any(word in f.words for t in with_figures if t is not task and t.panels for word in t.figures)
         ]  # fmt: skip
         found[task.name] = (alone or near, bool(alone))
     return found
+
+
+def named_after(figure: Picture, task: Task) -> str:
+    """The expected figure whose name it bears, the longest one; empty where it bears none."""
+    words = set(re.findall(r"[a-z0-9_]+", figure.label))
+    return max((name for name in task.expected if name in words), key=len, default="")
 
 
 # ---------------------------------------------------------------- assignment 1
@@ -201,7 +210,8 @@ def judge_triples(results: dict[int, Triple], finals: list[Triple], where: str =
     if all(abs(t.elbo + t.nll + t.kl) < 0.02 + 1.5 * 10**-t.digits + 1e-3 * abs(t.nll) for t in finals):
         yield Finding("A1", "PASS", "identity", f"{where}ELBO = -(NLL + KL) in {len(finals)} printed results")
     if set(results) != {1, 2, 3}:
-        yield Finding("A2", "LOOK", "numbers_missing", f"{where}results of data sets {sorted(results)} were recognised")
+        missing = ", ".join(map(str, sorted({1, 2, 3} - set(results))))
+        yield Finding("A2", "LOOK", "numbers_missing", f"{where}no result of data set {missing} was recognised")
     for number, t in sorted(results.items()):
         yield from judge_toy(number, t, where)
 

@@ -16,6 +16,7 @@ class Task(NamedTuple):
     from_outputs: tuple[str, ...]  # checks on what is stored in the file
     from_rerun: tuple[str, ...] = ()  # checks by behaviour
     figures: tuple[str, ...] = ()  # words that name its figures: in a printed line, a title, a source, a heading
+    elsewhere: tuple[str, ...] = ()  # words that say that a figure is another task's
     panels: tuple[int, int] | None = None  # rows and columns that its main figure should have
     expected: tuple[str, ...] = ()  # our own figures of it, in student_figures/expected
 
@@ -30,6 +31,8 @@ FILE = Task(
     "One notebook named name_surname_<assignment>.ipynb, all code cells executed once and in order, without errors.",
     ("name", "order", "errors", "readable"),
 )
+
+PART_A = ("part_a", "dataset", "data set", "toy")
 
 A1 = Assignment(
     "a1",
@@ -72,6 +75,7 @@ A1 = Assignment(
             ("figure",),
             ("latent_plot",),
             figures=("part_b_latent", "latent2d", "latent space", "latent_space", "task b3", "b3"),
+            elsewhere=PART_A,
             panels=(1, 4),
             expected=("part_b_latent_space",),
         ),
@@ -81,6 +85,7 @@ A1 = Assignment(
             ("figure",),
             ("grid",),
             figures=("part_b_reconstructions", "plot_reconstructed", "reconstruct", "task b4", "b4"),
+            elsewhere=PART_A,
             panels=(1, 4),
             expected=("part_b_reconstructions",),
         ),
@@ -90,6 +95,7 @@ A1 = Assignment(
             ("figure",),
             ("interpolation",),
             figures=("part_b_interpolations", "interpolat", "task b5", "b5"),
+            elsewhere=PART_A,
             panels=(4, 1),
             expected=("part_b_interpolations",),
         ),
@@ -353,7 +359,7 @@ HINTS = {
     "data_wrong": "X_true is not 1000 points of N((3, 2), I).",
     "matrix_side": "Encoder: the matrix stands on the wrong side; W x for all rows at once is X @ W.T.",
     "loss_kl_sign": "Loss: the KL is subtracted; loss = L_recon + beta * L_KL.",
-    "below_least": "The loss is below the least possible one: is there noise in z, and is the KL right?",
+    "below_least": "The loss is below the least possible one: look for noise that is missing in z, and for the sign of the KL.",
     "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
     "experiment_missing": "No run with another latent dimension, width or training was found.",
     "recon_reduction": "Reconstruction: another reduction than the assignment's.",
