@@ -389,7 +389,8 @@ def test_a_class_leaves_verdicts_feedback_a_table_and_a_page_and_resumes(tmp_pat
     assert [v["verdict"] for v in verdicts].count("PASS") == 2 and len(verdicts) == 5
     assert len(list((out / "verdicts").iterdir())) == len(list((out / "feedback").iterdir())) == 5
     page = (out / "index.html").read_text(encoding="utf-8")
-    assert page.index(">LOOK</span></summary>") < page.index(">PASS</span></summary>")
+    summaries = re.findall(r"a1.ipynb</b> [^<]*<span class='(\w+)'", page)
+    assert sorted(summaries, key=["LOOK", "FAIL", "PASS"].index) == summaries and len(summaries) == 5
     assert "expected/part_b_reconstructions.png" in page and (out / "expected/part_b_reconstructions.png").is_file()
 
     calls = []
@@ -400,6 +401,18 @@ def test_a_class_leaves_verdicts_feedback_a_table_and_a_page_and_resumes(tmp_pat
     (folder / "student_b1_a1.ipynb").write_bytes(notebook(class_cells(RESULTS[::-1])))  # handed in again
     grading.grade([str(folder)], out, Options(), workers=2, console=quiet())
     assert sorted(calls[1]) == ["broken_file_a1.ipynb", "student_b1_a1.ipynb"]
+
+
+def test_pictures_stand_beside_those_that_they_are_named_after():
+    pairs = feedback.side_by_side([("x.png", ""), ("b.png", "two")], ["one", "two"])
+    assert pairs == [("", "one"), ("b.png", "two"), ("x.png", "")]
+    assert feedback.side_by_side([("x.png", "")], ["one", "two"]) == [("x.png", "one"), ("", "two")]
+
+
+def test_a_figure_of_part_a_does_not_stand_for_one_of_part_b():
+    cells = class_cells()
+    cells[-3] = cell("plt.savefig('part_a_vae_dataset3_latent_space.png')", drawn(png(5, 1, 1)))
+    assert codes(graded(cells), "B3") == {"figure_missing"}
 
 
 def test_feedback_names_what_is_wrong_and_escapes_what_it_quotes():

@@ -102,6 +102,55 @@ def test_a_stub_with_known_gradients_tells_beta_from_its_absence():
     assert judged((-1, -1), (-5, -1)) == {"maximises"} and judged((0, 1), (0, 1)) == {"kl_left_out"}
 
 
+def rows(trained: str, tested: str, leaked: int = 0) -> dict:
+    """Of a model that saw 20,000 points of one set in training, and test points of others."""
+    sets = {
+        k: {
+            "trained": 20_000 * (k == trained),
+            "trained_test": leaked * (k == trained),
+            "seen_test": 5000 * (k in tested),
+        }
+        for k in "123"
+    }
+    return {"trained": 20_000, "seen": 5000, "sets": sets}
+
+
+@pytest.mark.parametrize(
+    ("models", "stopped", "expected"),
+    [
+        ([rows("1", "1"), rows("2", "2")], False, set()),
+        ([rows("1", ""), rows("2", "2")], False, set()),  # a trial that was never evaluated
+        ([rows("1", ""), rows("2", "")], False, {("FAIL", "evaluates_on_train")}),
+        ([rows("1", "")], True, {("LOOK", "evaluates_on_train")}),  # it stopped before it could
+        ([rows("1", "1"), rows("2", "1")], False, {("FAIL", "mixed_sets")}),
+        ([rows("1", "1", leaked=15_000)], False, {("FAIL", "trains_on_test")}),
+        ([rows("1", "1", leaked=500)], False, {("LOOK", "trains_on_test")}),
+    ],
+)
+def test_what_models_were_trained_and_evaluated_on(models, stopped, expected):
+    assert {(f.level, f.code) for f in oracles.judge_rows(models, stopped)} == expected
+
+
+def test_panels_under_a_wrong_title_of_one_model_or_of_wrong_digits():
+    trained = [{"name": "train_vae", "model": m, "beta": b} for m, b in ((1, 1.0), (3, 3.0), (10, 10.0))]
+
+    def judged(*calls) -> set[str]:
+        return {f.code for f in oracles.judge_panels([*trained, *calls])}
+
+    right = [{"name": "plot_latent2D", "model": m, "title": f"$\\beta$ = {m}"} for m in (1, 3, 10)]
+    ae = {"name": "plot_latent2D", "model": 7, "title": "Autoencoder"}
+    assert judged(ae, *right) == set()
+    assert judged(ae, *right[:2], {**right[2], "title": "beta=3"}) == {"panels_mixed"}
+    assert judged(ae, *[{**c, "model": 10, "title": ""} for c in right]) == {"same_panel"}
+    walk = {"name": "interpolate", "n": 15.0}
+    assert judged({**walk, "digits": [0, 1]}) == judged({**walk, "digits": [1, 0]}) == set()
+    assert judged({**walk, "digits": [None, 7]}) == set()  # not to be recognised: no verdict
+    assert judged({**walk, "digits": [0, 0]}) == judged({**walk, "digits": [0, 7]}) == {"interpolation_digits"}
+    grid = {"name": "plot_reconstructed", "model": 3}
+    assert judged({**grid, "r0": [-3.0, 3.0], "r1": [-3.0, 3.0]}) == set()
+    assert judged({**grid, "r0": [-5.0, 5.0], "r1": [-5.0, 5.0]}) == {"grid_range"}
+
+
 # ---------------------------------------------------------------- in the sandbox
 
 

@@ -4,6 +4,7 @@ Every submission is this repository's own for assignment 1, with its stored outp
 """
 
 import argparse
+import contextlib
 import json
 import os
 import tempfile
@@ -30,6 +31,7 @@ class Measured(NamedTuple):
     verdicts: list
     seconds: float
     samples: list[Sample]
+    processor: float  # seconds of processor time, grader and workers together
 
 
 def measure(folder: Path, count: int, workers: int) -> Measured:
@@ -37,8 +39,8 @@ def measure(folder: Path, count: int, workers: int) -> Measured:
     made, _ = submission.join(submission.stored_notebooks("a1"), "a1", "Max Mustermann", executed=False)
     size = hand_in(folder / "in", json.dumps(made).encode(), count)
     print(f"{count} submissions of {size / MEGA:.1f} MB", flush=True)
-    samples, over = [], threading.Event()
-    watcher = threading.Thread(target=watch, args=(folder / "out" / "verdicts", samples, over))
+    samples, used, over = [], {}, threading.Event()
+    watcher = threading.Thread(target=watch, args=(folder / "out" / "verdicts", samples, used, over))
     watcher.start()
     started = time.monotonic()
     try:
@@ -48,7 +50,7 @@ def measure(folder: Path, count: int, workers: int) -> Measured:
     finally:
         over.set()
         watcher.join()
-    return Measured(verdicts, seconds, samples)
+    return Measured(verdicts, seconds, samples, sum(used.values()))
 
 
 def hand_in(folder: Path, content: bytes, count: int) -> int:
@@ -61,17 +63,17 @@ def hand_in(folder: Path, content: bytes, count: int) -> int:
     return len(content)
 
 
-def watch(verdicts: Path, samples: list[Sample], over: threading.Event) -> None:
-    process = psutil.Process()
+def watch(verdicts: Path, samples: list[Sample], used: dict[int, float], over: threading.Event) -> None:
+    grader = psutil.Process()
+    before = sum(grader.cpu_times()[:2])
     while not over.wait(0.25):
-        sizes = []
-        for child in process.children(recursive=True):
-            try:
-                sizes.append(child.memory_info().rss)
-            except psutil.Error:
-                continue
+        sizes = {}
+        for process in (grader, *grader.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                sizes[process.pid] = process.memory_info().rss
+                used[process.pid] = sum(process.cpu_times()[:2]) - (before if process == grader else 0)
         done = sum(1 for _ in verdicts.iterdir()) if verdicts.is_dir() else 0
-        samples.append(Sample(done, process.memory_info().rss, sum(sizes)))
+        samples.append(Sample(done, sizes.pop(grader.pid), sum(sizes.values())))
 
 
 def most(samples: list[Sample], low: int, high: int) -> tuple[float, float]:
@@ -89,6 +91,7 @@ def main() -> None:
         found = measure(Path(folder), asked.count, asked.workers)
     counts = {v: sum(x["verdict"] == v for x in found.verdicts) for v in ("PASS", "LOOK", "FAIL")}
     print(f"{len(found.verdicts)} verdicts {counts} in {found.seconds:.1f} s with {asked.workers} workers")
+    print(f"{found.processor:.1f} s of processor time: {found.processor / asked.workers:.1f} s on as many free cores")
     for third in range(3):
         low, high = (round(asked.count * part / 3) for part in (third, third + 1))
         grader, workers = most(found.samples, max(low, 1), high)

@@ -928,7 +928,7 @@ def judge_reparameterize(probe: dict, task: str) -> Iterator[Finding]:
     evidence = f"mu (3, -1), sigma (1, 2): mean {mean.round(2).tolist()}, spread {std.round(2).tolist()}"
     logvar = np.array([0.0, 2 * math.log(2)])
     if std.max() < 1e-6:
-        yield Finding(task, "FAIL", "no_noise", evidence)
+        yield Finding(task, "FAIL", "shared_noise" if number(probe["between"]) > 1e-6 else "no_noise", evidence)
     elif close(std, [1, 2], 0.03) and close(mean, [3, -1], 0, 0.08):
         if abs(number(probe["corr"])) > 0.9:
             yield Finding(task, "FAIL", "shared_noise_latents", "both latents have the same noise")

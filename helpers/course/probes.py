@@ -811,6 +811,7 @@ def probe_reparameterize(cls) -> dict:
     return {
         "mean": plain(z.mean(0)), "std": plain(z.std(0)), "kurtosis": plain((c**4).mean(0)),
         "corr": float((c[:, 0] * c[:, 1]).mean()),
+        "between": float((model.reparameterize(m[:8], s[:8]) - model.reparameterize(m[:8], s[:8])).abs().max()),
         "grad_mu": None if grads[0] is None else plain(grads[0].mean(0)),
         "grad_logvar": None if grads[1] is None else float((grads[1] - expected).abs().max()),
     }  # fmt: skip

@@ -359,7 +359,7 @@ HINTS = {
     "data_wrong": "X_true is not 1000 points of N((3, 2), I).",
     "matrix_side": "Encoder: the matrix stands on the wrong side; W x for all rows at once is X @ W.T.",
     "loss_kl_sign": "Loss: the KL is subtracted; loss = L_recon + beta * L_KL.",
-    "below_least": "The loss is below the least possible one: look for noise that is missing in z, and for the sign of the KL.",
+    "below_least": "The loss is below the least possible one: look at the noise in z, and at the sign of the KL.",
     "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
     "experiment_missing": "No run with another latent dimension, width or training was found.",
     "recon_reduction": "Reconstruction: another reduction than the assignment's.",
