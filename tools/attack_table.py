@@ -20,7 +20,7 @@ from tests.grading.notebooks import NAME
 REPOSITORY = Path(__file__).resolve().parents[1]
 # hints that say what contained an attack, the strongest first
 TELLING = (
-    "rerun_ended", "rerun_error", "unreadable", "picture_unsafe", "figure_blank", "numbers_missing", "figure_missing",
+    "picture_unsafe", "figure_blank", "unreadable", "file_name", "rerun_ended", "rerun_error", "numbers_missing",
 )  # fmt: skip
 
 

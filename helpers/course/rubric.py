@@ -285,6 +285,7 @@ HINTS = {
     "nll_no_logvar": "NLL: the log-variance term is missing; 1/2 sum((x - mu)^2 / s^2 + log s^2 + log 2 pi).",
     "nll_mean_features": "NLL: averaged over features or pixels; sum over them, then average over the batch.",
     "nll_sum_batch": "NLL: it is summed over the batch; average over it, as for the KL, or beta means something else.",
+    "both_summed": "KL and NLL are summed over the batch: average both, or their numbers grow with it.",
     "recon_mean": "Reconstruction: averaged over the two dimensions; the squared norm sums them.",
     "nll_sign": "NLL: wrong sign; it is minus the log-likelihood.",
     "nll_wrong": "NLL: it is neither -log p(x|z) of your own decoder nor a squared error.",

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -65,13 +66,17 @@ class Attack(NamedTuple):
 
 def programs(outside: Path, port: int, repository: Path) -> dict[str, tuple[str, str]]:
     """What each tries, and its source. Whoever gets through says so in an error, which a rerun's verdict quotes."""
+    # the way to Python itself can be seen, where it lies in somebody's home: folders' names, and nothing beside them
+    way = {part for folder in (sys.prefix, sys.base_prefix) for part in Path(folder).resolve().parts}
+    homes = [os.path.expanduser("~"), "/root", "/home", "/etc/shadow", "/proc/1/environ", "/proc/1/root"]
     peek = f"""
 import os
 got = []
-for path in {[str(repository / "helpers/course/rubric.py"), str(repository), os.path.expanduser("~"), "/root", "/etc/shadow", "/proc/1/environ"]!r}:
-    try: got.append(os.listdir(path) if os.path.isdir(path) else open(path).read()[:40])
+for path in {[str(repository / "helpers/course/rubric.py"), str(repository), *homes]!r}:
+    try: got += [path] if not os.path.isdir(path) and open(path).read() else set(os.listdir(path)) - {way!r}
     except OSError: pass
-raise SystemError("GOT THROUGH " + repr(got)[:200] if any(got) else "nothing was there")
+got = set(got) - {{"program.py", "job.json", ".matplotlib", ".ipython"}}  # its own
+raise SystemError("GOT THROUGH " + repr(got)[:200] if got else "nothing was there")
 """
     write = f"""
 done = []

@@ -332,6 +332,7 @@ HONEST_A1: dict[str, tuple[Swap, ...]] = {
          "def train_vae(model, optimizer, train_loader, val_loader, test_loader=None, figtitle=None, num_epochs=10, beta=1.0):\n    history = []\n    trainer = Trainer(model, optimizer, beta)"),
         ("            x = minibatch[0].to(device)\n            _, _, elbo, kl, nll = model(x)\n            loss = nll + beta * kl\n", "            elbo, kl, nll, loss = trainer.training_step(minibatch)\n"),
     ),
+    "both terms summed over the batch": ((KL, KL.replace(".sum(1).mean()", ".sum()")), (NLL, NLL.replace(".sum(1).mean()", ".sum()"))),
     "KL by one sample": ((KL, "kl = (0.5 * (z**2 - (z - mean) ** 2 / logvar.exp() - logvar)).sum(1).mean()"),),
     "minus ELBO plus the rest": ((LOSS, "loss = -elbo + (beta - 1) * kl"),),
     "a KL warm-up": ((LOSS, "loss = nll + beta * min(1.0, (len(history) + 1) / 20) * kl"),),
