@@ -1,7 +1,7 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test long unit lint fresh browser mistakes matrix bench grader-table setup clean
+.PHONY: run quick figures test long unit lint fresh browser mistakes matrix bench grader-table attack-table setup clean
 
 run: setup
 	$(BIN)/python -m helpers run
@@ -42,7 +42,10 @@ matrix: setup
 	$(BIN)/python -m tests.matrix
 
 grader-table: setup
-	$(BIN)/python -m tools.grader_table
+	$(BIN)/python -m tools.grader_table --jobs 2
+
+attack-table: setup
+	$(BIN)/python -m tools.attack_table
 
 setup: .venv/installed
 

@@ -157,9 +157,7 @@ def release(
 @app.command()
 def grade(
     paths: Annotated[list[str], typer.Argument(help="Submitted notebooks, or folders of them.")],
-    assignment: Annotated[
-        str | None, typer.Option(help="a1, numpy, swiss, conv or fashion; else by file name.")
-    ] = None,
+    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else each file's name says it.")] = None,
     rerun: Annotated[bool, typer.Option(help="Run each again in a sandbox and try its functions.")] = False,
     workers: Annotated[int, typer.Option(help="Processes; all processors where 0.")] = 0,
     engine: Annotated[str, typer.Option(help="loky, or dask for an existing cluster.")] = "loky",
@@ -168,8 +166,6 @@ def grade(
     seconds: Annotated[float, typer.Option(help="Wall clock of one rerun.")] = 600.0,
 ) -> None:
     """Grade a class: PASS, FAIL or LOOK a task, with reasons."""
-    import time
-
     from helpers.course import grading
 
     console, started = Console(), time.monotonic()

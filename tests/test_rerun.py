@@ -6,14 +6,13 @@ import os
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from helpers.course import grading, oracles, sandbox
 from helpers.course.grading import Options
 from helpers.course.rubric import A1
-from tests.grading import variants
-from tests.test_grading import NAME, RESULTS, class_cells, notebook
-from tools.grader_table import findings, submission
+from tests.grading import attacks, variants
+from tools import attack_table
+from tools.grader_table import judge_honest, judge_mistake, submission
 
 DEFINITIONS = Options(rerun=True, definitions=True)
 
@@ -40,7 +39,7 @@ def network(kl_factor=1.0, nll=lambda full, d2, n: full, elbo_sign=-1.0, z_noise
             "x": x.tolist(), "z": mean.tolist(), "x_pred": d_mean.tolist(), "kl": kl, "nll": value,
             "elbo": elbo_sign * (value + kl), "encoder_out": [*mean, *logvar], "decoder_out": [*d_mean, *d_logvar],
             "z_mean": mean.tolist(), "z_std": (z_noise * np.exp(logvar / 2)).tolist(), "z_kurtosis": [3.0] * 5,
-            "z_corr": 0.0, "z_between_calls": z_noise, "x_pred_std": [0.3] * 3, "d_mean": d_mean.tolist(),
+            "of_many": [elbo_sign * (value + kl), kl, value], "z_corr": 0.0, "z_between_calls": z_noise, "x_pred_std": [0.3] * 3, "d_mean": d_mean.tolist(),
             "d_std": np.exp(d_logvar / 2).tolist(), "d_clean": d_mean.tolist(), "d_clean_again": d_mean.tolist(),
         })  # fmt: skip
     slopes = [[-2.0, 1.0, 1.0]] * 3
@@ -103,6 +102,55 @@ def test_a_stub_with_known_gradients_tells_beta_from_its_absence():
     assert judged((-1, -1), (-5, -1)) == {"maximises"} and judged((0, 1), (0, 1)) == {"kl_left_out"}
 
 
+def rows(trained: str, tested: str, leaked: int = 0) -> dict:
+    """Of a model that saw 20,000 points of one set in training, and test points of others."""
+    sets = {
+        k: {
+            "trained": 20_000 * (k == trained),
+            "trained_test": leaked * (k == trained),
+            "seen_test": 5000 * (k in tested),
+        }
+        for k in "123"
+    }
+    return {"trained": 20_000, "seen": 5000, "sets": sets}
+
+
+@pytest.mark.parametrize(
+    ("models", "stopped", "expected"),
+    [
+        ([rows("1", "1"), rows("2", "2")], False, set()),
+        ([rows("1", ""), rows("2", "2")], False, set()),  # a trial that was never evaluated
+        ([rows("1", ""), rows("2", "")], False, {("FAIL", "evaluates_on_train")}),
+        ([rows("1", "")], True, {("LOOK", "evaluates_on_train")}),  # it stopped before it could
+        ([rows("1", "1"), rows("2", "1")], False, {("FAIL", "mixed_sets")}),
+        ([rows("1", "1", leaked=15_000)], False, {("FAIL", "trains_on_test")}),
+        ([rows("1", "1", leaked=500)], False, {("LOOK", "trains_on_test")}),
+    ],
+)
+def test_what_models_were_trained_and_evaluated_on(models, stopped, expected):
+    assert {(f.level, f.code) for f in oracles.judge_rows(models, stopped)} == expected
+
+
+def test_panels_under_a_wrong_title_of_one_model_or_of_wrong_digits():
+    trained = [{"name": "train_vae", "model": m, "beta": b} for m, b in ((1, 1.0), (3, 3.0), (10, 10.0))]
+
+    def judged(*calls) -> set[str]:
+        return {f.code for f in oracles.judge_panels([*trained, *calls])}
+
+    right = [{"name": "plot_latent2D", "model": m, "title": f"$\\beta$ = {m}"} for m in (1, 3, 10)]
+    ae = {"name": "plot_latent2D", "model": 7, "title": "Autoencoder"}
+    assert judged(ae, *right) == set()
+    assert judged(ae, *right[:2], {**right[2], "title": "beta=3"}) == {"panels_mixed"}
+    assert judged(ae, *[{**c, "model": 10, "title": ""} for c in right]) == {"same_panel"}
+    walk = {"name": "interpolate", "n": 15.0}
+    assert judged({**walk, "digits": [0, 1]}) == judged({**walk, "digits": [1, 0]}) == set()
+    assert judged({**walk, "digits": [None, 7]}) == set()  # not to be recognised: no verdict
+    assert judged({**walk, "digits": [0, 0]}) == judged({**walk, "digits": [0, 7]}) == {"interpolation_digits"}
+    grid = {"name": "plot_reconstructed", "model": 3}
+    assert judged({**grid, "r0": [-3.0, 3.0], "r1": [-3.0, 3.0]}) == set()
+    assert judged({**grid, "r0": [-5.0, 5.0], "r1": [-5.0, 5.0]}) == {"grid_range"}
+
+
 # ---------------------------------------------------------------- in the sandbox
 
 
@@ -121,48 +169,28 @@ def test_functions_of_an_honest_submission_hold_and_one_mistake_is_named():
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("mistake", variants.MISTAKES, ids=lambda m: m.name)
-def test_every_mistake_is_caught_by_its_task(mistake):
-    needs_training = mistake.task == "B2" or mistake.codes[0] in ("trains_on_test", "nothing_learned")
-    found, _ = findings(variants.apply(mistake.swaps), Options(rerun=True) if needs_training else DEFINITIONS)
-    assert [f for f in found if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes], found
+def test_every_mistake_is_caught_by_its_task_with_a_hint_that_names_it(mistake):
+    row = judge_mistake(mistake, Options(rerun=True))
+    assert not row.wrong, row.line
 
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.parametrize("name", variants.HONEST)
-def test_no_honest_variant_fails(name):
-    found, _ = findings(variants.apply(variants.HONEST[name]), Options(rerun=True))
-    assert not [f for f in found if f.level == "FAIL"]
-
-
-ATTACKS = {
-    "loop": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-    "exit": "import os; os._exit(0)",
-    "forks": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "memory": "keep = []\nwhile True: keep.append(bytearray(16 << 20))",
-    "output": "while True: print('x' * 1_000_000)",
-    "forged": "import os, json\nfor fd in range(3, 40):\n    try: os.write(fd, json.dumps({'probes': {'vae': []}}).encode())\n"
-              "    except OSError: pass\nos._exit(0)",
-    "stdout": "print('ELBO = -4.45, KL = 0.18, NLL = 4.27\\n' * 3)\nimport sys; sys.exit()",
-    "recursion": "import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
-}  # fmt: skip
+@pytest.mark.parametrize(("key", "name"), [(key, name) for key, those in variants.HONEST.items() for name in those])
+def test_no_honest_variant_fails(key, name):
+    row = judge_honest(key, name, variants.HONEST[key][name], Options(rerun=True))
+    assert not row.wrong, row.line
 
 
 @pytest.mark.slow
 @pytest.mark.long
 def test_attacks_in_a_class_harm_nobody_else(tmp_path):
-    folder, out = tmp_path / "in", tmp_path / "out"
-    folder.mkdir()
-    for name, source in ATTACKS.items():
-        cells = class_cells(RESULTS)
-        cells[0]["source"] = source
-        (folder / f"attacker_{name}_a1.ipynb").write_bytes(notebook(cells))
-    (folder / NAME).write_bytes(notebook(class_cells(RESULTS)))
-    options = Options(rerun=True, seconds=12, memory_mb=2048)
-    verdicts = grading.grade([str(folder)], out, options, workers=2, console=Console(quiet=True))
-    assert len(verdicts) == len(ATTACKS) + 1
-    for v in verdicts:
-        assert v["verdict"] in ("LOOK", "FAIL"), v["file"]  # nothing of theirs can be tried: never PASS
-        assert v["tasks"]["A2"]["verdict"] != "PASS"
-    if sandbox.isolation().missing:
-        assert all(v["note"] for v in verdicts)
+    trial = attack_table.run(tmp_path)
+    print(attack_table.show(trial))
+    assert not trial.lost and not attack_table.harmed(trial)
+    assert len(trial.outcomes) == len(attacks.attacks(tmp_path, 1, tmp_path))
+    # whose programs end before anything of theirs can be tried, and whose files cannot be read, never pass
+    harmless = {"path", "script", "formula"}  # honest contents under a hostile name
+    assert all(o.verdict in ("LOOK", "FAIL") for key, o in trial.outcomes.items() if key not in harmless)
+    honest = {name: t["verdict"] for name, t in trial.honest["tasks"].items()}
+    assert all(honest[name] == "PASS" for name in ("A1", "B1", "B3", "B4", "B5")), honest

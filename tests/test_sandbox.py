@@ -56,6 +56,15 @@ def test_an_honest_program_answers():
     assert outcome.ended is None and outcome.result == {"job": {}, "x": 1} and outcome.output == "hello\n"
 
 
+def test_a_package_does_not_take_the_place_of_a_standard_module(tmp_path, monkeypatch):
+    (tmp_path / "dataclasses.py").write_text("raise ImportError('a backport for older Pythons')")
+    (tmp_path / "lonely.py").write_text("x = 5")
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(sandbox.site, "getsitepackages", lambda: [str(tmp_path)])
+    outcome = attack("import dataclasses, lonely; send({'x': lonely.x})")
+    assert outcome.ended is None and outcome.result == {"x": 5}
+
+
 @pytest.mark.parametrize(
     ("source", "ended"),
     [

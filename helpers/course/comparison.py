@@ -6,7 +6,6 @@ how far it was from failing, so that the table can be set from runs on other mac
 
 import base64
 import binascii
-import io
 import itertools
 import json
 import math
@@ -16,10 +15,10 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 from skimage.metrics import structural_similarity
 
 from helpers.course.fingerprint import QUANTILES, FigureError, read_fingerprint
+from helpers.course.pictures import picture
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,6 @@ DECIMAL = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]?\d+)?")
 KINDS = tuple(f.name for f in fields(Tolerance) if f.name not in ("reason", "layout"))
 VISIBLE = 0.02  # of the axis' range: a correlation is compared where both coordinates vary by more
 GUARD_BLOCK = 20  # pixels: wider than any move of a text between Matplotlib's versions
-MAX_PICTURE = 50_000_000  # pixels
 
 
 class Comparison(NamedTuple):
@@ -375,25 +373,6 @@ def _guard(expected: bytes, actual: bytes) -> float:
     b = b if a.size == b.size else b.resize(a.size)  # versions round inches to pixels differently
     small = [np.asarray(p.reduce(GUARD_BLOCK), dtype=float) / 255 for p in (a, b)]
     return float(np.abs(small[0] - small[1]).mean())
-
-
-def picture(png: bytes) -> Image.Image:
-    """The picture in colour, on white.
-
-    Raises:
-        FigureError: it cannot be decoded, or has more pixels than any figure of ours.
-    """
-    try:
-        image = Image.open(io.BytesIO(png), formats=["PNG"])
-        if math.prod(image.size) > MAX_PICTURE:
-            raise FigureError(f"the picture has {image.size} pixels, expected at most {MAX_PICTURE:,} in all")
-        image.load()
-    except FigureError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error
-    rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
 
 
 def worst(measured: list[dict[str, float]]) -> dict[str, float]:

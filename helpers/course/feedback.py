@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import itertools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -53,14 +54,17 @@ def harmless(cell: str) -> str:
 
 
 def markdown(verdict: dict[str, Any]) -> str:
-    """For the student: each task, what holds, and a hint for what does not."""
+    """For the student: what is not right in one line, then each task, what holds, and a hint for what does not."""
     lines = [f"# {md(verdict['file'])}: {verdict['verdict']}", ""]
+    for level, words in (("FAIL", "Not right"), ("LOOK", "A person will look at")):
+        names = [md(name) for name, task in verdict["tasks"].items() if task["verdict"] == level]
+        lines += [f"{words}: {', '.join(names)}.", ""] if names else []
     if verdict.get("note"):
         lines += [f"Note for the tutor: {md(str(verdict['note']))}", ""]
     requires = {task.name: task.requires for task in tasks_of(verdict)}
     for name, task in verdict["tasks"].items():
-        lines += [f"## {name}: {task['verdict']}", "", requires.get(name, ""), ""]
-        for f in task["findings"]:
+        lines += [f"## {md(name)}: {task['verdict']}", "", md(requires.get(name, "")), ""]
+        for f in sorted(task["findings"], key=lambda f: ORDER[f["level"]]):
             if f["level"] == "PASS":
                 lines.append(f"- holds: {md(f['evidence'])}")
             else:
@@ -75,66 +79,97 @@ def md(text: str) -> str:
 
 
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:78em;padding:0 1em;color:#222}
-table{border-collapse:collapse}td,th{padding:.15em .7em;text-align:left;border-bottom:1px solid #ddd}
+body{font:15px/1.5 system-ui,sans-serif;margin:1.5em auto;max-width:76em;padding:0 1em;color:#222}
+table{border-collapse:collapse;margin:.3em 0 1.2em}
+td,th{padding:.1em .6em;text-align:left;border-bottom:1px solid #ddd}
 .PASS{color:#00694a}.FAIL{color:#b03000;font-weight:600}.LOOK{color:#7a5200;font-weight:600}
-details{border:1px solid #ccc;border-radius:6px;margin:.6em 0;padding:.4em 1em}summary{cursor:pointer}
-.pair{display:flex;gap:1em;flex-wrap:wrap}.pair>div{flex:1 1 24em;min-width:0}
-img{max-width:100%;border:1px solid #ddd;background:#fff}small{color:#666}h4{margin:.9em 0 .2em}
+details{border:1px solid #ccc;border-radius:6px;margin:.5em 0;padding:.3em 1em}summary{cursor:pointer}
+details details{border:0;border-top:1px solid #eee;border-radius:0;margin:0;padding:.3em 0}
+ul{margin:.2em 0 .5em}.pair{display:flex;gap:1em;margin:.3em 0}.pair>div{flex:1 1 0;min-width:0}
+img{max-width:100%;max-height:28em;border:1px solid #ddd;background:#fff;display:block}small{color:#666}
 """
 POLICY = "default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'"
 
 
 def page(verdicts: list[dict[str, Any]], out: Path) -> str:
-    """One static page: a table, then each submission with its figures beside the expected ones; LOOK comes first."""
+    """One static page: a table an assignment, then each submission, its figures beside the expected; LOOK first."""
     ordered = sorted(verdicts, key=lambda v: (ORDER[v["verdict"]], v["name"], v["file"]))
-    columns = list(dict.fromkeys(task for v in verdicts for task in v["tasks"]))
     counts = ", ".join(f"{sum(v['verdict'] == k for v in verdicts)} {k}" for k in ORDER)
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Grades</title>",
         f"<meta http-equiv='Content-Security-Policy' content=\"{POLICY}\"><style>{STYLE}</style>",
-        f"<h1>{len(verdicts)} submissions</h1><p>{counts}. LOOK first: a person must look.</p>",
-        "<table><tr><th>file</th><th>name</th><th>verdict</th>",
-        *(f"<th>{esc(c)}</th>" for c in columns), "</tr>",
-    ]  # fmt: skip
-    for number, v in enumerate(ordered):
+        f"<h1>{len(verdicts)} submissions</h1><p>{counts}. LOOK comes first: a person must decide.</p>",
+    ]
+    numbered = list(enumerate(ordered))
+    for key in sorted({v["assignment"] for v in verdicts}):
+        parts.append(_table(key, [(n, v) for n, v in numbered if v["assignment"] == key]))
+    parts += [_submission(n, v, out) for n, v in numbered]
+    return "".join(parts) + "</html>\n"
+
+
+def _table(key: str, numbered: list[tuple[int, dict[str, Any]]]) -> str:
+    columns = list(dict.fromkeys(task for _, v in numbered for task in v["tasks"]))
+    parts = [f"<table><tr><th>{esc(key or 'unknown')}</th><th>name</th><th>verdict</th>"]
+    parts += [*(f"<th>{esc(c)}</th>" for c in columns), "</tr>"]
+    for number, v in numbered:
         cells = "".join(mark(v["tasks"].get(c, {}).get("verdict", "")) for c in columns)
         parts.append(
             f"<tr><td><a href='#s{number}'>{esc(v['file'])}</a></td><td>{esc(v['name'])}</td>"
             f"{mark(v['verdict'])}{cells}</tr>"
         )
-    parts.append("</table>")
-    for number, v in enumerate(ordered):
-        parts.append(_submission(number, v, out))
-    return "".join(parts) + "</html>\n"
+    return "".join(parts) + "</table>"
 
 
 def _submission(number: int, v: dict[str, Any], out: Path) -> str:
     opened = " open" if v["verdict"] == "LOOK" and number < 20 else ""
-    parts = [f"<details id='s{number}'{opened}><summary><b>{esc(v['file'])}</b> {esc(v['name'])} "
-             f"<span class='{esc(v['verdict'])}'>{esc(v['verdict'])}</span></summary>"]  # fmt: skip
+    # the link's target lies inside, so that following it opens what it lies in
+    parts = [
+        f"<details{opened}><summary><b>{esc(v['file'])}</b> {esc(v['name'])} ",
+        f"<span class='{esc(v['verdict'])}'>{esc(v['verdict'])}</span></summary><a id='s{number}'></a>",
+    ]
     if v.get("note"):
         parts.append(f"<p><small>{esc(str(v['note']))}</small></p>")
     known = {task.name: task for task in tasks_of(v)}
-    for name, task in v["tasks"].items():
-        parts.append(f"<h4>{esc(name)} <span class='{esc(task['verdict'])}'>{esc(task['verdict'])}</span></h4>")
-        if name in known:
-            parts.append(f"<small>{esc(known[name].requires)}</small>")
-        parts.append("<ul>")
-        for f in sorted(task["findings"], key=lambda f: ORDER[f["level"]]):
-            hint = "" if f["level"] == "PASS" else f"{esc(HINTS.get(f['code'], f['code']))} "
-            parts.append(
-                f"<li><span class='{esc(f['level'])}'>{esc(f['level'])}</span> {hint}"
-                f"<small>{esc(f['evidence'])}</small>"
-            )
-        parts.append("</ul>")
-        mine = [path for task_name, path in v.get("pictures", []) if task_name == name]
-        theirs = [f"expected/{n}.png" for n in (known[name].expected if name in known else ())]
-        theirs = [p for p in theirs if (out / p).is_file()]
-        if mine:
-            parts.append(f"<div class='pair'><div><small>submitted</small>{images(mine)}</div>"
-                         f"<div><small>expected</small>{images(theirs)}</div></div>")  # fmt: skip
+    bare = [name for name, task in v["tasks"].items() if not task["findings"]]
+    for name, task in sorted(v["tasks"].items(), key=lambda item: ORDER[item[1]["verdict"]]):
+        if name not in bare:
+            parts.append(_task(name, task, known.get(name), v, out))
+    if bare:
+        parts.append(f"<p><small>No evidence was found for {esc(', '.join(bare))}.</small></p>")
     return "".join(parts) + "</details>"
+
+
+def _task(name: str, task: dict[str, Any], known: Task | None, v: dict[str, Any], out: Path) -> str:
+    opened = "" if task["verdict"] == "PASS" else " open"
+    requires = f" <small>{esc(known.requires)}</small>" if known else ""
+    parts = [f"<details{opened}><summary><b>{esc(name)}</b> <span class='{esc(task['verdict'])}'>"
+             f"{esc(task['verdict'])}</span>{requires}</summary><ul>"]  # fmt: skip
+    for f in sorted(task["findings"], key=lambda f: ORDER[f["level"]]):
+        hint = "" if f["level"] == "PASS" else f"{esc(HINTS.get(f['code'], f['code']))} "
+        parts.append(
+            f"<li><span class='{esc(f['level'])}'>{esc(f['level'])}</span> {hint}<small>{esc(f['evidence'])}</small>"
+        )
+    parts.append("</ul>")
+    theirs = [n for n in (known.expected if known else ()) if (out / "expected" / f"{n}.png").is_file()]
+    mine = [(path, match) for of, path, match in v.get("pictures", []) if of == name]
+    for left, right in side_by_side(mine, theirs):
+        halves = [
+            f"<small>submitted{'' if left else ': none of this name'}</small>{images([left] if left else [])}",
+            "",
+        ]
+        if right:
+            halves[1] = f"<small>expected: {esc(right)}</small>{images([f'expected/{right}.png'])}"
+        parts.append(f"<div class='pair'><div>{halves[0]}</div><div>{halves[1]}</div></div>")
+    return "".join(parts) + "</details>"
+
+
+def side_by_side(mine: list[tuple[str, str]], theirs: list[str]) -> list[tuple[str, str]]:
+    """Submitted pictures beside the expected ones that they are named after; where none is, in the order they have."""
+    named = {match: path for path, match in reversed(mine) if match in theirs}
+    others = [path for path, _ in mine if path not in named.values()]
+    if named:
+        return [(named.get(name, ""), name) for name in theirs] + [(path, "") for path in others]
+    return list(itertools.zip_longest(others, theirs, fillvalue=""))
 
 
 def images(paths: Iterable[str]) -> str:

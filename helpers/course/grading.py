@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -30,7 +31,7 @@ from helpers.course.rubric import ASSIGNMENTS, Assignment, Task
 
 PROBES = Path(__file__).with_name("probes.py")
 RANK = {"PASS": 0, "LOOK": 1, "FAIL": 2}
-VERSION = 1  # of the rubric and its checks: verdicts of another one are not taken over
+VERSION = 2  # of the rubric and its checks: verdicts of another one are not taken over
 MOST_PICTURE = 4 * evidence.MEGA
 TRAIN_DIGITS, TEST_DIGITS = 1024, 512
 
@@ -55,7 +56,7 @@ class Graded(NamedTuple):
     """A verdict, as JSON, and the pictures that the tutor's page shows."""
 
     verdict: dict[str, Any]
-    pictures: list[tuple[str, bytes]]  # task and PNG
+    pictures: list[tuple[str, bytes, str]]  # task, PNG, and the expected figure that it is named after
 
 
 # ---------------------------------------------------------------- one submission
@@ -93,12 +94,11 @@ def choose(submission: evidence.Submission, options: Options) -> Assignment | No
 
 
 def unreadable(name: str, content: bytes, options: Options, why: str) -> Graded:
-    fits = evidence.NAME.fullmatch(Path(name).stem)
-    what = options.assignment or (fits["what"].lower() if fits else "")
+    who, what = evidence.named(name)
+    what = options.assignment or what or ""
     assignment = ASSIGNMENTS.get(what)
     found = [Finding("file", "LOOK", "unreadable", why)]
     tasks = assignment.tasks if assignment else (ASSIGNMENTS["a1"].tasks[0],)
-    who = fits["who"].replace("_", " ") if fits else ""
     return Graded(as_json(name, who, what, tasks, content, found, why, options), [])
 
 
@@ -114,9 +114,10 @@ def assemble(submission, assignment: Assignment, content: bytes, found: list[Fin
     belongs = outputs.assign(submission.figures, assignment)
     pictures = []
     for task in assignment.tasks:
-        for picture in belongs.get(task.name, ([], False))[0][:4]:
-            if len(picture.png) < MOST_PICTURE and evidence.safe_size(picture.png):
-                pictures.append((task.name, picture.png))
+        named = [(p.png, outputs.named_after(p, task)) for p in belongs.get(task.name, ([], False))[0]]
+        for png, match in sorted(named, key=lambda n: not n[1])[: max(4, len(task.expected))]:
+            if len(png) < MOST_PICTURE and evidence.safe_size(png):
+                pictures.append((task.name, png, match))
     return Graded(verdict, pictures)
 
 
@@ -176,10 +177,43 @@ def rerun(
     errors = answer.result.get("errors")
     if isinstance(errors, list) and errors:
         found.append(Finding("file", "LOOK", "rerun_error", str(errors[0])[:300]))
+    name_digits(answer.result, data)
     found += oracles.judge(answer.result, assignment.key)
     if assignment.key == "a1":
         found += judge_printed_again(submission, answer.output)
+    if assignment.key == "a2":
+        again = evidence.Submission("", "", None, [evidence.Cell("", 1, answer.output[: evidence.MOST_TEXT], None, "")])
+        found += outputs.judge_numpy(again, "rerun: ")
     return found, answer.weak
+
+
+def name_digits(result: dict[str, Any], data: Path) -> None:
+    """Which digits the images are that plot functions were called with: found among the small set, by nearness."""
+    calls = result.get("calls")
+    for call in calls if isinstance(calls, list) else []:
+        if not isinstance(call, dict):
+            continue
+        with contextlib.suppress(oracles.Tampered, ValueError):
+            shown = [oracles.numbers(v) for k, v in call.items() if k.startswith("image ")]
+            call["digits"] = [_digit(image, data) for image in shown]
+
+
+def _digit(image: np.ndarray, data: Path) -> int | None:
+    images, labels = _small_set(data)
+    if image.shape != (784,):
+        return None
+    distance = np.abs(images - image).mean(axis=1)
+    return int(labels[distance.argmin()]) if distance.min() < 0.01 else None
+
+
+@functools.cache
+def _small_set(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images in [0, 1] and labels, from MNIST's own files."""
+    parts = [data / "MNIST" / "raw" / f"{part}-{what}-ubyte" for part in ("train", "t10k")
+             for what in ("images-idx3", "labels-idx1")]  # fmt: skip
+    raw = [np.frombuffer(p.read_bytes(), np.uint8) for p in parts]
+    images = np.concatenate([raw[0][16:], raw[2][16:]]).reshape(-1, 784) / 255
+    return images, np.concatenate([raw[1][8:], raw[3][8:]])
 
 
 def judge_printed_again(submission: evidence.Submission, text: str) -> Iterator[Finding]:
@@ -216,6 +250,7 @@ def digits() -> Path:
         for part, count in (("train", TRAIN_DIGITS), ("t10k", TEST_DIGITS)):
             x, y = images[first : first + count].copy(), made.labels[first : first + count].astype(np.uint8)
             first += count
+            x[:, 0, :2] = 0
             x[:, 0, 0] = 3 if part == "t10k" else 0
             head = b"".join(n.to_bytes(4, "big") for n in (2051, count, 28, 28))
             write_whole(root / name / "raw" / f"{part}-images-idx3-ubyte", head + x.tobytes())
@@ -321,10 +356,10 @@ def grade(
 def store(out: Path, e: Entry, graded: Graded) -> None:
     """Pictures first, the verdict last: where it exists, all of it does."""
     names = []
-    for number, (task, png) in enumerate(graded.pictures):
+    for number, (task, png, match) in enumerate(graded.pictures):
         kind = "png" if png.startswith(b"\x89PNG") else "jpg"
         write_whole(out / "figures" / f"{e.key}-{number}.{kind}", png)
-        names.append([task, f"figures/{e.key}-{number}.{kind}"])
+        names.append([task, f"figures/{e.key}-{number}.{kind}", match])
     content = {**graded.verdict, "path": str(e.path), "pictures": names}
     text = json.dumps(content, indent=1, ensure_ascii=True)
     write_whole(out / "verdicts" / f"{e.key}.json", text.encode())
@@ -402,7 +437,7 @@ def run_dask(todo: list[Entry], options: Options, scheduler: str | None) -> Iter
                 _keyed_content, e.key, e.path.name, content, options, key=f"grade-{e.key}", retries=3, pure=False
             )
 
-        for e, _ in zip(waiting, range(room), strict=False):
+        for e in itertools.islice(waiting, room):
             running.add(submit(e))
         for future in running:
             key = future.key.removeprefix("grade-")

@@ -6,6 +6,7 @@ Input is JSON from the sandbox, which a submission may have tampered with: every
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -137,6 +138,13 @@ def kl_of(case: dict, std: Callable[[np.ndarray], np.ndarray] | None = None) -> 
     return oracle_kl(half[0], std(half[1]))
 
 
+def log_ratio(case: dict) -> float:
+    """log q(z|x) - log p(z) of the returned z, by torch.distributions: what the KL is the mean of."""
+    mean, logvar = np.split(numbers(case["encoder_out"]), 2)
+    z, zero = numbers(case["z"]), np.zeros_like(mean)
+    return oracle_nll(z, zero, zero + 1) - oracle_nll(z, mean, np.exp(logvar / 2))
+
+
 def judge_kl(cases: list[dict]) -> Iterator[Finding]:
     got = np.array([number(c["kl"]) for c in cases])
     expected = np.array([kl_of(c) for c in cases])
@@ -162,11 +170,14 @@ def judge_kl(cases: list[dict]) -> Iterator[Finding]:
         raw = np.array([np.split(numbers(c["encoder_out"]), 2)[1] for c in cases])
         right = np.array([kl_of(c, lambda h: np.exp(h / 2)) for c in cases])
         # the sampled spread against what the encoder put out: which of the two is wrong?
-        readings = {"logvar_as_std": np.abs(raw), "std_no_half": np.exp(raw)}
+        readings = {"logvar_as_std": np.abs(raw), "std_no_half": np.exp(raw), "noise_unscaled": np.ones_like(raw)}
         for code, reading in readings.items():
             if noise_ok and close(z_std, reading, 0.04, 0.01):
                 yield Finding("A1", "FAIL", code, f"{evidence}; z spreads like {code.replace('_', ' ')}")
                 return
+        if close(got, [log_ratio(c) for c in cases], 1e-3, 1e-3):
+            yield Finding("A1", "PASS", "kl", "KL is log q(z|x) - log p(z) of the drawn z, an estimate without bias")
+            return
         for factor, code in table.items():
             if close(got, factor * right, 1e-2, 1e-2):
                 if code:
@@ -264,9 +275,16 @@ def judge_nll(cases: list[dict]) -> Iterator[Finding]:
 
 
 def judge_elbo(cases: list[dict]) -> Iterator[Finding]:
-    elbo, kl, nll = (np.array([number(c[k]) for c in cases]) for k in ("elbo", "kl", "nll"))
-    evidence = f"elbo {elbo[0]:.4f}, kl {kl[0]:.4f}, nll {nll[0]:.4f}"
-    yield identity_finding(elbo, kl, nll, 1e-3, evidence)
+    for which, terms in (
+        ("one example", np.array([[number(c[k]) for k in ("elbo", "kl", "nll")] for c in cases])),
+        ("20,000 examples", np.array([numbers(c["of_many"]) for c in cases])),
+    ):
+        elbo, kl, nll = terms.T
+        evidence = f"{which}: elbo {elbo[0]:.4f}, kl {kl[0]:.4f}, nll {nll[0]:.4f}"
+        found = identity_finding(elbo, kl, nll, 1e-3, evidence)
+        if found.level != "PASS":
+            break
+    yield found
 
 
 def identity_finding(elbo, kl, nll, tolerance: float, evidence: str) -> Finding:
@@ -323,9 +341,18 @@ def judge_decoder(cases: list[dict]) -> Iterator[Finding]:
 
 
 def judge_reductions(probe: list[dict]) -> Iterator[Finding]:
+    """Sums over the batch where means are asked for: of one term alone they are a hidden beta."""
     ratios = np.array([number(n["kl_of_six"]) / number(n["kl_of_one"]) for n in probe if number(n["kl_of_one"])])
-    if len(ratios) and close(ratios, 6.0, 0.02, 0):
+    one = np.array([[number(c["nll"]), numbers(c["of_many"])[2]] for n in probe for c in n["cases"]])
+    kl = bool(len(ratios)) and close(ratios, 6.0, 0.02, 0)
+    nll = float(np.median(np.abs(one[:, 1]) / np.maximum(np.abs(one[:, 0]), 0.1))) > 300
+    evidence = f"nll of one example {one[0, 0]:.4g}, of 20,000 copies of it {one[0, 1]:.4g}"
+    if kl and nll:
+        yield Finding("A1", "LOOK", "both_summed", evidence)
+    elif kl:
         yield Finding("A1", "FAIL", "kl_sum_batch", "the KL of six copies of one example is six times that of one")
+    elif nll:
+        yield Finding("A1", "FAIL", "nll_sum_batch", evidence)
 
 
 def judge_shapes(network: dict) -> Iterator[Finding]:
@@ -383,7 +410,10 @@ def judge_sample(samples: list[dict]) -> Iterator[Finding]:
 
 def judge_flat(probe: dict) -> Iterator[Finding]:
     squashed, linear = numbers(probe["sigmoid"]), numbers(probe["linear"])
-    if squashed.min() < -1e-6 or squashed.max() > 1 + 1e-6:
+    if squashed.min() > 0.45:
+        evidence = f"sigmoid=True, decoded {squashed.min():.2f} to {squashed.max():.2f}"
+        yield Finding("A1", "FAIL", "sigmoid_twice", evidence)
+    elif squashed.min() < -1e-6 or squashed.max() > 1 + 1e-6:
         yield Finding(
             "A1", "FAIL", "sigmoid_missing", f"sigmoid=True, decoded {squashed.min():.2f} to {squashed.max():.2f}"
         )
@@ -401,7 +431,7 @@ def judge_flat(probe: dict) -> Iterator[Finding]:
 def judge_train_vae(probe: dict) -> Iterator[Finding]:
     """From the gradients at each step of a stub with nll = |x - b|^2 / 2 and kl = |a - 1|^2 / 2, at beta 1 and 5."""
     runs = probe["runs"]
-    ratios, found = {}, []
+    ratios, first, found = {}, {}, []
     for beta, run in runs.items():
         steps, count = run["steps"], int(number(run["count"]))
         expected_count = 6 if probe["has_epochs"] else None
@@ -416,16 +446,13 @@ def judge_train_vae(probe: dict) -> Iterator[Finding]:
         if len(norms) >= 3 and norms[0] > 0 and norms[2] > 2.2 * norms[0]:
             found.append(Finding("A2", "FAIL", "zero_grad", f"gradient norms of the first steps: {norms[0]:.3g}, "
                                  f"{norms[1]:.3g}, {norms[2]:.3g}, on equal batches"))  # fmt: skip
-        first = steps[0]
-        a = 0.0 if first[0] is None else float(numbers(first[0])[0]) / 0.05
-        b = 0.0 if len(first) < 2 or first[1] is None else float(numbers(first[1])[0])
         trained_on = {0.05: "train", 0.06: "val", 0.07: "test"}
         with_gradient = {round(number(v), 3) for v, grad in run["used"] if grad}
         for value, name in trained_on.items():
             if name != "train" and value in with_gradient and 0.05 not in with_gradient:
                 found.append(Finding("A2", "FAIL", f"trains_on_{name}", f"gradients were taken on the {name} loader"))
-        gradient_of_nll = -b / max((v for v in with_gradient), default=0.05)
-        ratios[beta] = (a, gradient_of_nll)
+        point = 0.05 if 0.05 in with_gradient else max(with_gradient, default=0.05)
+        ratios[beta], first[beta] = weights(steps[-1], point), weights(steps[0], point)
     yield from dict.fromkeys(found)
     (a1, b1), (a5, b5) = ratios["1"], ratios["5"]
     if any(f.code.startswith("trains_on") for f in found):
@@ -444,12 +471,23 @@ def judge_train_vae(probe: dict) -> Iterator[Finding]:
         # a clipped gradient scales both alike, so only their ratio is judged
         factor = (a5 / b5) / (a1 / b1) if b5 and a1 else 0.0
         evidence = f"from beta 1 to 5 the weight of the KL against the NLL changes by {factor:.3g}"
-        if close(factor, 5, 0.02):
+        relative, before = a1 / b1, first["1"][0] / first["1"][1] if first["1"][1] else 0.0
+        if close(factor, 5, 0.02) and 0.4 <= relative <= 2.5:
             yield Finding("A2", "PASS", "objective", evidence)
+        elif close(factor, 5, 0.02):
+            # a weight that changes from step to step is a schedule, which a person must look at
+            level = "FAIL" if close(relative, before, 0.05) else "LOOK"
+            yield Finding("A2", level, "hidden_beta", f"at beta 1 the KL weighs {relative:.3g} times the NLL")
         elif close(factor, 0.2, 0.02):
             yield Finding("A2", "FAIL", "beta_on_nll", evidence)
         else:
             yield Finding("A2", "FAIL", "beta_ignored", evidence)
+
+
+def weights(step: list, point: float) -> tuple[float, float]:
+    """Weights of kl and nll in the loss, from the gradients that the stub's two parameters had at a step."""
+    a, b = (0.0 if g is None else float(numbers(g)[0]) for g in (*step, None, None)[:2])
+    return a / 0.05, -b / point
 
 
 def judge_train_ae(probe: dict) -> Iterator[Finding]:
@@ -494,6 +532,8 @@ def judge_parts(probe: dict) -> Iterator[Finding]:
             findings.append(("FAIL", "encoder_linear", "the encoder is an affine function of the image"))
         if number(encoder["negative"]) >= 0:
             findings.append(("FAIL", "encoder_relu_out", "200 random images, no negative code"))
+        elif number(encoder.get("largest", 9.0)) < 1.001:
+            findings.append(("FAIL", "encoder_relu_out", "no code beyond 1, however large the image"))
         if not encoder["repeatable"]:
             findings.append(("FAIL", "encoder_random", "the same image has two codes"))
         good = not findings
@@ -507,6 +547,12 @@ def judge_parts(probe: dict) -> Iterator[Finding]:
         if low < -1e-6 or high > 1 + 1e-6:
             good = False
             yield Finding("B1", "FAIL", "sigmoid_missing", f"decoded pixels from {low:.2f} to {high:.2f}")
+        elif low > 0.45:
+            good = False
+            yield Finding("B1", "FAIL", "sigmoid_twice", f"decoded pixels from {low:.2f} to {high:.2f}")
+        elif number(decoder.get("nonlinear", 1.0)) < 1e-3:
+            good = False
+            yield Finding("B1", "FAIL", "decoder_linear", "before its sigmoid the decoder is an affine function")
     if "encoder" not in probe and "decoder" not in probe:
         yield Finding("B1", "LOOK", "own_way", "no Encoder and Decoder as the assignment names them")
     elif good:
@@ -522,16 +568,19 @@ def codes_of(cells: Any) -> tuple[np.ndarray, np.ndarray]:
     return z, np.maximum(np.abs(levels[..., 2] - 0.98), np.abs(levels[..., 3] - 0.02))
 
 
+def tiled(drawn: list[dict]) -> list[tuple[dict, str, np.ndarray, np.ndarray]]:
+    """Pictures that were cut into tiles: whose, the codes that they show, and how far those are from decoded ones."""
+    return [(d, "VAE" if d["vae"] else "autoencoder", *codes_of(d["cells"])) for d in drawn if "cells" in d]
+
+
 def judge_grid(drawn: list[dict]) -> Iterator[Finding]:
-    usable = [d for d in drawn if "cells" in d]
-    if not usable:
+    pictures = tiled(drawn)
+    if not pictures:
         yield Finding("B4", "LOOK", "own_way", "plot_reconstructed drew no picture of 28 x 28 cells")
-    for d in usable:
-        z, off = codes_of(d["cells"])
+    for d, who, z, off in pictures:
         (low1, high1), (low2, high2) = d["r0"], d["r1"]
         n = len(z)
         first, second = np.linspace(low1, high1, n), np.linspace(low2, high2, n)
-        who = "VAE" if d["vae"] else "autoencoder"
         if off.max() > 0.1:
             yield Finding("B4", "FAIL", *marker_fault(d["cells"], who))
             continue
@@ -586,14 +635,11 @@ def marker_fault(cells: Any, who: str) -> tuple[str, str]:
 
 
 def judge_interpolation(drawn: list[dict]) -> Iterator[Finding]:
-    usable = [d for d in drawn if "cells" in d]
-    if not usable:
+    pictures = tiled(drawn)
+    if not pictures:
         yield Finding("B5", "LOOK", "own_way", "interpolate drew no row of n images")
-    for d in usable:
-        z, off = codes_of(d["cells"])
-        z, off = z[0], off[0]
+    for d, who, (z, *_), (off, *_) in pictures:
         start, end = numbers(d["ends"])
-        who = "VAE" if d["vae"] else "autoencoder"
         if off.max() > 0.1:
             levels = numbers(d["cells"])[0]
             blended = (levels[1:-1, 2] < 0.3).all() and (levels[1:-1, 3] < 0.3).all()
@@ -638,7 +684,9 @@ def judge_latent_plot(plots: list[dict]) -> Iterator[Finding]:
             if nearest(drawn[:, ::-1])[1] < 0.05:
                 yield Finding("B3", "FAIL", "latent_swapped", f"{who}: drawn points are the codes with axes swapped")
             else:
-                yield Finding("B3", "FAIL" if not p["vae"] else "LOOK", "latent_axes", f"{who}: off by {far:.2f}")
+                yield Finding("B3", "FAIL", "latent_axes", f"{who}: points are off by {far:.2f} from the codes")
+        elif len(drawn) < 0.5 * len(codes):
+            yield Finding("B3", "FAIL", "latent_few", f"{who}: {len(drawn)} points for {len(codes)} images")
         elif len(colours) == 1 and colours[0] is not None and len(colours[0]) == len(drawn):
             pairs = set(zip(labels[which], colours[0], strict=True))
             right = len({label for label, _ in pairs}) == len(pairs)
@@ -664,6 +712,9 @@ def judge_run(answers: dict) -> Iterator[Finding]:
     rising = 0
     for o in optimizers:
         losses = numbers(o["losses"])
+        if len(losses) and not np.isfinite(losses).all():
+            evidence = f"step {int(np.flatnonzero(~np.isfinite(losses))[0]) + 1} of {len(losses)}"
+            yield Finding("A2", "FAIL", "not_finite", evidence)
         tenth = max(len(losses) // 10, 3)
         if len(losses) >= 30 and losses[-tenth:].mean() > losses[:tenth].mean():
             rising += 1
@@ -671,21 +722,39 @@ def judge_run(answers: dict) -> Iterator[Finding]:
         level = "PASS" if not rising else "LOOK"
         evidence = f"{len(optimizers) - rising} of {len(optimizers)} trainings end lower than they begin"
         yield Finding("A2", level, "losses_fall" if not rising else "not_decreasing", evidence)
-    for row in answers.get("rows", {}).values():
-        known, trained = number(row["known"]), max(number(row["trained"]), 1)
-        if known and number(row["trained_test"]) > 0.5 * trained:
-            yield Finding("A2", "FAIL", "trains_on_test", f"{int(row['trained_test'])} test points were trained on")
-        elif known and number(row["trained_test"]) > 0.01 * trained:
-            yield Finding("A2", "LOOK", "trains_on_test", f"{int(row['trained_test'])} of the assignment's test points")
-        if known and number(row["seen"]) and number(row["seen_test"]) == 0 and number(row["trained"]) > 1000:
-            yield Finding("A2", "LOOK", "evaluates_on_train", "no test point was ever evaluated")
+    yield from judge_rows(list(answers.get("rows", {}).values()), bool(answers.get("errors")))
     for name, (tagged, count) in answers.get("tagged", {}).items():
         if number(tagged) > 0:
             task = "B1" if "auto" in name.lower() else "B2"
             yield Finding(
                 task, "FAIL", "trains_on_test", f"{name}: {int(tagged)} of {int(count)} images are test images"
             )
-    yield from judge_calls([c for c in answers.get("calls", []) if isinstance(c, dict)])
+    calls = [c for c in answers.get("calls", []) if isinstance(c, dict)]
+    yield from judge_calls(calls)
+    yield from judge_panels(calls)
+
+
+def judge_rows(rows: list[dict], stopped: bool) -> Iterator[Finding]:
+    """What the models of the plane were trained on and evaluated on, against the assignment's own split."""
+    homes, elsewhere = 0, set()
+    for row in rows:
+        counts = {k: {n: number(v) for n, v in c.items()} for k, c in row["sets"].items()}
+        trained = max(number(row["trained"]), 1)
+        leaked = sum(c["trained_test"] for c in counts.values())
+        if leaked > 0.5 * trained:
+            yield Finding("A2", "FAIL", "trains_on_test", f"{int(leaked)} test points were trained on")
+        elif leaked > 0.01 * trained:
+            yield Finding("A2", "LOOK", "trains_on_test", f"{int(leaked)} of the assignment's test points")
+        home = next((k for k, c in counts.items() if c["trained"] > 1000 and not leaked), None)
+        homes += home is not None
+        tested = {k for k, c in counts.items() if c["seen_test"] > 0}
+        if home and tested and home not in tested:
+            evidence = f"trained on data set {home}, evaluated on the test points of {', '.join(sorted(tested))}"
+            yield Finding("A2", "FAIL", "mixed_sets", evidence)
+        elsewhere |= tested
+    if homes and not elsewhere:
+        level = "LOOK" if stopped else "FAIL"
+        yield Finding("A2", level, "evaluates_on_train", f"{homes} models were trained; no test point went into any")
 
 
 def judge_calls(calls: list[dict]) -> Iterator[Finding]:
@@ -707,12 +776,155 @@ def judge_calls(calls: list[dict]) -> Iterator[Finding]:
         by_model.setdefault(c.get("model"), set()).add(c.get("beta"))
     if any(len(b) > 1 for b in by_model.values()):
         yield Finding("B2", "FAIL", "same_model", "one model object was trained with several betas")
+    wide = sorted({number(c["latent"]) for c in image if c.get("latent")} - {2.0})
+    if wide:
+        yield Finding("B2", "FAIL", "latent_size", f"{wide[0]:g} latents; the assignment has 2")
     epochs = [number(c["num_epochs"]) for c in image if "num_epochs" in c]
     if epochs and min(epochs) < 10:
         yield Finding("B2", "LOOK", "few_epochs", f"{min(epochs):g} epochs")
 
 
+PLOTS = {"plot_latent2D": "B3", "plot_reconstructed": "B4", "interpolate": "B5"}
+
+
+def judge_panels(calls: list[dict]) -> Iterator[Finding]:
+    """What the plot functions were called with: which model under which title, which range, which two digits."""
+    betas = {c.get("model"): number(c["beta"]) for c in calls if c.get("name") == "train_vae" and "beta" in c}
+    for name, task in PLOTS.items():
+        mine = [c for c in calls if c.get("name") == name]
+        if len(mine) >= 4 and len({c.get("model") for c in mine}) < 4:
+            evidence = f"{len(mine)} panels, {len({c.get('model') for c in mine})} models"
+            yield Finding(task, "FAIL", "same_panel", evidence)
+        for c in mine:
+            said = re.search(r"(?:beta|β)\D{0,8}(\d+)", str(c.get("title", "")), re.I)
+            if said and c.get("model") in betas and float(said[1]) != betas[c["model"]]:
+                evidence = f"{str(c['title'])[:60]!r} over the model of beta = {betas[c['model']]:g}"
+                yield Finding(task, "FAIL", "panels_mixed", evidence)
+    for vae, side in ((False, 5.0), (True, 3.0)):
+        ranges = [
+            [numbers(c["r0"]), numbers(c["r1"])] for c in calls
+            if c.get("name") == "plot_reconstructed" and (c.get("model") in betas) == vae and {"r0", "r1"} <= c.keys()
+        ]  # fmt: skip
+        if ranges and betas and not any(close(r, [[-side, side]] * 2) for r in ranges):
+            who = "VAE" if vae else "autoencoder"
+            evidence = f"{who}: {ranges[0][0].tolist()}, expected {[-side, side]}"
+            yield Finding("B4", "FAIL", "grid_range", evidence)
+    walks = [c for c in calls if c.get("name") == "interpolate"]
+    for c in walks:
+        digits = c.get("digits")
+        if isinstance(digits, list) and len(digits) == 2 and None not in digits and set(digits) != {0, 1}:
+            yield Finding("B5", "FAIL", "interpolation_digits", f"from a {digits[0]} to a {digits[1]}")
+    if walks and all("n" in c for c in walks) and not any(number(c["n"]) == 15 for c in walks):
+        yield Finding("B5", "LOOK", "interpolation_steps", f"{number(walks[0]['n']):g} steps")
+
+
 # ---------------------------------------------------------------- the other assignments
+
+
+def judge_data(probe: dict) -> Iterator[Finding]:
+    mean, covariance = numbers(probe["mean"]), numbers(probe["covariance"])
+    evidence = f"X_true {list(probe['shape'])}: mean {mean.round(3).tolist()}"
+    if list(probe["shape"]) not in ([1000, 2], [2, 1000]) or mean.shape != (2,):
+        yield Finding("1", "LOOK", "shape", evidence)
+    elif close(mean, [3, 2], 0, 4.5 / math.sqrt(1000)) and close(covariance, np.eye(2), 0, 4.5 * math.sqrt(2 / 1000)):
+        yield Finding("1", "PASS", "data", evidence)
+    else:
+        yield Finding("1", "FAIL", "data_wrong", f"{evidence}, covariance {covariance.round(3).tolist()}")
+
+
+def judge_elbo_function(probe: dict) -> Iterator[Finding]:
+    """What calc_elbo returned, in any order: the KL to the digit, the likelihood by its mean over draws, their sum."""
+    values, x = numbers(probe["values"]), numbers(probe["x"])
+    mu, logvar = numbers(probe["mu"]), numbers(probe["logvar"])
+    decoded = numbers(probe["decoded"])
+    kl = np.array([oracle_kl(m, np.exp(v / 2)) for m, v in zip(mu, logvar, strict=True)])
+    likelihood = np.array([[bernoulli(d, t) for d, t in zip(draw, x, strict=True)] for draw in decoded])
+    got, batch, latents = values.mean(axis=0), len(x), mu.shape[1]
+    log_p, spread = float(likelihood.mean()), float(likelihood.mean(axis=1).std()) + 0.02 * abs(likelihood.mean())
+    if values.ndim != 2 or not np.isfinite(values).all() or not len(got):
+        yield Finding("1", "LOOK", "unclear", "calc_elbo returned no numbers")
+        return
+    exact = {"kl": 1.0, "kl_no_half": 2.0, "kl_halved": 0.5, "kl_sign": -1.0, "kl_sign 2": -2.0,
+             "kl_mean_latents": 1 / latents, "kl_sum_batch": float(batch)}  # fmt: skip
+    fixed = [i for i in range(len(got)) if np.ptp(values[:, i]) < 1e-4 * (1 + abs(got[i]))]
+    code, place = next(
+        ((c.split(" ")[0], i) for i in fixed for c, f in exact.items() if close(got[i], f * kl.mean(), 2e-3, 1e-3)),
+        (None, None),
+    )
+    evidence = f"returned {got.round(3).tolist()}; log p(x|z) {log_p:.2f}, KL {kl.mean():.3f}"
+    if place is None and len(got) > 1:
+        yield Finding("1", "LOOK", "own_way", f"{evidence}: which is the KL could not be told")
+        return
+    if place is not None and code not in ("kl", "kl_sum_batch"):
+        yield Finding("1", "FAIL", code, evidence)
+        return
+    scale = batch if code == "kl_sum_batch" else 1  # sums over the batch are as good, where all are
+    log_p, spread, divergence = log_p * scale, spread * scale, kl.mean() * scale
+    others = [i for i in range(len(got)) if i != place]
+    bound = log_p - divergence
+    names = {
+        "elbo": bound, "elbo_kl_sign": log_p + divergence, "elbo_sign": -bound, "elbo_sign 2": -(log_p + divergence),
+        "nll_mean_features": log_p / 784 - divergence, "nll_mean_features 2": -log_p / 784 + divergence,
+        "elbo 2": log_p * batch - divergence * batch,
+    }  # fmt: skip
+    if len(others) <= 1:
+        value = got[others[0]] if others else math.nan
+        fits = {n: abs(value - v) for n, v in names.items()}
+        best = min(fits, key=fits.get)
+        code = best.split(" ")[0]
+        if not fits[best] < 4 * spread:
+            yield Finding("1", "LOOK", "unclear", evidence)
+        else:  # a function that returns the loss, not the bound, is an own way
+            yield Finding("1", {"elbo": "PASS", "elbo_sign": "LOOK"}.get(code, "FAIL"), code, evidence)
+        return
+    for i, j in itertools.permutations(others, 2):
+        bound, term = values[:, i], values[:, j]
+        signs = {"elbo": term - got[place], "elbo_kl_sign": term + got[place], "elbo 2": -term - got[place],
+                 "loss": term + got[place]}  # fmt: skip
+        code = next((n for n, v in signs.items() if np.abs(bound - v).max() < 2e-3 * (1 + np.abs(v).max())), None)
+        if code is None:
+            continue
+        yield from judge_likelihood(code, float(got[j]), log_p, spread, evidence)
+        return
+    yield Finding("1", "FAIL", "elbo_wrong", evidence)
+
+
+def judge_likelihood(code: str, term: float, log_p: float, spread: float, evidence: str) -> Iterator[Finding]:
+    """The identity holds in one of its forms; is the other term a log-likelihood, or its negative?"""
+    near = abs(abs(term) - abs(log_p)) < 4 * spread
+    if abs(abs(term) * 784 / log_p + 1) < 0.1 or abs(abs(term) * 784 / log_p - 1) < 0.1:
+        yield Finding("1", "FAIL", "nll_mean_features", evidence)
+    elif near and code == "elbo" and term > 0:
+        yield Finding("1", "FAIL", "nll_sign", evidence)
+    elif code in ("elbo_kl_sign", "loss") and term < 0:
+        yield Finding("1", "FAIL", "elbo_kl_sign", evidence)
+    elif code in ("elbo_kl_sign", "loss"):
+        yield Finding("1", "LOOK", "elbo_sign", f"{evidence}: the negative of the bound")
+    elif near:
+        yield Finding("1", "PASS", "elbo", evidence)
+    else:
+        yield Finding("1", "LOOK", "recon_reduction", f"{evidence}: no Bernoulli log-likelihood")
+
+
+def bernoulli(decoded: np.ndarray, x: np.ndarray) -> float:
+    """log p(x) of pixels that are 0 or 1, from probabilities, or from logits where values leave [0, 1]."""
+    p = torch.as_tensor(decoded)
+    known = {"probs": p.clamp(1e-6, 1 - 1e-6)} if decoded.min() >= 0 and decoded.max() <= 1 else {"logits": p}
+    return float(torch.distributions.Bernoulli(**known).log_prob(torch.as_tensor(x)).sum())
+
+
+def judge_images(probe: dict) -> Iterator[Finding]:
+    mean, spread, low, high, pixels = numbers(probe["drawn"])
+    mean_of, spread_of = numbers(probe["direct"])[:2]
+    evidence = f"samples: mean {mean:.3f}, spread {spread:.3f}; decoded N(0, I): {mean_of:.3f}, {spread_of:.3f}"
+    if int(number(probe["count"])) != 400 or pixels != 784:
+        yield Finding("2", "LOOK", "shape", f"{probe['count']} samples of {pixels:g} pixels, expected 400 of 784")
+    elif low < -1e-6 or high > 1 + 1e-6:
+        yield Finding("2", "LOOK", "sigmoid_missing", f"samples from {low:.2f} to {high:.2f}: logits?")
+    elif abs(mean - mean_of) > 0.05 or (not probe["binary"] and abs(math.log(max(spread, 1e-9) / spread_of)) > 0.15):
+        yield Finding("2", "FAIL", "not_prior", evidence)
+    else:
+        yield Finding("2", "PASS", "sample", evidence)
 
 
 def judge_reparameterize(probe: dict, task: str) -> Iterator[Finding]:
@@ -720,7 +932,7 @@ def judge_reparameterize(probe: dict, task: str) -> Iterator[Finding]:
     evidence = f"mu (3, -1), sigma (1, 2): mean {mean.round(2).tolist()}, spread {std.round(2).tolist()}"
     logvar = np.array([0.0, 2 * math.log(2)])
     if std.max() < 1e-6:
-        yield Finding(task, "FAIL", "no_noise", evidence)
+        yield Finding(task, "FAIL", "shared_noise" if number(probe["between"]) > 1e-6 else "no_noise", evidence)
     elif close(std, [1, 2], 0.03) and close(mean, [3, -1], 0, 0.08):
         if abs(number(probe["corr"])) > 0.9:
             yield Finding(task, "FAIL", "shared_noise_latents", "both latents have the same noise")
@@ -740,40 +952,80 @@ def judge_reparameterize(probe: dict, task: str) -> Iterator[Finding]:
 
 
 def judge_losses(probe: dict, assignment: str, task: str) -> Iterator[Finding]:
+    """The loss at three betas, taken apart: its slope is the KL term, its value at beta = 0 the reconstruction."""
     x, recon, mu, logvar = (numbers(probe[k]) for k in ("x", "recon", "mu", "logvar"))
     values = {float(k): number(v) for k, v in probe["values"].items()}
     per_example = np.array([oracle_kl(m, np.exp(lv / 2)) for m, lv in zip(mu, logvar, strict=True)])
     error = (x - recon) ** 2
     bce = -(x * np.log(recon) + (1 - x) * np.log(1 - recon))
-    kl = values[1.0] - values[0.0]
-    mean, total = per_example.mean() / mu.shape[1], per_example.sum()
-    table = {"swiss": {mean: None, per_example.mean(): "own"}, "fashion": {total: None, per_example.mean(): "own"}}
-    right = mean if assignment == "swiss" else total
-    evidence = f"KL term {kl:.4f}, expected {right:.4f}"
-    if not close(values[3.0] - values[0.0], 3 * kl, 1e-3):
-        yield Finding(task, "FAIL", "beta_on_nll" if kl == 0 else "beta_ignored", "the loss is not linear in beta")
-        return
-    known = [(v, c) for v, c in table[assignment].items()]
-    known += [(2 * v, "kl_no_half") for v, _ in known[:1]] + [(v / 2, "kl_half_twice") for v, _ in known[:1]]
-    known += [(-v, "kl_sign") for v, _ in known[:2]] + [(mean, "kl_mean_latents"), (-2 * known[0][0], "kl_sign")]
-    code = next((c for v, c in known if close(kl, v, 1e-3)), "kl_wrong")
-    if code is None:
-        yield Finding(task, "PASS", "kl", evidence)
-    elif code == "own":
-        yield Finding(task, "LOOK", "recon_reduction", f"{evidence}: another reduction")
-    elif abs(kl) < 1e-9:
-        yield Finding(task, "FAIL", "beta_ignored", evidence)
-    else:
-        yield Finding(task, "FAIL", code, evidence)
-    base = values[0.0]
     fits = {"mean squared error": error.mean(), "summed squared error": error.sum(1).mean(), "bce": bce.sum(),
-            "bce mean": bce.sum(1).mean(), "total squared error": error.sum()}  # fmt: skip
-    name = next((k for k, v in fits.items() if close(base, v, 1e-3)), None)
-    wanted = "mean squared error" if assignment == "swiss" else "bce"
+            "bce mean": bce.sum(1).mean(), "total squared error": error.sum(), "half the error": error.mean() / 2,
+            }  # fmt: skip
+    slope, base = values[1.0] - values[0.0], values[0.0]
+    mean, total = per_example.mean() / mu.shape[1], per_example.sum()
+    right, wanted = (mean, "mean squared error") if assignment == "a3" else (total, "bce")
+    evidence = f"KL term {slope:.4f}, expected {right:.4f}; without it {base:.4f}"
+    code = kl_term_fault(slope, right, per_example.mean(), total, mean)
+    if any(close(slope, v, 1e-3) for v in fits.values()):
+        yield Finding(task, "FAIL", "beta_on_nll", evidence)
+        return
+    if abs(slope) < 1e-9 or not close(values[3.0] - base, 3 * slope, 1e-3):
+        yield Finding(task, "FAIL", "beta_ignored", evidence)
+        return
+    if code == "own":
+        yield Finding(task, "LOOK", "recon_reduction", f"{evidence}: another reduction of the KL")
+    else:
+        yield Finding(task, "FAIL" if code else "PASS", code or "kl", evidence)
+    name = next((k for k, v in fits.items() if close(base, v, 1e-3)), "unknown")
     if name == wanted:
         yield Finding(task, "PASS", "nll", f"reconstruction is the {name}")
+    elif base < 0:
+        yield Finding(task, "FAIL", "nll_sign", evidence)
     else:
-        yield Finding(task, "LOOK", "recon_reduction", f"reconstruction {base:.4f} ({name or 'unknown'})")
+        yield Finding(task, "LOOK", "recon_reduction", f"reconstruction {base:.4f} ({name})")
+
+
+def kl_term_fault(slope: float, right: float, per_example: float, total: float, mean: float) -> str | None:
+    """The hint for a KL term, ``own`` for another honest reduction, None where it is as assigned."""
+    known = (
+        (right, None), (per_example, "own"), (2 * right, "kl_no_half"), (right / 2, "kl_half_twice"),
+        (-right, "kl_sign"), (-2 * right, "kl_sign"), (-per_example, "kl_sign"), (2 * per_example, "kl_no_half"),
+        (mean, "kl_mean_latents"), (total, "kl_sum_batch"), (right / math.log(2), "kl_log2"),
+    )  # fmt: skip
+    return next((code for value, code in known if close(slope, value, 1e-3)), "kl_wrong")
+
+
+CATEGORIES = {"z_sandal_avg": 5, "z_sneaker_avg": 7, "z_ankle_boot_avg": 9}
+
+
+def judge_categories(have: dict[str, np.ndarray], class_codes: Any) -> Iterator[Finding]:
+    """Whether each average code is nearest to the mean code of the category that its name says."""
+    if class_codes is None:
+        return
+    means = numbers(class_codes)
+    for name, category in CATEGORIES.items():
+        if name in have and have[name].shape == means[0].shape:
+            nearest = int(np.square(means - have[name]).sum(axis=1).argmin())
+            if nearest != category:
+                yield Finding("3", "FAIL", "category", f"{name} is nearest to category {nearest}, expected {category}")
+
+
+def judge_strips(off: dict[str, float]) -> Iterator[Finding]:
+    """The walk in the plane of codes: mean distances per pixel of its frames from what they should be."""
+    near = 0.05 * max(off["apart"], 1e-6)
+    evidence = f"frames off by {off['walk']:.4f} from the decoded straight line"
+    if off["walk"] < near:
+        yield Finding("2", "PASS", "strips", evidence)
+    elif off["walk_blended"] < near:
+        yield Finding("2", "FAIL", "interpolation_pixels", evidence)
+    elif off["swapped"] < near:
+        yield Finding("2", "FAIL", "interpolation_reversed", evidence)
+    elif off["start"] > near:
+        yield Finding("2", "FAIL", "interpolation_start", evidence)
+    elif off["end"] > near:
+        yield Finding("2", "FAIL", "interpolation_end", evidence)
+    else:
+        yield Finding("2", "FAIL", "interpolation_uneven", evidence)
 
 
 def judge_fashion(probe: dict) -> Iterator[Finding]:
@@ -789,8 +1041,11 @@ def judge_fashion(probe: dict) -> Iterator[Finding]:
             have["z_result"], have["z_sandal_avg"] + have["boot_direction"], 1e-3
         ):
             yield Finding("3", "FAIL", "arithmetic", "z_result is not z_sandal_avg + boot_direction")
+        yield from judge_categories(have, probe.get("class_codes"))
     else:
         yield Finding("3", "LOOK", "own_way", "no variables under the assignment's names")
+    if isinstance(probe.get("strips"), dict):
+        yield from judge_strips({k: number(v) for k, v in probe["strips"].items() if v is not None})
     grid = probe.get("grid")
     if isinstance(grid, dict):
         distance = {k: number(v) for k, v in grid.items() if k != "spread"}
@@ -820,6 +1075,22 @@ JUDGES_A1: dict[str, tuple[str, Callable[[Any], Iterator[Finding]]]] = {
 }  # fmt: skip
 
 
+JUDGES: dict[str, dict[str, tuple[str, Callable[[Any], Iterator[Finding]]]]] = {
+    "a2": {"data": ("1", judge_data)},
+    "a3": {
+        "reparameterize": ("reparameterize", lambda p: judge_reparameterize(p, "reparameterize")),
+        "losses": ("KL", lambda p: judge_losses(p, "a3", "KL")),
+    },
+    "a4": {"elbo": ("1", judge_elbo_function), "sample": ("2", judge_images)},
+    "a5": {
+        "reparameterize": ("VAE", lambda p: judge_reparameterize(p, "VAE")),
+        "losses": ("VAE", lambda p: judge_losses(p, "a5", "VAE")),
+        "fashion": ("3", judge_fashion),
+    },
+}
+TRAINING = {"a3": "train", "a4": "4", "a5": "VAE"}  # the task that training belongs to
+
+
 def judge(answers: dict, assignment: str) -> list[Finding]:
     """Everything that a rerun sent, judged; a part that cannot be read gives LOOK."""
     probes = answers.get("probes")
@@ -836,20 +1107,13 @@ def judge(answers: dict, assignment: str) -> list[Finding]:
             )
         found += attempt("A2", judge_run, answers)
         return found
-    tasks = {"swiss": ("reparameterize", "loss"), "fashion": ("vae", "vae")}.get(assignment)
-    if tasks:
-        for name, task, judging in (
-            ("reparameterize", tasks[0], lambda p: judge_reparameterize(p, tasks[0])),
-            ("losses", tasks[1], lambda p: judge_losses(p, assignment, tasks[1])),
-        ):
-            missing = [Finding(task, "LOOK", "own_way", f"{name}: no function of the assignment's name")]
-            found += attempt(task, judging, probes[name]) if name in probes else missing
-    if "fashion" in probes:
-        found += attempt("3", judge_fashion, probes["fashion"])
-    run = [f for f in attempt("training", judge_run, {**answers, "calls": [], "tagged": {}, "rows": {}})]
-    training = "vae" if assignment == "fashion" else "training"
-    if assignment in ("swiss", "conv", "fashion"):
-        found += [f._replace(task=training) for f in run if f.code in ("zero_grad", "losses_fall", "not_decreasing")]
+    for name, (task, judging) in JUDGES[assignment].items():
+        missing = [Finding(task, "LOOK", "own_way", f"{name}: no function or variable of the assignment's name")]
+        found += attempt(task, judging, probes[name]) if name in probes else missing
+    if assignment in TRAINING:
+        run = attempt("A2", judge_run, {**answers, "calls": [], "rows": {}})
+        kept = ("zero_grad", "losses_fall", "not_decreasing", "not_finite", "trains_on_test")
+        found += [f._replace(task=TRAINING[assignment]) for f in run if f.code in kept]
     return found
 
 

@@ -10,19 +10,22 @@ constants only, for notebooks whose training does not end in time), ``assignment
 import ast
 import builtins
 import contextlib
+import copy
 import functools
 import inspect
 import json
 import os
 import sys
 import warnings
+from typing import NamedTuple
 
 RESULT = os.dup(int(os.environ.pop("RESULT_FD")))
 with open("job.json", encoding="utf-8") as file:
     JOB = json.load(file)
 DATA = os.environ.get("GRADER_DATA")
 REPEATS = 20_000
-RECORDED = ("train_vae", "train_ae", "train")
+DRAWN = ("plot_latent2D", "plot_reconstructed", "interpolate")
+RECORDED = ("train_vae", "train_ae", "train", *DRAWN)
 KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 warnings.filterwarnings("ignore")
@@ -45,38 +48,86 @@ def plain(value, digits: int = 7):
 # ---------------------------------------------------------------- watching a notebook train
 
 
+class Entered(NamedTuple):
+    """What went into an outermost module: points of the plane, or images of which some bear the test set's mark."""
+
+    module: str
+    rows: np.ndarray | None  # a point as one integer
+    marked: int = 0
+    images: int = 0
+
+
 class Watch:
-    """What is seen of any training, own loops included: losses, stale gradients, the rows that were trained on."""
+    """What is seen of any training, own loops included: losses, stale gradients, the rows that were trained on.
+
+    Trained on is what a gradient has flowed back to: many evaluate without ``no_grad``, and that is no mistake.
+    """
 
     def __init__(self) -> None:
         self.rows_trained: dict[str, list] = {}
         self.rows_seen: dict[str, list] = {}
         self.tagged: dict[str, list] = {}  # per module class: [test images trained on, images trained on]
         self.pending: list = []
+        self.undecided: dict[int, Entered] = {}
+        self.current: Entered | None = None
         self.depth = 0
         self.on = True
 
     def enter(self, module, inputs) -> None:
         """Before a module's forward: note what goes into the outermost one."""
         self.depth += 1
-        if not self.on or self.depth > 1 or not inputs or not isinstance(inputs[0], torch.Tensor):
-            return
-        x, name = inputs[0], type(module).__name__
-        if not x.is_floating_point() or x.ndim < 2 or not len(x):
-            return
-        if x.ndim == 2 and x.shape[1] == 2:
-            kept = self.rows_trained if torch.is_grad_enabled() else self.rows_seen
-            lists = kept.setdefault(f"{name} {id(module)}", [])
-            if sum(map(len, lists)) < 100_000:
-                lists.append(x.detach().float().contiguous().numpy().view(np.int64).ravel().copy())
-        elif x[0].numel() == 784 and torch.is_grad_enabled():
-            corner = x.detach().reshape(len(x), -1)[:, 0]
-            count = self.tagged.setdefault(name, [0, 0])
-            count[0] += int((corner > 0.5 / 255).sum())
-            count[1] += len(x)
+        if self.on and self.depth == 1:
+            self.current = self.entered(type(module).__name__, id(module), inputs)
 
-    def leave(self, *_) -> None:
+    def entered(self, name: str, number: int, inputs) -> Entered | None:
+        x = inputs[0] if inputs else None
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or not len(x):
+            return None
+        if x.ndim == 2 and x.shape[1] == 2:
+            rows = x.detach().float().contiguous().cpu().numpy().view(np.int64).ravel().copy()
+            return Entered(f"{name} {number}", rows)
+        if x[0].numel() == 784:
+            corner = x.detach().reshape(len(x), -1)[:, :2]  # the mark, and its unmarked neighbour
+            return Entered(name, None, int(((corner[:, 0] - corner[:, 1]).abs() > 1e-4).sum()), len(x))
+        return None
+
+    def leave(self, module, inputs, output) -> None:
         self.depth = max(self.depth - 1, 0)
+        if self.depth or self.current is None:
+            return
+        note, self.current = self.current, None
+        outs = output.values() if isinstance(output, dict) else output if isinstance(output, tuple | list) else [output]
+        outs = [t for t in outs if isinstance(t, torch.Tensor) and t.requires_grad]
+        if not outs:
+            self.keep(note, False)
+            return
+        self.undecided[id(note)] = note
+        for t in outs:
+            t.register_hook(lambda _, note=note: self.flowed(note))
+        while len(self.undecided) > 20:
+            self.keep(self.undecided.pop(next(iter(self.undecided))), False)
+
+    def flowed(self, note: Entered) -> None:
+        if self.undecided.pop(id(note), None) is not None:
+            self.keep(note, True)
+
+    def keep(self, note: Entered, trained: bool) -> None:
+        if note.rows is None:
+            if trained:
+                count = self.tagged.setdefault(note.module, [0, 0])
+                count[0] += note.marked
+                count[1] += note.images
+            return
+        lists = (self.rows_trained if trained else self.rows_seen).setdefault(note.module, [])
+        lists.append(note.rows)
+        if sum(map(len, lists)) > 300_000:
+            lists[:] = [np.unique(np.concatenate(lists))]
+
+    def end(self) -> None:
+        for note in self.undecided.values():
+            self.keep(note, False)
+        self.undecided.clear()
+        self.on = False
 
     def backward(self, loss) -> None:
         if self.on and isinstance(loss, torch.Tensor) and loss.numel() == 1:
@@ -137,35 +188,47 @@ def install_watch() -> None:
 
 
 def record_call(function):
-    """Around the assignment's training functions: scalars they were called with, and whether anything moved."""
+    """Around the assignment's functions: what they were called with, and whether training moved anything."""
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        if not WATCH.on:
+        if not WATCH.on or len(answers["calls"]) > 200:
             return function(*args, **kwargs)
         note = {"name": function.__name__}
         model = None
-        try:
+        with contextlib.suppress(TypeError):
             bound = inspect.signature(function).bind(*args, **kwargs)
             bound.apply_defaults()
             for name, value in bound.arguments.items():
-                if isinstance(value, int | float) and not isinstance(value, bool):
-                    note[name] = float(value)
                 if isinstance(value, nn.Module) and model is None:
                     model = value
-        except TypeError:
-            pass
+                else:
+                    note |= told(name, value)
         if model is not None:
             note["model"], note["class"] = id(model), type(model).__name__
-            note["size"] = int(getattr(model, "input_size", 0) or 0)
-            before = [p.detach().clone() for p in model.parameters()]
+            note["size"], note["latent"] = (int(getattr(model, f"{n}_size", 0) or 0) for n in ("input", "latent"))
+        trains = model is not None and function.__name__ not in DRAWN
+        before = [p.detach().clone() for p in model.parameters()] if trains else []
         value = function(*args, **kwargs)
-        if model is not None:
+        if trains:
             note["moved"] = any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
         answers["calls"].append(note)
         return value
 
     return wrapper
+
+
+def told(name: str, value) -> dict:
+    """An argument, where it is a number, a range, a title or an image."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {name: float(value)}
+    if isinstance(value, str):
+        return {name: value[:200]}
+    if isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
+        return {name: [float(v) for v in value]}
+    if isinstance(value, torch.Tensor) and value.numel() == 784:
+        return {f"image {name}": plain(value.reshape(-1), 4)}
+    return {}
 
 
 class Rewrite(ast.NodeTransformer):
@@ -348,7 +411,7 @@ def probe_vae_case(make) -> dict:
             if "decoder" in seen:
                 case["decoder_in"] = plain(seen["decoder"][0].reshape(-1))
             many = x.expand(REPEATS, -1)
-            x_many, z_many, *_ = five(model, many)
+            x_many, z_many, *sums = five(model, many)
             again = five(model, many[:8])[1]
             centred = (z_many - z_many.mean(0)) / z_many.std(0).clamp_min(1e-12)
             case |= {
@@ -357,8 +420,8 @@ def probe_vae_case(make) -> dict:
                 "z_kurtosis": plain((centred**4).mean(0)),
                 "z_corr": plain((centred.T @ centred / len(centred))[0, 1]) if z.shape[-1] > 1 else 0.0,
                 "z_between_calls": float((five(model, many[:8])[1] - again).abs().max()),
-                "x_pred_std": plain(x_many.reshape(REPEATS, -1).std(0)),
-            }
+                "x_pred_std": plain(x_many.reshape(REPEATS, -1).std(0)), "of_many": [scalar(t) for t in sums],
+            }  # fmt: skip
             with contextlib.suppress(Exception):
                 draws = decode(model, z.expand(REPEATS, -1), True).reshape(REPEATS, -1)
                 mean = decode(model, z, False).reshape(-1)
@@ -707,10 +770,14 @@ def probe_parts(space) -> dict:
         result["encoder"] = {"shape": list(encoder(torch.rand(5, 1, 28, 28)).shape), "nonlinear": superposition}
         result["encoder"]["negative"] = float(encoder(torch.randn(200, 1, 28, 28)).min())
         result["encoder"]["repeatable"] = bool(torch.equal(encoder(a), encoder(a)))
+        result["encoder"]["largest"] = float(encoder(100 * torch.randn(200, 1, 28, 28)).abs().max())
     with contextlib.suppress(Exception), torch.no_grad():
         decoder = perturb(space["Decoder"](2), 3.0)
         out = decoder(torch.randn(64, 2) * 2)
         result["decoder"] = {"shape": list(out.shape), "low": float(out.min()), "high": float(out.max())}
+        decoder, (a, b) = perturb(decoder), torch.randn(2, 1, 2)
+        f = [torch.logit(decoder(t).double(), 1e-9) for t in (a, b, a + b, torch.zeros_like(a))]
+        result["decoder"]["nonlinear"] = float((f[0] + f[1] - f[2] - f[3]).abs().max() / f[2].abs().max())
     with contextlib.suppress(Exception), torch.no_grad():
         model = perturb(space["Autoencoder"](2))
         out = model(torch.rand(5, 1, 28, 28))
@@ -744,6 +811,7 @@ def probe_reparameterize(cls) -> dict:
     return {
         "mean": plain(z.mean(0)), "std": plain(z.std(0)), "kurtosis": plain((c**4).mean(0)),
         "corr": float((c[:, 0] * c[:, 1]).mean()),
+        "between": float((model.reparameterize(m[:8], s[:8]) - model.reparameterize(m[:8], s[:8])).abs().max()),
         "grad_mu": None if grads[0] is None else plain(grads[0].mean(0)),
         "grad_logvar": None if grads[1] is None else float((grads[1] - expected).abs().max()),
     }  # fmt: skip
@@ -778,7 +846,118 @@ def probe_fashion(space) -> dict:
         turned["mirrored"] = right[:, ::-1]
         result["grid"] = {name: float(np.abs(images - other).mean()) for name, other in turned.items()}
         result["grid"]["spread"] = float(images.std(axis=(0, 1)).mean())
+    with contextlib.suppress(Exception), torch.no_grad():
+        from torchvision import datasets
+
+        test = datasets.FashionMNIST(DATA, train=False)
+        codes = model.encode(test.data[:, None].float() / 255)[0]
+        result["class_codes"] = [plain(codes[test.targets == k].mean(0), 5) for k in range(10)]
+    with contextlib.suppress(Exception), torch.no_grad():
+        result["strips"] = probe_strips(space, model)
     return result
+
+
+def probe_strips(space, model) -> dict:
+    """How far the walk's ends and middle are from the decoded codes, and from the blended images."""
+    pixels, walk = (torch.stack([torch.as_tensor(i).reshape(784) for i in space[n]]).float()
+                    for n in ("pixel_interp", "latent_interp"))  # fmt: skip
+    first, last = (space[n].reshape(784).float() for n in ("image_A", "image_B"))
+    decoded = [model.decode(space[n].reshape(1, -1)).reshape(784) for n in ("z_A", "z_B")]
+    t = torch.linspace(0, 1, len(walk))[:, None]
+    codes = (1 - t) * space["z_A"].reshape(1, -1) + t * space["z_B"].reshape(1, -1)
+
+    def off(a, b) -> float:
+        return float((a - b).abs().mean())
+
+    blend, straight = (1 - t) * first + t * last, model.decode(codes).reshape(len(walk), 784)
+    return {
+        "start": off(walk[0], decoded[0]), "end": off(walk[-1], decoded[1]), "swapped": off(walk[0], decoded[1]),
+        "walk": off(walk, straight), "walk_blended": off(walk, blend), "scale": off(straight, blend),
+        "pixels": off(pixels, blend) if len(pixels) == len(walk) else None, "apart": off(decoded[0], decoded[1]),
+    }  # fmt: skip
+
+
+def probe_data(space) -> dict:
+    points = np.asarray(space["X_true"], dtype=float)
+    flat = points.reshape(len(points), -1)
+    return {"shape": list(points.shape), "mean": plain(flat.mean(0)), "covariance": plain(np.cov(flat.T))}
+
+
+def conv_models(space) -> list:
+    """Trained ones as the notebook has them, then a new one; in evaluation mode."""
+    found = [copy.deepcopy(m).eval() for m in space.values() if isinstance(m, nn.Module) and hasattr(m, "encode")]
+    for versions in VERSIONS.values():
+        if inspect.isclass(versions[-1]) and issubclass(versions[-1], nn.Module) and hasattr(versions[-1], "encode"):
+            with contextlib.suppress(Exception):
+                found.append(perturb(versions[-1]()))
+    return found
+
+
+def by_name(function, model, x) -> tuple:
+    """Arguments as their names ask for them: a model, images, or what the model makes of images."""
+    given, out = [], None
+    for name, p in inspect.signature(function).parameters.items():
+        low = name.lower()
+        if low in ("model", "vae", "net", "network"):
+            given.append(model)
+        elif low in ("x", "batch", "images", "imgs", "data", "inputs", "x_true", "target"):
+            given.append(x)
+        elif p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            break
+        else:
+            out = list(model(x)) if out is None else out
+            flat = [t for t in out if t.ndim == 2 and t.shape[1] != 784]
+            images = [t for t in out if t[0].numel() == 784]
+            wanted = images[0] if "rec" in low or "hat" in low or "logit" in low else flat["var" in low or "std" in low]
+            given.append(wanted)
+    return tuple(given)
+
+
+def probe_elbo(space) -> dict:
+    """calc_elbo on eight black and white images, eight times; and what the model's parts give for the same."""
+    x = (torch.rand(8, 1, 28, 28) < torch.linspace(0.05, 0.6, 8)[:, None, None, None]).float()
+    for model in conv_models(space):
+        function = first_named("calc_elbo") or getattr(model, "calc_elbo", None)
+        if function is None:
+            raise TypeError("there is no calc_elbo")
+        with contextlib.suppress(Exception), torch.no_grad():
+            rows, names = [], []
+            for _ in range(8):
+                out = function(*by_name(function, model, x))
+                names = list(getattr(out, "_fields", out.keys() if isinstance(out, dict) else []))
+                out = out.values() if isinstance(out, dict) else out if isinstance(out, tuple | list) else [out]
+                rows.append([scalar(t) for t in out if torch.as_tensor(t).numel() in (1, len(x))])
+            mu, logvar = model.encode(x)
+            decoded = [model.decode(mu + torch.exp(logvar / 2) * torch.randn_like(mu)) for _ in range(8)]
+            return {
+                "values": plain(rows, 5), "names": names, "mu": plain(mu), "logvar": plain(logvar),
+                "x": plain(x.reshape(8, -1), 0), "decoded": plain(torch.stack(decoded).reshape(8, 8, -1), 4),
+            }  # fmt: skip
+    raise TypeError("calc_elbo could not be called with a model and images")
+
+
+def probe_images(space) -> dict:
+    """Samples beside decoded draws of the prior, as mean, spread and range over pixels."""
+
+    def moments(t) -> list:
+        t = t.reshape(len(t), -1).float()
+        return [float(t.mean()), float(t.std(0).mean()), float(t.min()), float(t.max()), float(t[0].numel())]
+
+    for model in conv_models(space):
+        function = first_named("sample") or getattr(model, "sample", None)
+        if function is None:
+            raise TypeError("there is no sample")
+        latents = model.encode(torch.rand(2, 1, 28, 28))[0].shape[-1]
+        direct = model.decode(torch.randn(400, latents)).reshape(400, -1)
+        if direct.min() < 0 or direct.max() > 1:
+            direct = torch.sigmoid(direct)
+        for arguments in ((model, 400), (400,), (400, model)):
+            with contextlib.suppress(Exception), torch.no_grad():
+                drawn = function(*arguments)
+                drawn = drawn[0] if isinstance(drawn, tuple | list) else drawn
+                return {"count": len(drawn), "drawn": moments(drawn), "direct": moments(direct),
+                        "binary": bool(((drawn == 0) | (drawn == 1)).all())}  # fmt: skip
+    raise TypeError("sample could not be called with a model and a number")
 
 
 # ---------------------------------------------------------------- everything
@@ -841,32 +1020,40 @@ def probe_other(space) -> None:
         attempt("reparameterize", probe_reparameterize, cls)
     if first_named("compute_vae_loss", "vae_loss") is not None:
         attempt("losses", probe_losses, space)
-    if JOB["assignment"] == "fashion":
-        attempt("fashion", probe_fashion, space)
+    own = {
+        "a2": {"data": probe_data},
+        "a4": {"elbo": probe_elbo, "sample": probe_images},
+        "a5": {"fashion": probe_fashion},
+    }
+    for name, probe in own.get(JOB["assignment"], {}).items():
+        attempt(name, probe, space)
 
 
-def test_rows(space) -> np.ndarray:
-    """The assignment's test points, from the submission's own copy of the functions that it was handed."""
-    rows = []
-    for name, count in (("sample_data_1", 5000), ("sample_data_2", 5000), ("sample_data_3", 20_000)):
-        with contextlib.suppress(Exception):
-            points = space[name]()
-            points = points[0] if isinstance(points, tuple) else points
-            rows.append(np.ascontiguousarray(np.asarray(points)[-count:], dtype=np.float32).view(np.int64).ravel())
-    return np.concatenate(rows) if rows else np.empty(0, np.int64)
+def rows_of(points) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(points), dtype=np.float32).view(np.int64).ravel()
 
 
 def summarize_rows(space) -> dict:
-    """Per model: how many different points were trained on, evaluated, and both; and which of them are test points."""
+    """Per model and data set: how many of its points were trained on, of its test points trained on, and evaluated.
+
+    The sets come from the submission's own copy of the functions that it was handed; test points are the last ones.
+    """
+    sets = {}
+    for name, count in (("sample_data_1", 5000), ("sample_data_2", 5000), ("sample_data_3", 20_000)):
+        with contextlib.suppress(Exception):
+            points = space[name]()
+            rows = rows_of(points[0] if isinstance(points, tuple) else points)
+            sets[name[-1]] = rows, rows[-count:]
     result = {}
-    known = test_rows(space)
-    for name, lists in list(WATCH.rows_trained.items())[:50]:
-        trained = np.unique(np.concatenate(lists))
-        seen = np.unique(np.concatenate(WATCH.rows_seen[name])) if name in WATCH.rows_seen else np.empty(0, np.int64)
-        result[name] = {
-            "trained": len(trained), "trained_test": int(np.isin(trained, known).sum()),
-            "seen": len(seen), "seen_test": int(np.isin(seen, known).sum()), "known": len(known),
-        }  # fmt: skip
+    for name in list(dict.fromkeys([*WATCH.rows_trained, *WATCH.rows_seen]))[:50]:
+        trained, seen = (
+            np.unique(np.concatenate(kept.get(name, [np.empty(0, np.int64)])))
+            for kept in (WATCH.rows_trained, WATCH.rows_seen)
+        )
+        result[name] = {"trained": len(trained), "seen": len(seen), "sets": {
+            k: {"trained": int(np.isin(trained, rows).sum()), "trained_test": int(np.isin(trained, last).sum()),
+                "seen_test": int(np.isin(seen, last).sum())} for k, (rows, last) in sets.items()
+        }}  # fmt: skip
     return result
 
 
@@ -874,7 +1061,7 @@ def main() -> None:
     builtins.input = lambda *a: ""
     install_watch()
     space = execute()
-    WATCH.on = False
+    WATCH.end()
     answers["rows"], answers["tagged"] = summarize_rows(space), WATCH.tagged
     (probe_a1 if JOB["assignment"] == "a1" else probe_other)(space)
     answers["names"] = sorted(VERSIONS)[:200]

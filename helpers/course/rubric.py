@@ -16,13 +16,13 @@ class Task(NamedTuple):
     from_outputs: tuple[str, ...]  # checks on what is stored in the file
     from_rerun: tuple[str, ...] = ()  # checks by behaviour
     figures: tuple[str, ...] = ()  # words that name its figures: in a printed line, a title, a source, a heading
+    elsewhere: tuple[str, ...] = ()  # words that say that a figure is another task's
     panels: tuple[int, int] | None = None  # rows and columns that its main figure should have
     expected: tuple[str, ...] = ()  # our own figures of it, in student_figures/expected
 
 
 class Assignment(NamedTuple):
-    key: str
-    title: str
+    key: str  # as in helpers.course.assignments, which hands in and out what is graded here
     tasks: tuple[Task, ...]
 
 
@@ -32,9 +32,10 @@ FILE = Task(
     ("name", "order", "errors", "readable"),
 )
 
+PART_A = ("part_a", "dataset", "data set", "toy")
+
 A1 = Assignment(
     "a1",
-    "Assignment 1: VAEs on toy data; autoencoder and beta-VAEs on MNIST",
     (
         FILE,
         Task(
@@ -74,6 +75,7 @@ A1 = Assignment(
             ("figure",),
             ("latent_plot",),
             figures=("part_b_latent", "latent2d", "latent space", "latent_space", "task b3", "b3"),
+            elsewhere=PART_A,
             panels=(1, 4),
             expected=("part_b_latent_space",),
         ),
@@ -83,6 +85,7 @@ A1 = Assignment(
             ("figure",),
             ("grid",),
             figures=("part_b_reconstructions", "plot_reconstructed", "reconstruct", "task b4", "b4"),
+            elsewhere=PART_A,
             panels=(1, 4),
             expected=("part_b_reconstructions",),
         ),
@@ -92,72 +95,79 @@ A1 = Assignment(
             ("figure",),
             ("interpolation",),
             figures=("part_b_interpolations", "interpolat", "task b5", "b5"),
+            elsewhere=PART_A,
             panels=(4, 1),
             expected=("part_b_interpolations",),
         ),
     ),
 )  # fmt: skip
 
-NUMPY = Assignment(
-    "numpy",
-    "A VAE computed by hand; latent collapse; the role of beta",
+A2 = Assignment(
+    "a2",
     (
         FILE,
-        Task("standard", "L_recon, L_KL and their sum for scenario 1.", ("numbers",)),
-        Task(
-            "collapse", "The same for scenario 2, with the collapsed encoder, and what it means.", ("numbers", "text")
-        ),
-        Task("beta", "Both losses for beta = 0.2, and what a small beta does.", ("numbers", "text")),
-    ),
-)
-
-SWISS = Assignment(
-    "swiss",
-    "A VAE on the Swiss roll",
-    (
-        FILE,
-        Task("reparameterize", "z = mu + exp(logvar / 2) * eps, eps standard normal.", (), ("reparameterize",)),
-        Task("loss", "Mean squared error plus beta times the KL divergence in closed form.", (), ("losses",)),
-        Task("training", "A falling loss, to about 0.021 at beta = 0.01.", ("loss_numbers", "figure"), ("losses_fall",),
-             figures=("loss",), expected=("swiss_roll_loss",)),
-        Task("figures", "Reconstructions, and a decoded grid beside real points.", ("two_figures",),
-             figures=("reconstruct", "latent"), expected=("swiss_roll_reconstructions", "swiss_roll_latent_space")),
-        Task("questions", "Written answers: reparameterization, latents during training, latent dimension.", ("text",)),
+        Task("1", "1000 points of N((3, 2), I).", ("data",)),
+        Task("3", "L_recon, L_KL and their sum for scenario 1.", ("numbers",), ("numbers",)),
+        Task("4", "The same for scenario 2, with the collapsed encoder, and what it means.", ("numbers", "text"),
+             ("numbers",)),
+        Task("5", "Both losses for beta = 0.2, and what a small beta does.", ("numbers", "text"), ("numbers",)),
     ),
 )  # fmt: skip
 
-CONV = Assignment(
-    "conv",
-    "A convolutional VAE on MNIST",
+A3 = Assignment(
+    "a3",
     (
         FILE,
-        Task("calc_elbo", "The ELBO as log-likelihood minus KL, reported on the test set.", ("test_elbo", "identity")),
-        Task("sample", "Samples from the prior, decoded.", ("figure",), figures=("sample",)),
-        Task("training", "Training that raises the ELBO, logged with its two terms.", ("logged",), ("losses_fall",)),
-        Task("traversals", "Interpolations between codes of two digits.", ("figure",),
-             figures=("interpolat", "travers")),
+        Task("reparameterize", "z = mu + exp(logvar / 2) * eps, eps standard normal; and why it is needed.",
+             ("text",), ("reparameterize",)),
+        Task("KL", "Mean squared error plus beta times the KL divergence in closed form.", (), ("losses",)),
+        Task("train", "A falling loss, to about 0.021 at beta = 0.01; reconstructions, and a decoded grid.",
+             ("loss_numbers", "figure"), ("zero_grad", "losses_fall"), figures=("reconstruct", "latent", "generated"),
+             expected=("swiss_roll_loss", "swiss_roll_reconstructions", "swiss_roll_latent_space")),
+        Task("visualize", "The latent space before, during and after training.", ("figure",),
+             figures=("training", "train_vae_with_visualization", "before", "step"), expected=("swiss_roll_training",)),
+        Task("experiment", "Another latent dimension, width or training.", ("experiment",)),
+        Task("report", "What was observed of reconstruction and continuity.", ("text",)),
     ),
 )  # fmt: skip
 
-FASHION = Assignment(
-    "fashion",
-    "The latent space of a Fashion-MNIST VAE",
+A4 = Assignment(
+    "a4",
     (
         FILE,
-        Task("vae", "The VAE, its loss and its training.", ("loss_numbers",),
-             ("reparameterize", "losses", "losses_fall")),
-        Task("1", "The test set's codes in the plane, coloured by category.", ("figure",), figures=("t-sne", "tsne")),
-        Task("2", "Interpolation in pixels and in the latent space.", ("figure",), figures=("interpolat",)),
+        Task("1", "calc_elbo: log-likelihood minus KL divergence.", ("identity",), ("elbo",)),
+        Task("2", "Samples from the prior, decoded.", ("figure",), ("sample",), figures=("sample",),
+             expected=("conv_vae_samples",)),
+        Task("3", "Encoder and decoder of convolutions.", ("convolutions",)),
+        Task("4", "Training that raises the ELBO, logged with its two terms; the ELBO on the test set.",
+             ("test_elbo", "trains_on_test"), ("zero_grad", "losses_fall"), figures=("training", "elbo", "loss"),
+             expected=("conv_vae_training",)),
+        Task("5", "Interpolations between codes of two digits.", ("figure",), figures=("interpolat", "travers"),
+             expected=("conv_vae_interpolations", "conv_vae_traversals")),
+    ),
+)  # fmt: skip
+
+A5 = Assignment(
+    "a5",
+    (
+        FILE,
+        Task("VAE", "The VAE, its loss and its training, as they were handed out.", ("loss_numbers",),
+             ("reparameterize", "losses", "zero_grad", "losses_fall")),
+        Task("1", "The test set's codes in the plane, coloured by category.", ("figure",), figures=("t-sne", "tsne"),
+             expected=("fashion_tsne",)),
+        Task("2", "Interpolation in pixels and in the latent space.", ("figure",), ("strips",),
+             figures=("interpolat",), expected=("fashion_interpolation",)),
         Task("3", "A direction from sneakers to ankle boots, added to a sandal.", ("figure",), ("arithmetic",),
-             figures=("boot",)),
+             figures=("boot", "arithmetic"), expected=("fashion_arithmetic",)),
         Task("4", "A grid over the first two latents, decoded.", ("figure",), ("region_map",),
-             figures=("grid", "slice")),
+             figures=("grid", "slice", "region"), expected=("fashion_regions",)),
         Task("5", "An own experiment with at least 15 images, and its interpretation.", ("figure", "text"),
-             figures=("variation", "experiment", "sneaker")),
+             figures=("variation", "experiment", "sneaker", "bags"),
+             expected=("fashion_bags", "fashion_bags_directions")),
     ),
 )  # fmt: skip
 
-ASSIGNMENTS = {a.key: a for a in (A1, NUMPY, SWISS, CONV, FASHION)}
+ASSIGNMENTS = {a.key: a for a in (A1, A2, A3, A4, A5)}
 
 
 # ---------------------------------------------------------------- bands
@@ -198,16 +208,29 @@ TOY_BANDS = {
     ),
 }
 COLLAPSED_KL = 0.1  # dataset 2: an exact model needs 1.609; no honest convention gets below 0.3
-AE_LOSS = ((0.025, 0.065), (20.0, 50.0))  # mean over pixels; sum over pixels
 CONV_TEST_ELBO = (70.0, 160.0)  # -ELBO, nats per image
 FASHION_LOSS = (225.0, 275.0)
 SWISS_LOSS = (0.0173, 0.03)  # from below: the least possible
 
 # mean and standard error of the mean of N = 1000 points, exactly known
 NUMPY_VALUES = {
-    "standard": {"L_recon": (2.055785, 0.0657), "L_KL": (1.256578, 0.0203), "Loss": (3.312363, 0.0708)},
-    "collapse": {"L_recon": (8.696947, 0.2562), "L_KL": (0.015037, 0.00009), "Loss": (8.711984, 0.2563)},
-    "beta": {"Loss, scenario 1": (2.307101, 0.0663), "Loss, scenario 2": (8.699954, 0.2562)},
+    "3": {"L_recon": (2.055785, 0.0657), "L_KL": (1.256578, 0.0203), "Loss": (3.312363, 0.0708)},
+    "4": {"L_recon": (8.696947, 0.2562), "L_KL": (0.015037, 0.00009), "Loss": (8.711984, 0.2563)},
+    "5": {"Loss, scenario 1": (2.307101, 0.0663), "Loss, scenario 2": (8.699954, 0.2562)},
+}
+# what known mistakes make of them, in closed form; values that a mistake leaves as they are do not stand here
+NUMPY_MISTAKES = {
+    "kl_no_half": {"3": {"L_KL": 2.513156}, "4": {"L_KL": 0.030075}},
+    "kl_halved": {"3": {"L_KL": 0.628289}, "4": {"L_KL": 0.007519}},
+    "kl_sign": {"3": {"L_KL": -1.256578}, "4": {"L_KL": -0.015037}},
+    "recon_mean": {"3": {"L_recon": 1.027893}, "4": {"L_recon": 4.348474}},
+    "nll_sum_batch": {"3": {"L_recon": 2055.785}, "4": {"L_recon": 8696.947}},
+    "no_noise": {"3": {"L_recon": 0.1925}, "4": {"L_recon": 5.149986}},
+    "logvar_as_std": {"3": {"L_recon": 2.4465}, "4": {"L_recon": 5.189186}},
+    "std_no_half": {"3": {"L_recon": 1.089437}},
+    "matrix_side": {"4": {"L_KL": 0.007637}},
+    "loss_kl_sign": {"3": {"Loss": 0.799207}},
+    "beta_on_nll": {"5": {"Loss, scenario 1": 1.667735, "Loss, scenario 2": 1.754426}},
 }
 
 
@@ -243,6 +266,7 @@ HINTS = {
     "kl_sign": "KL: it has the wrong sign; a divergence is never negative.",
     "kl_mean_latents": "KL: sum over the latent dimensions, then average over the batch; you averaged over both.",
     "kl_sum_batch": "KL: it is summed over the batch while the NLL is averaged, a hidden beta: average both.",
+    "kl_halved": "KL: half of what it should be; sum over the latents, with one factor 1/2.",
     "kl_log2": "KL: it is in bits; use natural logarithms, as for the NLL.",
     "kl_wrong": "KL: it is not the divergence of your own q(z|x), as its samples show it, from N(0, I).",
     # posterior samples
@@ -251,6 +275,7 @@ HINTS = {
     "shared_noise_latents": "Reparameterization: the same eps for all latent dimensions; draw one for each.",
     "frozen_noise": "Reparameterization: the same eps at each call; draw anew, without a fixed seed inside.",
     "not_normal": "Reparameterization: the noise is not normal; use torch.randn_like, not rand.",
+    "noise_unscaled": "Reparameterization: eps is not multiplied by sigma; z = mu + sigma * eps.",
     "logvar_as_std": "The log-variance is used as a standard deviation: sigma = exp(0.5 * logvar).",
     "std_no_half": "sigma = exp(0.5 * logvar): the 1/2 is missing in sampling, or the KL takes another sigma.",
     "posterior_mean": "Reparameterization: the mean of z is not the mean that the KL is computed with.",
@@ -259,6 +284,9 @@ HINTS = {
     # NLL
     "nll_no_logvar": "NLL: the log-variance term is missing; 1/2 sum((x - mu)^2 / s^2 + log s^2 + log 2 pi).",
     "nll_mean_features": "NLL: averaged over features or pixels; sum over them, then average over the batch.",
+    "nll_sum_batch": "NLL: it is summed over the batch; average over it, as for the KL, or beta means something else.",
+    "both_summed": "KL and NLL are summed over the batch: average both, or their numbers grow with it.",
+    "recon_mean": "Reconstruction: averaged over the two dimensions; the squared norm sums them.",
     "nll_sign": "NLL: wrong sign; it is minus the log-likelihood.",
     "nll_wrong": "NLL: it is neither -log p(x|z) of your own decoder nor a squared error.",
     "nll_std_for_variance": "NLL: standard deviation and variance are mixed up; the square is divided by s^2.",
@@ -277,6 +305,7 @@ HINTS = {
     "noise_scale": "decoder noise: its spread is not exp(0.5 * log-variance) of your NLL.",
     "not_prior": "sample: its codes do not come from the prior N(0, I).",
     "sigmoid_missing": "The sigmoid is missing: decoded images leave [0, 1].",
+    "sigmoid_twice": "The sigmoid is applied twice: decoded pixels lie between 0.5 and 0.73.",
     "sigmoid_always": "The sigmoid is applied although sigmoid=False: toy points lie far outside [0, 1].",
     # training
     "zero_grad": "Training: gradients add up over steps; call optimizer.zero_grad() before each backward().",
@@ -289,20 +318,28 @@ HINTS = {
     "maximises": "Training: the loss has the wrong sign; the ELBO is maximised, the loss minimised.",
     "trains_on_test": "Training: the test set is used for training.",
     "trains_on_val": "Training: the validation set is used for training.",
-    "evaluates_on_train": "The test performance was computed on points that were trained on.",
+    "evaluates_on_train": "No test point went into any model: compute the test performance on the test set.",
+    "mixed_sets": "A model was trained on one data set and evaluated on another.",
+    "hidden_beta": "Training: at beta = 1 the KL does not weigh as much as the NLL; another factor is hidden.",
+    "not_finite": "The loss became NaN or infinite in training: lower the learning rate, or bound the log-variance.",
     "nothing_learned": "Training: no parameter changed; give the optimizer this model and a learning rate.",
     "one_beta": "The VAEs were not trained with beta = 1, 3 and 10.",
     "same_model": "One model was trained on for several betas: make a new one for each.",
+    "latent_size": "The models of part B have two latents.",
+    "panels_mixed": "A panel's title names another beta than its model was trained with.",
+    "same_panel": "One model is drawn in several panels: draw each of the four models once.",
     "few_epochs": "Fewer epochs than the assignment's 15 to 20.",
     # part B
     "encoder_linear": "Encoder: the activation between its layers is missing.",
-    "encoder_relu_out": "Encoder: an activation follows the last layer, so codes cannot be negative.",
+    "encoder_relu_out": "Encoder: an activation follows the last layer; codes must be free to take any value.",
+    "decoder_linear": "Decoder: the activation between its layers is missing.",
     "encoder_random": "Encoder: it gives another code each time; the autoencoder has no noise.",
     "no_reshape": "Decoder: reshape the output to images, (batch, 1, 28, 28).",
     "ae_loss": "train_ae: the gradient is not that of the mean squared error.",
     "ae_regularized": "train_ae: something besides the squared error enters the loss.",
     "labels_shuffled": "Latent plot: colours do not belong to the points.",
     "latent_axes": "Latent plot: the points are not the codes of the images.",
+    "latent_few": "Latent plot: only a part of the images is drawn; collect all batches before you draw.",
     "latent_swapped": "Latent plot: the two latent dimensions are swapped.",
     "grid_flipped": "Grid: upside down; the second latent grows upwards on the axis, but downwards in the picture.",
     "grid_mirrored": "Grid: mirrored; the first latent grows to the left.",
@@ -316,9 +353,18 @@ HINTS = {
     "interpolation_uneven": "Interpolation: the steps are not even, or not on the straight line.",
     "interpolation_pixels": "Interpolation: pixels are blended; interpolate the codes, then decode.",
     "interpolation_reversed": "Interpolation: it runs from the second image to the first.",
+    "interpolation_digits": "Interpolation: its two images are not a 0 and a 1.",
+    "interpolation_steps": "Interpolation: 15 steps were asked for.",
     "noisy_picture": "Decoder noise was left on in the picture; use noise=False.",
     # other assignments
+    "data_wrong": "X_true is not 1000 points of N((3, 2), I).",
+    "matrix_side": "Encoder: the matrix stands on the wrong side; W x for all rows at once is X @ W.T.",
+    "loss_kl_sign": "Loss: the KL is subtracted; loss = L_recon + beta * L_KL.",
+    "below_least": "The loss is below the least possible one: look at the noise in z, and at the sign of the KL.",
+    "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
+    "experiment_missing": "No run with another latent dimension, width or training was found.",
     "recon_reduction": "Reconstruction: another reduction than the assignment's.",
     "direction_reversed": "The direction points from boots to sneakers: subtract the sneaker from the boot.",
+    "category": "An average code is not that of its category: 5 is sandal, 7 sneaker, 9 ankle boot.",
     "arithmetic": "The result is not the sandal's code plus the direction.",
 }  # fmt: skip

@@ -147,7 +147,7 @@ def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome | None:
 
     def starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
         began[cell_index] = time.perf_counter()
-        bars.update(task, cell=_first_line(cell))
+        bars.update(task, cell=first_line(cell))
 
     def ends(cell: nbformat.NotebookNode, cell_index: int, execute_reply: dict) -> None:
         took[cell_index] = time.perf_counter() - began[cell_index]
@@ -172,11 +172,11 @@ def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome | None:
         return None
     bars.update(task, cell="failed" if failure else "")
     if failure is None or not stage.inplace:  # a failed run never replaces a good notebook
-        _tidy(nb)
+        tidy(nb)
         target = path if stage.inplace else EXECUTED / path.name
         write_whole(target, (nbformat.writes(nb) + "\n").encode())
     slowest = max(took, key=took.get, default=None)
-    note = "" if slowest is None else f"{took[slowest]:.0f} s: {_first_line(nb.cells[slowest])}"
+    note = "" if slowest is None else f"{took[slowest]:.0f} s: {first_line(nb.cells[slowest])}"
     from helpers.core.data import NOTICE  # here, for it loads torch, which the regression run's plugin does without
 
     standin_used = any(NOTICE in output.get("text", "") for cell in nb.cells for output in cell.get("outputs", []))
@@ -195,12 +195,12 @@ def kernel_environment(figures: Path | None = None, quick: bool = False, threads
     return environment
 
 
-def _first_line(cell: nbformat.NotebookNode) -> str:
+def first_line(cell: nbformat.NotebookNode) -> str:
     lines = [line for line in cell.source.splitlines() if line.strip()]
     return lines[0][:60] if lines else ""
 
 
-def _tidy(nb: nbformat.NotebookNode) -> None:
+def tidy(nb: nbformat.NotebookNode) -> None:
     """Keep what a reader needs: no widget state, no per-cell run metadata, and a kernel every Jupyter has."""
     nb.metadata = nbformat.from_dict({
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -30,6 +30,12 @@ from helpers.course.jail import NOT_BUILT, OUT_OF_MEMORY, OUT_OF_TIME
 
 JAIL = Path(__file__).with_name("jail.py")
 MEGA = 1 << 20
+# packages come last, as in any Python: one that bears a standard module's name must not take its place
+START = """import os, sys
+sys.path += [p for p in os.environ.pop("PACKAGES").split(os.pathsep) if p not in sys.path]
+with open("program.py", encoding="utf-8") as program:
+    exec(compile(program.read(), "program.py", "exec"))
+"""
 GRACE_S = 3.0  # beyond its time, for the jail to end by itself
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts", "alternatives", "mime.types")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu", *(f"/etc/{n}" for n in ETC))
@@ -113,7 +119,7 @@ def _run(script, job, limits: Limits, data: Path | None, isolated: Isolation, sp
         "folders": _folders(packages),
         "data": str(data.resolve()) if data else None,
         "files": {"program.py": script, "job.json": json.dumps(dict(job))},
-        "command": [sys.executable, "-s", "-B", "program.py"],
+        "command": [sys.executable, "-s", "-B", "-c", START],
         "environment": _environment(home, packages, data if not contained else Path("/data")),
         "seconds": limits.seconds, "memory": limits.memory, "disk": limits.disk, "file_size": limits.file_size,
         "processes": limits.processes,
@@ -221,7 +227,7 @@ def _environment(home: str, packages: list[str], data: Path | None) -> dict[str,
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
     temporary = "/tmp" if home == "/home" else home
     return threads | {
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(packages),
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PACKAGES": os.pathsep.join(packages),
         "HOME": home, "TMPDIR": temporary, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8",
         "MPLBACKEND": "Agg", "MPLCONFIGDIR": f"{home}/.matplotlib", "IPYTHONDIR": f"{home}/.ipython",
         "TQDM_DISABLE": "1", "PYTHONHASHSEED": "0", "GRADER_DATA": str(data or ""),

@@ -125,7 +125,7 @@ def join(paths: Sequence[Path], assignment: str, author: str, *, executed: bool)
                 cell.outputs = []
     origin = {"assignment": assignment, "outputs": "run here" if executed else "taken over"}
     nb = new_notebook(cells=cells)
-    run._tidy(nb)
+    run.tidy(nb)
     nb.metadata["submission"] = origin
     return nb, joined.own
 
@@ -183,7 +183,7 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
     code = [i for i, cell in enumerate(nb.cells) if cell.cell_type == "code"]
 
     def starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
-        on_cell(code.index(cell_index), len(code), run._first_line(cell))
+        on_cell(code.index(cell_index), len(code), run.first_line(cell))
 
     with tempfile.TemporaryDirectory(prefix="submission-") as folder:
         client = NotebookClient(
