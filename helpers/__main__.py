@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -10,6 +12,17 @@ from rich.console import Console
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 Notebooks = Annotated[list[str] | None, typer.Argument(help="Names or numbers (04); all of them where none is given.")]
+
+
+@contextmanager
+def told(verb: str, interrupted: str = "interrupted") -> Iterator[None]:
+    """End with one sentence, and no traceback, on what a user can mend."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"{verb}: {error}") from error
+    except KeyboardInterrupt:
+        raise SystemExit(f"{verb}: {interrupted}") from None
 
 
 @app.callback()
@@ -61,12 +74,9 @@ def check(
     """Execute notebooks under nbval and compare what they print and show with what is stored."""
     from helpers.course import regression
 
-    try:
-        raise typer.Exit(regression.check(notebooks or [], update=figures_update, workers=workers, results=results))
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"check: {error}") from error
-    except KeyboardInterrupt:
-        raise SystemExit("check: interrupted; nothing was compared beyond what is listed above") from None
+    with told("check", "interrupted; nothing was compared beyond what is listed above"):
+        status = regression.check(notebooks or [], update=figures_update, workers=workers, results=results)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -108,7 +118,7 @@ def submit(
     from helpers.course import names, submission
 
     console = Console()
-    try:
+    with told("submit", "interrupted; nothing was written"):
         if dry_run:
             console.print(names.file_name(first, last, assignment), highlight=False)
             return
@@ -116,10 +126,6 @@ def submit(
             done = submission.submit(
                 first, last, assignment, out=out, notebooks=notebook or [], execute=run, force=force, on_cell=on_cell
             )
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"submit: {error}") from error
-    except KeyboardInterrupt:
-        raise SystemExit("submit: interrupted; nothing was written") from None
     console.print(submission.summary(done), markup=False, highlight=False)
 
 
@@ -131,10 +137,8 @@ def validate(
     """Say what is missing before a notebook can be handed in."""
     from helpers.course import validation
 
-    try:
+    with told("validate"):
         findings = validation.validate(file, assignment)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"validate: {error}") from error
     Console().print(validation.report(file, findings), markup=False, highlight=False)
     raise typer.Exit(int(any(f.problem for f in findings)))
 
@@ -147,10 +151,8 @@ def release(
     """Write the student version: tasks open, answers and outputs gone, expected figures and checks kept."""
     from helpers.course import release as releasing
 
-    try:
+    with told("release"):
         released = releasing.release(folder, assignment)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"release: {error}") from error
     Console().print(releasing.summary(released), markup=False, highlight=False)
 
 
@@ -170,14 +172,10 @@ def grade(
 
     console, started = Console(), time.monotonic()
     options = grading.Options(assignment, rerun, seconds)
-    try:
+    with told("grade", "interrupted; verdicts that were written are kept, call again for the rest"):
         verdicts = grading.grade(
             paths, out, options, workers=workers, engine=engine, scheduler=scheduler, console=console
         )
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"grade: {error}") from error
-    except KeyboardInterrupt:
-        raise SystemExit("grade: interrupted; verdicts that were written are kept, call again for the rest") from None
     console.print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
 
 
@@ -198,15 +196,13 @@ def bench(
     from helpers.course.figures import render
 
     console = Console(stderr=json_, width=None if sys.stdout.isatty() else 180)
-    mnist = load_images("mnist").to(measuring.best_device())
-    if growth is not None:
-        write_whole(growth, render(measuring.growth(mnist), growth.stem))
-        return
-    fashion = load_images("fashion").to(measuring.best_device())
-    try:
+    with told("bench"):
+        mnist = load_images("mnist").to(measuring.best_device())
+        if growth is not None:
+            write_whole(growth, render(measuring.growth(mnist), growth.stem))
+            return
+        fashion = load_images("fashion").to(measuring.best_device())
         rows = measuring.run(mnist, fashion, only or [], rounds, epochs)
-    except ValueError as error:
-        raise SystemExit(f"bench: {error}") from error
     console.print(measuring.table(rows))
     if json_:
         print(json.dumps({"machine": measuring.machine(), "rows": [row._asdict() for row in rows]}, indent=1))
