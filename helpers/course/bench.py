@@ -280,7 +280,8 @@ def fashion_vae(data: ImageSet) -> Case:
 
     def objective_of(model: nn.Module) -> Objective:
         def objective(batch: Batch) -> tuple[Tensor, Scalars]:
-            loss = fashion_latent_space.vae_loss(*_with(batch[0], model(batch[0])))
+            x_hat, mu, logvar = model(batch[0])
+            loss = fashion_latent_space.vae_loss(x_hat, batch[0], mu, logvar)
             return loss, {"loss": loss}
 
         return objective
@@ -302,11 +303,6 @@ def fashion_vae(data: ImageSet) -> Case:
         len(data.train_x) / recipe.batch_size,
         lambda model: fashion_latent_space.measure_loss(model, data.test_x)["loss"], "loss", precisions(),
     )  # fmt: skip
-
-
-def _with(x: Tensor, out: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    x_hat, mu, logvar = out
-    return x_hat, x, mu, logvar
 
 
 def precisions() -> tuple[str, ...]:
