@@ -55,6 +55,11 @@ TOLERANCES: Mapping[str, Tolerance] = {
         "another processor another garment may stand there; titles, ticks, number and size of images stay",
         numbers=0.35, extremes=1, correlations=1, shares=0.40, text=0.30, ssim=0.85, cell=0.50, pixels=0.12,
     ),
+    "ranked": Tolerance(
+        "maps over the latents that carry most: where two carry nearly the same, another may come second (it did under "
+        "torch 2.4), and the map over it shows other garments; titles, ticks, number and size of images stay",
+        numbers=0.35, extremes=1, correlations=1, shares=0.40, text=0.30, ssim=1.2, cell=0.50, pixels=0.12,
+    ),
     "free": Tolerance(
         "t-SNE of trained codes: the map may come out turned or folded, but who is whose neighbour stays",
         numbers=math.inf, extremes=math.inf, correlations=2, shares=0.10, text=0.15, ssim=1, cell=1, pixels=0.15,
@@ -83,7 +88,7 @@ FIGURES: Mapping[str, str] = {
     "conv_vae_traversals": "decoded",
     "fashion_tsne": "free",
     "fashion_arithmetic_dose": "decoded",
-    "fashion_regions": "decoded",
+    "fashion_regions": "ranked",
     "fashion_explore": "decoded",
     "fashion_prior_samples": "decoded",
     "fashion_bags": "decoded",
