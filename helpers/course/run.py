@@ -154,7 +154,7 @@ def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome | None:
         bars.advance(task)
 
     client = NotebookClient(
-        nb, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False,
+        nb, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False, coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],  # else it warns, on each start, that its port is not encrypted
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=starts, on_cell_executed=ends,

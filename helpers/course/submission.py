@@ -187,7 +187,7 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
 
     with tempfile.TemporaryDirectory(prefix="submission-") as folder:
         client = NotebookClient(
-            nb, timeout=run.CELL_TIMEOUT_S, kernel_name="python3", record_timing=False,
+            nb, timeout=run.CELL_TIMEOUT_S, kernel_name="python3", record_timing=False, coalesce_streams=True,
             extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": folder}}, on_cell_execute=starts,
         )  # fmt: skip
         environment = run.kernel_environment(Path(folder) / "student_figures") | {"DATA_ROOT": data_root}
