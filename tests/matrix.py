@@ -13,6 +13,7 @@ Exits with 1 unless every row ran and passed.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -123,13 +124,14 @@ def run_row(row: Row, notebooks: Sequence[str]) -> Ran:
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         ran.problem = f"not run: {error}"
         return ran
-    environment = os.environ | row.environment
+    folder = FOLDER / row.name.replace(", ", "-").replace(" ", "-")
+    shutil.rmtree(folder, ignore_errors=True)  # with its checkpoints: what another row trained would prove nothing
+    environment = os.environ | row.environment | {"CHECKPOINTS_DIR": str(folder / "checkpoints")}
     seen = subprocess.run([python, "-c", VERSIONS], cwd=ROOT, env=environment, capture_output=True, text=True)
     if seen.returncode:
         ran.problem = f"not run: {seen.stderr.strip().splitlines()[-1]}"
         return ran
     ran.versions = seen.stdout.strip()
-    folder = FOLDER / row.name.replace(", ", "-").replace(" ", "-")
     share = ["-n", "0"] if int(row.environment.get("OMP_NUM_THREADS", 1)) > 1 else []  # else two notebooks at a time
     command = [python, "-m", "helpers", "check", f"--results={folder}", *share, *notebooks]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

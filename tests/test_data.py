@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,19 @@ from helpers.core.data import DataError, load_images
 FILES = tuple(data._SOURCES["mnist"].md5)
 
 
+def downloads_are(monkeypatch, dataset):
+    """Put ``dataset(folder, download)`` in the place of torchvision's."""
+    monkeypatch.setitem(data._SOURCES, "mnist", data._SOURCES["mnist"]._replace(dataset=dataset))
+
+
+def write_raw(folder, contents):
+    """What a download leaves in its folder."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, content in contents.items():
+        (raw / name).write_bytes(content)
+
+
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """A data root with four small files in the IDX format, their md5 sums made known, and no network."""
@@ -26,11 +40,7 @@ def tiny(tmp_path, monkeypatch):
         contents[f"{part}-images-idx3-ubyte"] = struct.pack(">IIII", 2051, n, 28, 28) + pixels.tobytes()
         contents[f"{part}-labels-idx1-ubyte"] = struct.pack(">II", 2049, n) + labels.tobytes()
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
-    folder = tmp_path / "MNIST" / "raw"
-    folder.mkdir(parents=True)
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-
+    write_raw(tmp_path, contents)
     monkeypatch.setattr(data.time, "sleep", lambda seconds: None)
 
     def no_network(*_, **__):
@@ -94,13 +104,7 @@ def test_without_files_and_network_there_is_a_sentence_or_a_stand_in(tiny, tmp_p
 def test_a_download_is_moved_in_whole(tiny, tmp_path, monkeypatch):
     _root, contents = tiny
 
-    def fetch(folder, download):
-        raw = tmp_path / folder / "MNIST" / "raw"
-        raw.mkdir(parents=True)
-        for name, content in contents.items():
-            (raw / name).write_bytes(content)
-
-    monkeypatch.setitem(data._SOURCES, "mnist", data._SOURCES["mnist"]._replace(dataset=fetch))
+    downloads_are(monkeypatch, lambda folder, download: write_raw(Path(folder), contents))
     fresh = tmp_path / "fresh"
     assert load_images("mnist", root=fresh).genuine
     assert sorted(p.name for p in fresh.rglob("*") if p.is_file()) == sorted(FILES)
@@ -115,18 +119,14 @@ def test_a_download_that_fails_is_tried_again_and_then_explained(tiny, tmp_path,
         assert data.socket.getdefaulttimeout() == data.TIMEOUT_S, "torchvision would wait for ever"
         if len(calls) < good_from:
             raise OSError("connection reset")
-        raw = tmp_path / folder / "MNIST" / "raw"
-        raw.mkdir(parents=True)
-        for name, content in contents.items():
-            (raw / name).write_bytes(content)
+        write_raw(Path(folder), contents)
 
-    monkeypatch.setitem(data._SOURCES, "mnist", data._SOURCES["mnist"]._replace(dataset=flaky))
+    downloads_are(monkeypatch, flaky)
     assert data.fetch("mnist", tmp_path / "fresh") is None and len(calls) == 3
     assert data.status("mnist", tmp_path / "fresh").problem is None
     assert data.socket.getdefaulttimeout() is None
     calls.clear()
-    never = data._SOURCES["mnist"]._replace(dataset=lambda folder, download: flaky(folder, download, good_from=99))
-    monkeypatch.setitem(data._SOURCES, "mnist", never)
+    downloads_are(monkeypatch, lambda folder, download: flaky(folder, download, good_from=99))
     assert data.fetch("mnist", tmp_path / "other") == "the download failed: connection reset" and len(calls) == 3
 
 
@@ -136,13 +136,7 @@ def test_a_half_finished_folder_is_completed_and_what_was_there_is_left_alone(ti
     gone.unlink()
     kept.write_bytes(b"the reader's own")
 
-    def fetch(folder, download):
-        raw = tmp_path / folder / "MNIST" / "raw"
-        raw.mkdir(parents=True)
-        for name, content in contents.items():
-            (raw / name).write_bytes(content)
-
-    monkeypatch.setitem(data._SOURCES, "mnist", data._SOURCES["mnist"]._replace(dataset=fetch))
+    downloads_are(monkeypatch, lambda folder, download: write_raw(Path(folder), contents))
     assert data.status("mnist", root).problem == "1 of 4 files are missing"
     assert data.fetch("mnist", root) is None
     assert gone.read_bytes() == contents[FILES[1]] and kept.read_bytes() == b"the reader's own"

@@ -7,6 +7,7 @@ Files are safetensors, which hold numbers only: loading one runs no code.
 import hashlib
 import inspect
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,7 +31,9 @@ class Checkpoint(NamedTuple):
 
 
 def checkpoints_folder() -> Path:
-    """``checkpoints`` in the repository, which git ignores; where there is none, in the working directory."""
+    """``CHECKPOINTS_DIR``, else the repository's ``checkpoints``, else that name in the working directory."""
+    if os.environ.get("CHECKPOINTS_DIR"):
+        return Path(os.environ["CHECKPOINTS_DIR"])
     root = Path(__file__).resolve().parents[2]
     return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / "checkpoints"
 
