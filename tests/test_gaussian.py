@@ -63,8 +63,10 @@ def test_log_prob_and_its_gradients_are_those_of_torch_distributions(shape):
 
 def test_one_shared_log_variance_counts_once_for_each_feature():
     x, mu = random_gaussian(6, 5)
-    shared = torch.tensor(-1.3, dtype=torch.float64)
-    torch.testing.assert_close(log_prob(x, mu, shared), log_prob(x, mu, shared.expand(6, 5)))
+    shared = torch.tensor(-1.3, dtype=torch.float64, requires_grad=True)
+    ours, expected = log_prob(x, mu, shared), as_distribution(mu, shared.expand(6, 5)).log_prob(x)
+    torch.testing.assert_close(ours, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(d.sum(), shared)[0] for d in (ours, expected)))
 
 
 def test_reparameterized_draws_have_the_asked_mean_and_variance():
