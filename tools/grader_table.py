@@ -18,13 +18,6 @@ from helpers.course.oracles import Finding
 from helpers.course.rubric import ASSIGNMENTS, HINTS
 from tests.grading import variants
 
-# small enough that training takes seconds, large enough for every check but the bands of the third toy set
-SMALL: dict[str, tuple[variants.Swap, ...]] = {
-    "a1": (("100_000", "30_000"), ("33_333", "13_333"), ("num_epochs = 512, 10", "num_epochs = 512, 4")),
-    "a3": (("n_steps=1000", "n_steps=60"),),
-    "a5": (("range(15)", "range(4)"),),
-}
-
 
 def submission(source: str, key: str = "a1") -> evidence.Submission:
     """An executed notebook without its outputs: what a rerun finds is the rerun's own."""
@@ -34,7 +27,7 @@ def submission(source: str, key: str = "a1") -> evidence.Submission:
 
 def findings(swaps: tuple[variants.Swap, ...], options: grading.Options, key: str = "a1") -> tuple[list[Finding], ...]:
     """From a rerun of a reference with these swaps; and what printed lines and source show by themselves."""
-    source = variants.apply(SMALL.get(key, ()), variants.apply(swaps, variants.REFERENCES[key]))
+    source = variants.apply(variants.SMALL.get(key, ()), variants.apply(swaps, variants.REFERENCES[key]))
     made = submission(source, key)
     again, _ = grading.rerun(made, ASSIGNMENTS[key], options)
     printed = [f for f in again if f.evidence.startswith("rerun: ")]

@@ -68,7 +68,7 @@ def programs(outside: Path, port: int, repository: Path) -> dict[str, tuple[str,
     """What each tries, and its source. Whoever gets through says so in an error, which a rerun's verdict quotes."""
     # the way to Python itself can be seen, where it lies in somebody's home: folders' names, and nothing beside them
     way = {part for folder in (sys.prefix, sys.base_prefix) for part in Path(folder).resolve().parts}
-    homes = [os.path.expanduser("~"), "/root", "/home", "/etc/shadow", "/proc/1/environ", "/proc/1/root"]
+    homes = [os.path.expanduser("~"), "/root", "/etc/shadow", "/proc/1/environ", "/proc/1/root"]
     peek = f"""
 import os
 got = []
