@@ -52,7 +52,7 @@ MISTAKES = (
             "-0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)",
             "-0.5 * (residual * torch.exp(-logvar) + LOG_2PI).sum(dim=-1)", GAUSSIAN, "02"),
     Mistake("a shared log-variance counted once for all features", "core/gaussian.py",
-            "x.shape[-1] * (logvar + LOG_2PI)", "(logvar + LOG_2PI)", GAUSSIAN, "04"),
+            "x.shape[-1] * (logvar + LOG_2PI)", "1 * (logvar + LOG_2PI)", GAUSSIAN, "04"),
     Mistake("beta on the wrong term", "core/objective.py", "(nll + beta * kl).mean()",
             "(beta * nll + kl).mean()", GAUSSIAN, "04"),
     Mistake("decoder noise flag inverted", "toy_vae.py", "reparameterize(x_mu, x_logvar) if noise else x_mu",
