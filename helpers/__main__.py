@@ -42,19 +42,18 @@ def run(
     from helpers.course import run as runner
 
     console = Console()
-    try:
+    with told("run"):
         if list_:
             for path in runner.find(notebooks or []):
                 console.print(path.stem)
             return
         start = time.perf_counter()
-        outcomes = runner.run(notebooks or [], inplace=inplace, quick=quick, console=console, jobs=jobs)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"run: {error}") from error
-    except runner.Interrupted as stop:
-        done = ", ".join(o.notebook.stem for o in stop.outcomes) or "none"
-        left = ", ".join(p.stem for p in stop.left)
-        raise SystemExit(f"run: interrupted. Finished, and kept: {done}. Not finished: {left}.") from None
+        try:
+            outcomes = runner.run(notebooks or [], inplace=inplace, quick=quick, console=console, jobs=jobs)
+        except runner.Interrupted as stop:
+            done = ", ".join(o.notebook.stem for o in stop.outcomes) or "none"
+            left = ", ".join(p.stem for p in stop.left)
+            raise SystemExit(f"run: interrupted. Finished, and kept: {done}. Not finished: {left}.") from None
     took = time.perf_counter() - start
     console.print(runner.summary(outcomes, took, runner.NOTEBOOKS if inplace else runner.EXECUTED))
     for outcome in outcomes:
