@@ -1,7 +1,7 @@
 """The regression run on other processors' code paths, thread counts and versions: it must not cry wolf.
 
     python -m tests.matrix --list
-    python -m tests.matrix                        # all rows, all notebooks: an hour or more a row
+    python -m tests.matrix                        # all rows, all notebooks: a quarter of an hour to an hour a row
     python -m tests.matrix --rows avx2 --rows avx512 01 03
 
 Prints a table of rows, and one of figures: the largest measured difference of each kind over all rows beside what the

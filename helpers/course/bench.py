@@ -499,10 +499,10 @@ def growth(
     left, right = figure.axes
     left.loglog(sizes, by_size, "o-", label="measured")
     left.loglog(sizes, by_size[-1] * np.array(sizes) / sizes[-1], "k--", lw=1, label="proportional")
-    left.set(xlabel="training images", ylabel="seconds an epoch", title="The cost grows as the data do")
+    left.set(xlabel="training images", ylabel="seconds an epoch", title="Cost against training images")
     left.legend()
     right.semilogx(latents, by_latents, "o-", base=2)
-    right.set(xlabel="latents", ylabel="seconds an epoch", ylim=(0, 1.3 * max(by_latents)), title="Latents cost little")
+    right.set(xlabel="latents", ylabel="seconds an epoch", ylim=(0, 1.3 * max(by_latents)), title="Cost against latents")
     return figure
 
 
