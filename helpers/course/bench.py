@@ -502,7 +502,8 @@ def growth(
     left.set(xlabel="training images", ylabel="seconds an epoch", title="Cost against training images")
     left.legend()
     right.semilogx(latents, by_latents, "o-", base=2)
-    right.set(xlabel="latents", ylabel="seconds an epoch", ylim=(0, 1.3 * max(by_latents)), title="Cost against latents")
+    right.set(xlabel="latents", ylabel="seconds an epoch", title="Cost against latents")
+    right.set_ylim(0, 1.3 * max(by_latents))
     return figure
 
 
