@@ -22,14 +22,15 @@ from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from helpers.core import gaussian, latent, plots
-from helpers.core.checkpoints import checkpoints_folder, key_of, load_checkpoint, save_checkpoint, source_of
+from helpers.core.checkpoints import checkpoints_folder, key_of, load_training, save_training, source_of
 from helpers.core.data import ImageSet
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal
 from helpers.core.objective import Terms, beta_objective
-from helpers.core.training import Batch, History, Scalars, TensorBatches, evaluate, fit
+from helpers.core.training import Batch, History, Scalars, TensorBatches, WithNoise, evaluate, fit
 
 IMAGE = (1, 28, 28)
 LATENT_DIM = 32
+CHUNK = 250  # images evaluated at once: larger parts spill out of a processor's cache, and take half as long again
 CATEGORY_NAMES = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ]  # fmt: skip
@@ -75,9 +76,11 @@ class VAE(nn.Module):
         hidden = self.encoder(x)
         return self.fc_mu(hidden), self.fc_logvar(hidden)
 
-    def reparameterize(self, mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def reparameterize(
+        self, mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None, eps: Tensor | None = None
+    ) -> Tensor:
         """z = mu + exp(logvar / 2) * eps; see :func:`helpers.core.gaussian.rsample`."""
-        return gaussian.reparameterize(mu, logvar, generator)
+        return gaussian.reparameterize(mu, logvar, generator, eps)
 
     def decode_logits(self, z: Tensor) -> Tensor:
         """The decoder without its last layer, for a loss that does not round at 0 and 1."""
@@ -121,10 +124,10 @@ def vae_loss(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, beta: float
     return F.binary_cross_entropy(recon_x, x, reduction="sum") + beta * kl_standard_normal(mu, logvar).sum()
 
 
-def vae_terms(model: VAE, x: Tensor, generator: torch.Generator | None = None) -> Terms:
+def vae_terms(model: VAE, x: Tensor, generator: torch.Generator | None = None, eps: Tensor | None = None) -> Terms:
     """The two terms of :func:`vae_loss` for each image, shape (B,), from one draw z ~ q(z|x)."""
     mu, logvar = model.encode(x)
-    logits = model.decode_logits(model.reparameterize(mu, logvar, generator))
+    logits = model.decode_logits(model.reparameterize(mu, logvar, generator, eps))
     nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
     return Terms(nll, kl_standard_normal(mu, logvar))
 
@@ -180,14 +183,15 @@ def train_vae(images: Tensor, recipe: Recipe) -> tuple[VAE, History]:
         loader = TensorBatches(images, batch_size=recipe.batch_size, shuffle=True, generator=order)
 
         def objective(batch: Batch) -> tuple[Tensor, Scalars]:
-            nll, kl = vae_terms(model, batch[0])
+            x, eps = batch
+            nll, kl = vae_terms(model, x, eps=eps)
             loss = beta_objective(nll, kl, recipe.beta)
             return loss, {"loss": loss, "nll": nll.mean(), "kl": kl.mean()}
 
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, fused=True)
         history = fit(
-            model, optimizer, loader, objective,
-            num_epochs=recipe.num_epochs, max_norm=math.inf, precision="auto",
+            model, optimizer, WithNoise(loader, recipe.latent_dim), objective,
+            num_epochs=recipe.num_epochs, max_norm=math.inf, precision="auto", side_by_side=True,
             description=f"VAE, beta = {recipe.beta:g}",
         )  # fmt: skip
     return model.eval(), history
@@ -224,13 +228,14 @@ def load_or_train(
     key = checkpoint_key(data, recipe)
     path = (checkpoints_folder() if folder is None else Path(folder)) / f"fashion_vae_{key}.safetensors"
     if not retrain:
-        loaded = _load(path, key, recipe)
-        if loaded is not None:
-            model, history = loaded
+        with torch.random.fork_rng([]):  # the initial weights that are about to be replaced
+            model = VAE(recipe.latent_dim)
+        history = load_training(path, key, model, random=False)
+        if history is not None:
             return Trained(model.to(data.train_x.device).eval(), history, True)
     model, history = train(data.train_x, recipe)
     try:
-        _save(path, key, recipe, model, history)
+        save_training(path, key, model, history, {"recipe": json.dumps(asdict(recipe))})
     except OSError as error:  # what was trained is worth more than its checkpoint
         warnings.warn(f"the trained VAE could not be kept, so the next run trains again: {error}", stacklevel=2)
     return Trained(model.eval(), history, False)
@@ -241,38 +246,11 @@ def checkpoint_key(data: ImageSet, recipe: Recipe) -> str:
     return key_of(data, recipe=asdict(recipe), code=SOURCES)
 
 
-def _save(path: Path, key: str, recipe: Recipe, model: VAE, history: History) -> None:
-    """Weights and history in one file."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"history.{name}": torch.from_numpy(values) for name, values in history.train.items()}
-    about = {"recipe": json.dumps(asdict(recipe)), "steps_per_epoch": str(history.steps_per_epoch)}
-    save_checkpoint(path, key, tensors, about)
-
-
-def _load(path: Path, key: str, recipe: Recipe) -> tuple[VAE, History] | None:
-    """What :func:`_save` kept, or None where it is missing, damaged, another's, or does not fit the model."""
-    found = load_checkpoint(path, key)
-    if found is None:
-        return None
-    try:
-        with torch.random.fork_rng([]):  # the initial weights that are about to be replaced
-            model = VAE(recipe.latent_dim)
-        model.load_state_dict(_below("model.", found.tensors))
-        kept = {name: values.numpy() for name, values in _below("history.", found.tensors).items()}
-        return model, History(int(found.about["steps_per_epoch"]), train=kept)
-    except (KeyError, ValueError, RuntimeError):
-        return None
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
 # read on import, together with the code that will run, not when a key is asked for: the file may change in between
 SOURCES = [
     source_of(part)
     for part in (
-        VAE, vae_terms, train_vae, beta_objective, fit, TensorBatches,
+        VAE, vae_terms, train_vae, beta_objective, fit, TensorBatches, WithNoise,
         gaussian.rsample, gaussian.reparameterize, gaussian.kl_standard_normal, gaussian.kl_per_latent,
     )
 ]  # fmt: skip
@@ -334,7 +312,7 @@ class Verdict(NamedTuple):
 def judge(classifier: nn.Module, images: Tensor) -> Verdict:
     """Class probabilities of images, shape (N, 1, 28, 28) or (N, 28, 28)."""
     device = next(classifier.parameters()).device
-    logits = [classifier(part) for part in images.reshape(-1, *IMAGE).to(device).split(2000)]
+    logits = [classifier(part) for part in images.reshape(-1, *IMAGE).to(device).split(CHUNK)]
     return Verdict(torch.cat(logits).softmax(1).cpu())
 
 
@@ -400,21 +378,21 @@ def get_items_by_category(dataset: Iterable[tuple[Tensor, int]], category_idx: i
 def encode_to_mu(model: VAE, images: Tensor) -> Tensor:
     """Means of q(z|x), shape (N, latent_dim), on the model's device."""
     device = next(model.parameters()).device
-    return torch.cat([model.encode(part.to(device))[0] for part in images.split(2000)])
+    return torch.cat([model.encode(part.to(device))[0] for part in images.split(CHUNK)])
 
 
 @torch.no_grad()
 def decode_images(model: VAE, z: Tensor) -> Tensor:
     """The decoder's mean images on the CPU, shape (N, 28, 28)."""
     z = z.to(next(model.parameters()).device)
-    return torch.cat([model.decode(part)[:, 0] for part in z.split(2000)]).cpu()
+    return torch.cat([model.decode(part)[:, 0] for part in z.split(CHUNK)]).cpu()
 
 
 @torch.no_grad()
 def latent_rates(model: VAE, images: Tensor) -> Tensor:
     """Mean KL of each latent over the images, in nats, shape (latent_dim,)."""
     device = next(model.parameters()).device
-    return torch.cat([kl_per_latent(*model.encode(part.to(device))) for part in images.split(2000)]).mean(0).cpu()
+    return torch.cat([kl_per_latent(*model.encode(part.to(device))) for part in images.split(CHUNK)]).mean(0).cpu()
 
 
 def pixel_path(image_a: Tensor, image_b: Tensor, n: int) -> Tensor:

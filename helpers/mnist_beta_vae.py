@@ -18,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
 from helpers.core import latent
+from helpers.core.checkpoints import fit_once
 from helpers.core.gaussian import kl_per_latent, reparameterize
 from helpers.core.plots import scatter_classes
 from helpers.core.training import Batch, Scalars, TensorBatches, fit
@@ -73,11 +74,14 @@ class Autoencoder(nn.Module):
         return self.decoder(z), z
 
 
-def train_ae(autoencoder: Autoencoder, data, opt: torch.optim.Optimizer, num_epochs: int = 20) -> Autoencoder:
+def train_ae(
+    autoencoder: Autoencoder, data, opt: torch.optim.Optimizer, num_epochs: int = 20, *, keep: bool = False
+) -> Autoencoder:
     """Minimise the mean squared error between images and reconstructions; no regularisation.
 
     Args:
         data: yields tuples of tensors, images first; labels are not used.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
 
     Returns:
         The same autoencoder, trained.
@@ -93,7 +97,7 @@ def train_ae(autoencoder: Autoencoder, data, opt: torch.optim.Optimizer, num_epo
         ### END CODE HERE ###
         return loss, {"mse": loss}
 
-    fit(
+    (fit_once if keep else fit)(
         autoencoder, opt, data, objective, num_epochs=num_epochs, max_norm=math.inf, precision="auto",
         description="autoencoder",
     )  # fmt: skip

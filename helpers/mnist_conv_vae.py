@@ -14,10 +14,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from helpers.core.checkpoints import fit_once
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal, log_prob, reparameterize
 from helpers.core.networks import ConvDecoder, ConvEncoder
 from helpers.core.objective import bernoulli_nll
 from helpers.core.training import Batch, History, Scalars, fit
+
+CHUNK = 250  # images evaluated at once: larger parts spill out of a processor's cache, and take half as long again
 
 
 class VAE(nn.Module):
@@ -28,7 +31,7 @@ class VAE(nn.Module):
     Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix C.1.
     """
 
-    def __init__(self, latent_dim: int = 24, channels: tuple[int, int] = (32, 64), hidden: int = 256) -> None:
+    def __init__(self, latent_dim: int = 24, channels: tuple[int, int] = (16, 48), hidden: int = 256) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.encoder = ConvEncoder(2 * latent_dim, channels, hidden)
@@ -105,12 +108,15 @@ def train(
     val_loader: Iterable[Batch],
     num_epochs: int,
     schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
+    *,
+    keep: bool = False,
 ) -> History:
     """Maximise the ELBO; logs ELBO, log-likelihood and KL of both loaders.
 
     Args:
         train_loader: yields gray images; each batch is binarised anew.
         val_loader: yields images that are binary already.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
     """
 
     def objective(batch: Batch) -> tuple[Tensor, Scalars]:
@@ -122,7 +128,7 @@ def train(
         ### END CODE HERE ###
         return loss, means
 
-    return fit(
+    return (fit_once if keep else fit)(
         model, optimizer, train_loader, objective, num_epochs=num_epochs, val_loader=val_loader, max_norm=200.0,
         precision="auto",
         schedule=None if schedule is None else schedule.step, description="conv VAE",
@@ -130,7 +136,7 @@ def train(
 
 
 @torch.no_grad()
-def elbo_terms(model: VAE, x: Tensor, num_samples: int = 1, seed: int = 0, chunk: int = 1000) -> ElboTerms:
+def elbo_terms(model: VAE, x: Tensor, num_samples: int = 1, seed: int = 0, chunk: int = CHUNK) -> ElboTerms:
     """``calc_elbo`` over a whole set, averaged over posterior samples; the same for the same seed."""
     generator = torch.Generator(device=x.device).manual_seed(seed)
     parts = []
@@ -141,7 +147,7 @@ def elbo_terms(model: VAE, x: Tensor, num_samples: int = 1, seed: int = 0, chunk
 
 
 @torch.no_grad()
-def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, seed: int = 0, chunk: int = 20) -> Tensor:
+def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, seed: int = 0) -> Tensor:
     """Estimate of -log p(x) per image, shape (B,), on average an upper bound: each image is encoded once.
 
         -log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
@@ -151,14 +157,14 @@ def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, seed:
     """
     generator = torch.Generator(device=x.device).manual_seed(seed)
     totals = []
-    for part in x.split(250):
+    for part in x.split(CHUNK):
         mu, logvar = model.encode(part)
         total = torch.full((len(part),), -torch.inf, device=x.device)
-        for k in torch.arange(num_samples).split(chunk):
-            z = reparameterize(mu.expand(len(k), -1, -1), logvar, generator)
+        for _ in range(num_samples):
+            z = reparameterize(mu, logvar, generator)
             log_prior, log_q = log_prob(z, torch.zeros_like(mu), torch.zeros_like(mu)), log_prob(z, mu, logvar)
-            nll = bernoulli_nll(model.decode(z.flatten(0, 1)), part.repeat(len(k), 1, 1, 1)).view(len(k), -1)
-            total = torch.logaddexp(total, torch.logsumexp(log_prior - log_q - nll, dim=0))
+            nll = bernoulli_nll(model.decode(z), part)
+            total = torch.logaddexp(total, log_prior - log_q - nll)
         totals.append(total)
     return torch.log(torch.tensor(float(num_samples))) - torch.cat(totals)
 
@@ -166,7 +172,7 @@ def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, seed:
 @torch.no_grad()
 def rates(model: VAE, x: Tensor) -> Tensor:
     """Mean KL of each latent over images, in nats, shape (latent_dim,)."""
-    mu, logvar = zip(*(model.encode(part) for part in x.split(1000)), strict=True)
+    mu, logvar = zip(*(model.encode(part) for part in x.split(CHUNK)), strict=True)
     return kl_per_latent(torch.cat(mu), torch.cat(logvar)).mean(dim=0)
 
 
@@ -176,7 +182,7 @@ def active_units(model: VAE, x: Tensor, threshold: float = 0.01) -> Tensor:
 
     Source: Burda et al. 2016 (arXiv 1509.00519), section 5: A_u = Cov_x(E_{q(u|x)}[u]) > 0.01.
     """
-    return torch.cat([model.encode(part)[0] for part in x.split(1000)]).var(dim=0) > threshold
+    return torch.cat([model.encode(part)[0] for part in x.split(CHUNK)]).var(dim=0) > threshold
 
 
 @torch.no_grad()

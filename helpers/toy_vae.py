@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from helpers.core import plots
+from helpers.core.checkpoints import fit_once
 from helpers.core.gaussian import kl_standard_normal, log_prob, reparameterize, rsample
 from helpers.core.networks import MLP
 from helpers.core.objective import Terms, beta_objective, importance_weighted_bound
@@ -215,9 +216,10 @@ def fit_vae(
     max_norm: float = MAX_NORM,
     description: str = "VAE",
     precision: Precision = "float32",
+    keep: bool = False,
 ) -> History:
     """Train without drawing; ``train_vae`` is this and its figures."""
-    return fit(
+    return (fit_once if keep else fit)(
         model, optimizer, train_loader, vae_objective(model, beta), num_epochs=num_epochs, val_loader=val_loader,
         max_norm=max_norm, precision=precision, description=description,
     )  # fmt: skip
@@ -233,6 +235,7 @@ def train_vae(
     num_epochs: int = 10,
     beta: float = 1.0,
     precision: Precision = "float32",
+    keep: bool = False,
 ) -> tuple[Figure, Figure | None]:
     """Train a beta-VAE and draw how it went.
 
@@ -244,6 +247,7 @@ def train_vae(
         train_loader, val_loader, test_loader: yield tuples of tensors, the data first.
         figtitle: above the curves.
         precision: see :func:`helpers.core.training.training_dtype`; layers as small as the toy sets' gain nothing.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
 
     Returns:
         The curves; and, with a test loader, the data beside samples with and without decoder noise.
@@ -253,8 +257,9 @@ def train_vae(
         FloatingPointError: a term of the loss became NaN or infinite.
     """
     history = fit_vae(
-        model, optimizer, train_loader, val_loader, num_epochs, beta, description=figtitle or "VAE", precision=precision
-    )
+        model, optimizer, train_loader, val_loader, num_epochs, beta,
+        description=figtitle or "VAE", precision=precision, keep=keep,
+    )  # fmt: skip
     test = None if test_loader is None else evaluate(model, test_loader, vae_objective(model, beta))
     names = {"elbo": "ELBO", "kl": "KL divergence", "nll": "Negative log-likelihood"}
     curves = plots.training_curves(history, test, names, figtitle)
@@ -279,7 +284,7 @@ def negative_elbo(model: VAE, x: Tensor, num_samples: int = 16, seed: int = 0) -
 
 
 @torch.no_grad()
-def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, chunk: int = 50, seed: int = 0) -> Tensor:
+def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, chunk: int = 8, seed: int = 0) -> Tensor:
     """Estimate of -log p(x) per example from ``num_samples`` posterior samples, shape (B,); an upper bound on average.
 
     Source: Burda et al. 2016 (arXiv 1509.00519), equation 8.
@@ -290,7 +295,7 @@ def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, chunk
 
 
 @torch.no_grad()
-def prior_nll(model: VAE, x: Tensor, num_samples: int = 20_000, chunk: int = 500, seed: int = 0) -> Tensor:
+def prior_nll(model: VAE, x: Tensor, num_samples: int = 20_000, chunk: int = 20, seed: int = 0) -> Tensor:
     """Estimate of -log p(x) per point from draws of the prior, shape (B,): log-mean-exp of log p(x|z), z ~ p(z).
 
     Knows nothing of the encoder, so it checks :func:`importance_weighted_nll`, and is smooth where no posterior was

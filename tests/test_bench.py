@@ -2,8 +2,10 @@
 
 import json
 import math
+import threading
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from torch import nn, optim
@@ -13,7 +15,7 @@ from typer.testing import CliRunner
 from helpers import __main__ as cli
 from helpers import fashion_latent_space, mnist_beta_vae, mnist_conv_vae, swiss_roll, toy_vae
 from helpers.core.data import ImageSet
-from helpers.core.training import TensorBatches, fit
+from helpers.core.training import TensorBatches, WithNoise, fit
 from helpers.course import bench
 
 
@@ -133,6 +135,54 @@ def test_the_fast_path_and_the_plain_one_have_the_same_losses_in_float32():
     torch.testing.assert_close(torch.stack(recorded["ours"]), torch.stack(recorded["plain"]), rtol=1e-5, atol=1e-5)
     for a, b in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_halves_side_by_side_have_the_losses_and_gradients_of_the_whole(threads):
+    """Two threads with an odd batch between them, against one thread with all of it; noise included."""
+    x = torch.rand(21, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    recorded = {}
+    before = torch.get_num_threads()
+    for side_by_side in (False, True):
+        torch.manual_seed(1)
+        model = fashion_latent_space.VAE(4)
+
+        def objective(batch, model=model):
+            nll, kl = fashion_latent_space.vae_terms(model, batch[0], eps=batch[1])
+            return (nll + kl).mean(), {"nll": nll.mean(), "kl": kl.mean()}
+
+        torch.set_num_threads(threads)
+        history = fit(
+            model, adam(model), WithNoise(TensorBatches(x, batch_size=10, shuffle=True), 4), objective,
+            num_epochs=2, side_by_side=side_by_side,
+        )  # fmt: skip
+        assert torch.get_num_threads() == threads, "as many as before"
+        torch.set_num_threads(before)
+        recorded[side_by_side] = [*history.train.values(), *(p.detach().numpy() for p in model.parameters())]
+    assert len(recorded[True][0]) == 6, "the last batch holds a single image"
+    for one, other in zip(recorded[True], recorded[False], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
+
+
+def test_halves_run_at_the_same_time_with_half_of_the_threads():
+    seen = []
+    both = threading.Barrier(2, timeout=20)
+    model, before = nn.Linear(2, 1), torch.get_num_threads()
+
+    def objective(batch):
+        both.wait()  # passes only where the other half is being computed meanwhile
+        seen.append((threading.get_ident(), torch.get_num_threads(), len(batch[0])))
+        loss = model(batch[0]).square().mean()
+        return loss, {"loss": loss}
+
+    torch.set_num_threads(4)
+    try:
+        fit(model, adam(model), TensorBatches(torch.randn(9, 2), batch_size=9), objective, num_epochs=1,
+            side_by_side=True)  # fmt: skip
+    finally:
+        torch.set_num_threads(before)
+    assert len({thread for thread, _, _ in seen}) == 2
+    assert sorted(size for _, _, size in seen) == [4, 5] and {threads for _, threads, _ in seen} == {2}
 
 
 def test_the_assigned_network_differs_by_a_half_that_its_loss_does_not_use():

@@ -12,7 +12,7 @@ from torch import Tensor
 LOG_2PI = math.log(2 * math.pi)
 
 
-def rsample(mu: Tensor, std: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def rsample(mu: Tensor, std: Tensor, generator: torch.Generator | None = None, eps: Tensor | None = None) -> Tensor:
     """Draw z ~ N(mu, std^2) so that gradients reach mu and std: the reparameterization trick.
 
         z = mu + std * eps,   eps ~ N(0, I)
@@ -23,16 +23,20 @@ def rsample(mu: Tensor, std: Tensor, generator: torch.Generator | None = None) -
         mu: means, shape (..., D).
         std: standard deviations, of a shape that broadcasts to that of ``mu``.
         generator: source of eps where a result must not depend on what ran before.
+        eps: the noise itself, where it is drawn already.
     """
     ### START CODE HERE ###
-    z = mu + std * torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
+    noise = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype) if eps is None else eps
+    z = mu + std * noise
     ### END CODE HERE ###
     return z
 
 
-def reparameterize(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def reparameterize(
+    mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None, eps: Tensor | None = None
+) -> Tensor:
     """Draw z ~ N(mu, exp(logvar)) with :func:`rsample`; std = exp(logvar / 2)."""
-    return rsample(mu, torch.exp(0.5 * logvar), generator)
+    return rsample(mu, torch.exp(0.5 * logvar), generator, eps)
 
 
 def kl_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:

@@ -28,8 +28,10 @@ def corner_grid(r0, r1, n):
 
 ORACLES = {
     gaussian: {
-        "rsample": lambda mu, std, generator=None: Normal(mu, std).rsample(),
-        "reparameterize": lambda mu, logvar, generator=None: normal(*torch.broadcast_tensors(mu, logvar)).rsample(),
+        "rsample": lambda mu, std, generator=None, eps=None: Normal(mu, std).rsample(),
+        "reparameterize": lambda mu, logvar, generator=None, eps=None: normal(
+            *torch.broadcast_tensors(mu, logvar)
+        ).rsample(),
         "kl_per_latent": kl_of_each,
         "kl_standard_normal": lambda mu, logvar: kl_of_each(mu, logvar).sum(-1),
         "log_prob": lambda x, mu, logvar: normal(*torch.broadcast_tensors(mu, logvar)).log_prob(x).sum(-1),
