@@ -56,4 +56,4 @@ setup: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv executed student_figures/*.png .pytest_cache .ruff_cache
+	rm -rf .venv executed checkpoints student_figures/*.png .pytest_cache .ruff_cache

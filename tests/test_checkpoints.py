@@ -97,14 +97,25 @@ def test_so_is_what_training_finds_around_it(fits, monkeypatch, around):
     if around == "random":
         monkeypatch.setattr(torch, "manual_seed", lambda seed: torch.random.default_generator.manual_seed(seed + 1))
     elif around == "source":
-        monkeypatch.setattr(checkpoints, "SOURCES", [*checkpoints.SOURCES[:-1], "# changed"])
+        changed = [*checkpoints.SOURCES[:-1], "# changed"]
+        monkeypatch.setattr(checkpoints, "SOURCES", changed)
+        monkeypatch.setattr(checkpoints, "sources", lambda: changed)
     elif around == "torch":
-        monkeypatch.setattr(torch, "__version__", "9.9")
+        monkeypatch.setattr(checkpoints.torch, "__version__", "2.99.0")
     else:
         other = "float32" if checkpoints.training_dtype(torch.device("cpu")) == torch.bfloat16 else "bfloat16"
         monkeypatch.setenv("PRECISION", other)
     train()
     assert len(fits) == 2
+    train()
+    assert len(fits) == 2
+
+
+def test_code_that_changed_after_its_import_is_not_guessed_at(fits, monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "sources", lambda: [*checkpoints.SOURCES[:-1], "# edited since"])
+    train()
+    train()
+    assert len(fits) == 2 and not (tmp_path / "kept").exists()
 
 
 def test_the_sources_are_those_of_the_objectives_and_of_the_loop():

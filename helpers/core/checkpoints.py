@@ -178,6 +178,8 @@ def fit_once(
 
 def training_key(*parts: Any) -> str:
     """A hash of all that a training depends on: its parts, and what it finds around it; raises as `fingerprint`."""
+    if sources() != SOURCES:  # some of it may have been loaded again since (autoreload), some not
+        raise TypeError("the helpers' files have changed since they were imported: restart the kernel")
     precision = [os.environ.get("PRECISION", "auto"), str(training_dtype(best_device()))]
     told = fingerprint([parts, random_states(), torch.__version__, precision, SOURCES])
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
@@ -203,6 +205,7 @@ class _Fingerprint:
         kinds: list[tuple[Any, Callable[[Any], Any]]] = [
             ((NoneType, bool, int, float, str, bytes, torch.dtype, torch.device), repr),
             ((list, tuple), lambda t: [self(part) for part in t]),
+            ((set, frozenset), lambda t: sorted(repr(part) for part in t)),
             (dict, lambda t: [[self(name), self(part)] for name, part in t.items()]),
             (np.ndarray, lambda t: [str(t.dtype), t.shape, hashlib.sha256(np.ascontiguousarray(t)).hexdigest()]),
             (nn.Parameter | Tensor, lambda t: [t.device.type, digest({"": t.detach().cpu().contiguous()})]),
@@ -255,7 +258,10 @@ def _known(thing: Any) -> str:
     return repr(getattr(thing, "__qualname__", thing.__name__))
 
 
-# read on import, together with the code that will run, not when a key is asked for: the files may change in between
-SOURCES = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).resolve().parents[1].glob("*.py"))] + [
-    file.read_text(encoding="utf-8") for file in sorted(Path(__file__).resolve().parent.glob("*.py"))
-]
+def sources() -> list[str]:
+    """The text of ``core`` and of the notebooks' modules."""
+    here = Path(__file__).resolve().parent
+    return [file.read_text(encoding="utf-8") for folder in (here, here.parent) for file in sorted(folder.glob("*.py"))]
+
+
+SOURCES = sources()  # of the code that runs: on import, for the files may change before a key is asked for
