@@ -54,7 +54,7 @@ class ConvEncoder(nn.Module):
     """28 x 28 images to features: two strided convolutions and a residual block, then fully connected layers.
 
     Shapes: (B, 1, 28, 28) - (B, c1, 14, 14) - (B, c2, 7, 7) - (B, hidden) - (B, output_size). Batch normalisation of
-    the maps gains 4 nats of ELBO on MNIST after three epochs; examples are independent only in ``eval`` mode.
+    the maps gains over 4 nats of ELBO on MNIST after three epochs; examples are independent only in ``eval`` mode.
     """
 
     def __init__(self, output_size: int, channels: tuple[int, int] = (16, 48), hidden: int = 256) -> None:

@@ -4,6 +4,7 @@ Nothing here waits for the device inside an epoch: per-step numbers stay tensors
 """
 
 import contextlib
+import ctypes
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -203,6 +204,8 @@ def fit(
     dtype = training_dtype(device, precision)
     parameters = list(model.parameters())
     history = History(steps_per_epoch=len(loader))
+    if device.type == "cpu":
+        _keep_freed_memory()
     in_halves = side_by_side and device.type == "cpu" and torch.get_num_threads() > 1
     bar = progress(range(1, num_epochs + 1), description)
     for epoch in bar:
@@ -281,6 +284,20 @@ def _in_halves(
             yield backward
     finally:
         torch.set_num_threads(threads)
+
+
+def _keep_freed_memory() -> None:
+    """Ask the GNU C library to keep up to 1 GB of what tensors free, for this process from now on.
+
+    Else it gives the memory back to the system after every step of a network of some megabytes, and the next step
+    takes it again, page by page: up to a third of the time. Other C libraries are left alone.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, TypeError, AttributeError):
+        return
+    for parameter in (-1, -3):  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+        mallopt(parameter, 2**30)
 
 
 def _precision(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager:
