@@ -372,7 +372,8 @@ def test_a_checkpoint_says_in_clear_what_it_is(ask, tmp_path):
         assert json.loads(file.metadata()["recipe"])["latent_dim"] == 2
 
 
-def test_checkpoints_lie_in_a_folder_that_git_ignores():
+def test_checkpoints_lie_in_a_folder_that_git_ignores(monkeypatch):
+    monkeypatch.delenv("CHECKPOINTS_DIR", raising=False)
     folder = checkpoints_folder()
     assert f"{folder.name}/" in (folder.parent / ".gitignore").read_text(encoding="utf-8").split()
 
