@@ -26,7 +26,18 @@ from helpers.core.checkpoints import checkpoints_folder, key_of, load_training, 
 from helpers.core.data import ImageSet
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal
 from helpers.core.objective import Terms, beta_objective
-from helpers.core.training import Batch, History, Scalars, TensorBatches, WithNoise, evaluate, fit
+from helpers.core.training import (
+    Batch,
+    History,
+    Scalars,
+    TensorBatches,
+    WithNoise,
+    backward_in_halves,
+    backward_whole,
+    evaluate,
+    fit,
+    products_in,
+)
 
 IMAGE = (1, 28, 28)
 LATENT_DIM = 32
@@ -250,7 +261,8 @@ def checkpoint_key(data: ImageSet, recipe: Recipe) -> str:
 SOURCES = [
     source_of(part)
     for part in (
-        VAE, vae_terms, train_vae, beta_objective, fit, TensorBatches, WithNoise,
+        VAE, vae_terms, train_vae, beta_objective,
+        fit, backward_whole, backward_in_halves, products_in, TensorBatches, WithNoise,
         gaussian.rsample, gaussian.reparameterize, gaussian.kl_standard_normal, gaussian.kl_per_latent,
     )
 ]  # fmt: skip

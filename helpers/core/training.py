@@ -211,7 +211,7 @@ def fit(
     for epoch in bar:
         model.train()
         remembered: list[Scalars] = []
-        with (_in_halves if in_halves else _whole)(objective, parameters, device, dtype) as backward:
+        with (backward_in_halves if in_halves else backward_whole)(objective, parameters, device, dtype) as backward:
             for batch in loader:
                 optimizer.zero_grad(set_to_none=True)
                 remembered.append(backward(tuple(t.to(device, non_blocking=True) for t in batch)))
@@ -235,13 +235,13 @@ Backward = Callable[[Batch], Scalars]  # leaves a batch's gradients in the param
 
 
 @contextlib.contextmanager
-def _whole(
+def backward_whole(
     objective: Objective, parameters: list[nn.Parameter], device: torch.device, dtype: torch.dtype
 ) -> Iterator[Backward]:
     """The plain way."""
 
     def backward(batch: Batch) -> Scalars:
-        with _precision(device, dtype):
+        with products_in(device, dtype):
             loss, scalars = objective(batch)
         loss.backward()
         return {name: value.detach() for name, value in scalars.items()}
@@ -250,7 +250,7 @@ def _whole(
 
 
 @contextlib.contextmanager
-def _in_halves(
+def backward_in_halves(
     objective: Objective, parameters: list[nn.Parameter], device: torch.device, dtype: torch.dtype
 ) -> Iterator[Backward]:
     """Two threads, each with half of the batch and half of the processor's cores.
@@ -260,7 +260,7 @@ def _in_halves(
     """
 
     def half(batch: Batch, share: float) -> tuple[tuple[Tensor, ...], Scalars]:
-        with _precision(device, dtype):
+        with products_in(device, dtype):
             loss, scalars = objective(batch)
         gradients = torch.autograd.grad(share * loss, parameters)
         return gradients, {name: share * value.detach() for name, value in scalars.items()}
@@ -280,7 +280,7 @@ def _in_halves(
     threads = torch.get_num_threads()
     torch.set_num_threads(threads // 2)
     try:
-        with ThreadPoolExecutor(1) as pool, _whole(objective, parameters, device, dtype) as plain:
+        with ThreadPoolExecutor(1) as pool, backward_whole(objective, parameters, device, dtype) as plain:
             yield backward
     finally:
         torch.set_num_threads(threads)
@@ -300,7 +300,8 @@ def _keep_freed_memory() -> None:
         mallopt(parameter, 2**30)
 
 
-def _precision(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager:
+def products_in(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager:
+    """Matrix products of ``dtype`` inside."""
     return torch.autocast(device.type, dtype) if dtype != torch.float32 else contextlib.nullcontext()
 
 
