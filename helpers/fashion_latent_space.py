@@ -25,6 +25,7 @@ from helpers.core import gaussian, latent, plots
 from helpers.core.checkpoints import checkpoints_folder, key_of, load_training, save_training, source_of
 from helpers.core.data import ImageSet
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal
+from helpers.core.networks import CHUNK
 from helpers.core.objective import Terms, beta_objective
 from helpers.core.training import (
     Batch,
@@ -41,7 +42,6 @@ from helpers.core.training import (
 
 IMAGE = (1, 28, 28)
 LATENT_DIM = 32
-CHUNK = 250  # images evaluated at once: larger parts spill out of a processor's cache, and take half as long again
 CATEGORY_NAMES = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ]  # fmt: skip

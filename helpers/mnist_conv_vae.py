@@ -16,11 +16,9 @@ from torch import Tensor, nn
 
 from helpers.core.checkpoints import fit_once
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal, log_prob, reparameterize
-from helpers.core.networks import ConvDecoder, ConvEncoder
+from helpers.core.networks import CHUNK, ConvDecoder, ConvEncoder
 from helpers.core.objective import bernoulli_nll
 from helpers.core.training import Batch, History, Scalars, fit
-
-CHUNK = 250  # images evaluated at once: larger parts spill out of a processor's cache, and take half as long again
 
 
 class VAE(nn.Module):

@@ -288,6 +288,9 @@ def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, chunk
     """Estimate of -log p(x) per example from ``num_samples`` posterior samples, shape (B,); an upper bound on average.
 
     Source: Burda et al. 2016 (arXiv 1509.00519), equation 8.
+
+    Args:
+        chunk: examples at once; more spill out of a processor's cache. The same below.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+CHUNK = 250  # images that convolutions are evaluated on at once: the maps of more spill out of a processor's cache
+
 
 class MLP(nn.Module):
     """Multilayer perceptron: linear layers with an activation between them, none after the last.
