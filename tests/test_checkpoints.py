@@ -63,6 +63,12 @@ def test_the_second_time_loads_what_the_first_left_to_the_last_bit(fits):
             np.testing.assert_array_equal(getattr(again, part)[name], values)
 
 
+def test_a_description_names_the_file_whatever_it_holds(fits, tmp_path):
+    train(description="../dataset 1/3, beta = 2.5")
+    (file,) = (tmp_path / "kept").iterdir()
+    assert file.name.startswith("_dataset_1_3_beta_2_5_")
+
+
 def test_it_is_what_fit_leaves(fits):
     model, _ = train()
     torch.manual_seed(0)

@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -164,13 +165,13 @@ def fit_once(
         key = training_key(model, optimizer, loader, objective, options)
     except (TypeError, ValueError):
         return fit(model, optimizer, loader, objective, **options)
-    name = options.get("description", "training").replace(" ", "_").replace(",", "")
-    path = checkpoints_folder() / f"{name}_{key}.safetensors"
+    name = options.get("description", "training")
+    path = checkpoints_folder() / f"{re.sub(r'[^0-9A-Za-z]+', '_', name)}_{key}.safetensors"
     history = load_training(path, key, model, random=True)
     if history is None:
         history = fit(model, optimizer, loader, objective, **options)
         try:
-            save_training(path, key, model, history, {})
+            save_training(path, key, model, history, {"training": name})
         except OSError as error:  # what was trained is worth more than its checkpoint
             warnings.warn(f"what was trained could not be kept, so the next run trains again: {error}", stacklevel=2)
     return history
@@ -180,8 +181,7 @@ def training_key(*parts: Any) -> str:
     """A hash of all that a training depends on: its parts, and what it finds around it; raises as `fingerprint`."""
     if sources() != SOURCES:  # some of it may have been loaded again since (autoreload), some not
         raise TypeError("the helpers' files have changed since they were imported: restart the kernel")
-    precision = [os.environ.get("PRECISION", "auto"), str(training_dtype(best_device()))]
-    told = fingerprint([parts, random_states(), torch.__version__, precision, SOURCES])
+    told = fingerprint([parts, random_states(), torch.__version__, training_dtype(best_device()), SOURCES])
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
