@@ -255,8 +255,8 @@ def backward_in_halves(
 ) -> Iterator[Backward]:
     """Two threads, each with half of the batch and half of the processor's cores.
 
-    PyTorch splits every operation over all cores. For the gradients of small convolutions that is slower than one
-    core alone where the cores do not share a cache; here they meet once a step.
+    PyTorch splits every operation over all cores. For the gradients of small convolutions that can be slower than
+    one core alone, where the cores do not share a cache; here they meet once a step.
     """
 
     def half(batch: Batch, share: float) -> tuple[tuple[Tensor, ...], Scalars]:
@@ -290,7 +290,7 @@ def _keep_freed_memory() -> None:
     """Ask the GNU C library to keep up to 1 GB of what tensors free, for this process from now on.
 
     Else it gives the memory back to the system after every step of a network of some megabytes, and the next step
-    takes it again, page by page: up to a third of the time. Other C libraries are left alone.
+    takes it again, page by page. Other C libraries are left alone.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
