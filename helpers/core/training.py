@@ -113,7 +113,7 @@ class TensorBatches:
             return
         order = torch.randperm(n, generator=self.generator).to(self.tensors[0].device)
         for chunk in order.split(self.batch_size):
-            yield tuple(t[chunk] for t in self.tensors)
+            yield tuple(t.index_select(0, chunk) for t in self.tensors)
 
 
 @dataclass(frozen=True)
