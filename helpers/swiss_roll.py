@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from helpers.core import gaussian, latent, plots
+from helpers.core.checkpoints import fit_once
 from helpers.core.networks import MLP
 from helpers.core.objective import beta_objective
 from helpers.core.training import Batch, Scalars, best_device, fit
@@ -201,6 +202,7 @@ def train_vae(
     loss: Loss = compute_vae_loss,
     on_step: Callable[[VAE, int], None] | None = None,
     every: int = STEPS_PER_READ,
+    keep: bool = False,
 ) -> tuple[VAE, list[float], torch.device]:
     """Train a fresh VAE with Adam, each step on points never seen before.
 
@@ -211,6 +213,7 @@ def train_vae(
         loss: minimised in place of :func:`compute_vae_loss`.
         on_step: called with the model and the number of steps done, before the first, after every ``every`` and
             after the last: for drawing.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
 
     Returns:
         The model, the loss of every step, and the device that it ran on.
@@ -235,14 +238,14 @@ def train_vae(
 
         def on_epoch(epoch: int) -> None:
             step = epoch * length
-            if on_step is not None and (step % every == 0 or step == n_steps):
+            if step % every == 0 or step == n_steps:
                 on_step(model, step)
 
-        on_epoch(0)
-
-        history = fit(
+        if on_step is not None:
+            on_epoch(0)
+        history = (fit_once if keep else fit)(
             model, optimizer, SwissRollBatches(batch_size, length), objective, num_epochs=n_steps // length,
-            max_norm=math.inf, on_epoch=on_epoch, description="Swiss roll",
+            max_norm=math.inf, on_epoch=None if on_step is None else on_epoch, description="Swiss roll",
         )  # fmt: skip
     return model, history.train["loss"].tolist(), device
 

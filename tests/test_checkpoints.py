@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn, optim
 
-from helpers import toy_vae
+from helpers import swiss_roll, toy_vae
 from helpers.core import checkpoints
 from helpers.core.checkpoints import fingerprint, fit_once
 from helpers.core.training import TensorBatches, fit
@@ -210,3 +210,17 @@ def test_a_damaged_file_is_trained_over(fits, tmp_path, damage):
     assert len(fits) == before + 1
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b), "from the initial weights that it was given"
+
+
+def test_the_swiss_roll_is_trained_once_unless_its_drawing_looks_on(fits, capsys):
+    first, losses, _ = swiss_roll.train_vae(20, seed=3, keep=True)
+    again, loaded, _ = swiss_roll.train_vae(20, seed=3, keep=True)
+    assert len(fits) == 1
+    assert loaded == losses
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    swiss_roll.train_vae(20, seed=3, keep=True, batch_size=64)
+    assert len(fits) == 2, "what a loader of the helpers holds is part of the key"
+    for _ in range(2):
+        swiss_roll.train_vae(20, seed=3, keep=True, on_step=lambda model, step: print(step), every=10)
+    assert capsys.readouterr().out.split() == ["0", "10", "20"] * 2
+    assert len(fits) == 4
