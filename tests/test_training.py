@@ -124,6 +124,11 @@ def test_empty_loaders_are_refused(linear):
         evaluate(model, [], squared_error(model))
 
 
+def test_finite_data_whose_sum_is_not_are_accepted():
+    (batch,) = TensorBatches(torch.full((4, 2), 3e38), batch_size=4)
+    assert batch[0].isfinite().all() and not batch[0].sum().isfinite()
+
+
 def test_nan_is_reported_with_its_step(linear):
     model, x, y = linear
     batches = [(x[:5], y[:5]), (x[5:10], y[5:10] * float("nan"))]
