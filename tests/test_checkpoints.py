@@ -11,6 +11,7 @@ from helpers import swiss_roll, toy_vae
 from helpers.core import checkpoints
 from helpers.core.checkpoints import fingerprint, fit_once
 from helpers.core.training import TensorBatches, fit
+from helpers.course.bench import AssignedVAE
 
 SCALE = 1.0
 
@@ -128,6 +129,11 @@ def test_the_sources_are_those_of_the_objectives_and_of_the_loop():
     text = "\n".join(checkpoints.SOURCES)
     for telltale in ("def vae_objective(", "def kl_per_latent(", "def fit(", "class TensorBatches", "def calc_elbo("):
         assert telltale in text
+
+
+def test_code_whose_text_is_not_in_the_key_is_not_taken_for_known():
+    with pytest.raises(TypeError, match="cannot be told"):
+        fingerprint(AssignedVAE())
 
 
 def squared(x):

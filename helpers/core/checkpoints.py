@@ -222,7 +222,7 @@ class _Fingerprint:
         for kind, look in kinds:
             if isinstance(thing, kind):
                 return look(thing)
-        if type(thing).__module__.split(".")[0] == "helpers":  # TensorBatches, say
+        if type(thing).__module__.startswith("helpers."):  # TensorBatches, say
             return [_known(type(thing)), self(vars(thing))]
         raise TypeError(f"it cannot be told whether training would find the same {type(thing).__name__} again")
 
@@ -250,9 +250,10 @@ def _names(code: CodeType) -> list[str]:
 
 
 def _is_known(thing: Any) -> bool:
-    """Whether a key says what its code is: the helpers' by their text, a library's by its version."""
+    """Whether a key says what its code is: the helpers' by their text (:data:`SOURCES`), a library's by its version."""
     module = thing.__name__ if isinstance(thing, ModuleType) else thing.__module__ or "builtins"
-    return module.split(".")[0] in {"helpers", "torch", "numpy", "math", "builtins"}
+    named = module.split(".")[0] in {"helpers", "torch", "numpy", "math", "builtins"}
+    return named and not module.startswith("helpers.course")
 
 
 def _known(thing: Any) -> str:
