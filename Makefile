@@ -4,13 +4,13 @@ BIN := .venv/bin
 .PHONY: run quick figures test long unit lint fresh browser mistakes matrix bench grader-table attack-table setup clean
 
 run: setup
-	$(BIN)/python -m helpers run
+	$(BIN)/python -m course run
 
 quick: setup
-	$(BIN)/python -m helpers run --quick
+	$(BIN)/python -m course run --quick
 
 figures: setup
-	$(BIN)/python -m helpers run --inplace
+	$(BIN)/python -m course run --inplace
 
 test: setup
 	$(BIN)/python -m pytest -m "not long"
@@ -26,26 +26,26 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 fresh:
-	$(PYTHON) tools/fresh.py
+	$(PYTHON) course/dev/fresh.py
 
 browser: setup
 	$(BIN)/python -m pip install --quiet playwright
-	$(BIN)/python -m tools.browser
+	$(BIN)/python -m course.dev.browser
 
 mistakes: setup
-	$(BIN)/python -m tests.mistakes
+	$(BIN)/python -m course.dev.mistakes
 
 bench: setup
-	$(BIN)/python -m helpers bench
+	$(BIN)/python -m course bench
 
 matrix: setup
-	$(BIN)/python -m tests.matrix
+	$(BIN)/python -m course.dev.matrix
 
 grader-table: setup
-	$(BIN)/python -m tools.grader_table --jobs 2
+	$(BIN)/python -m course.grading.corpus.grader_table --jobs 2
 
 attack-table: setup
-	$(BIN)/python -m tools.attack_table
+	$(BIN)/python -m course.grading.corpus.attack_table
 
 setup: .venv/installed
 

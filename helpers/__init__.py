@@ -6,5 +6,5 @@
    ``### START CODE HERE ###`` and ``### END CODE HERE ###``.
 3. ``core.training``, ``core.data``, ``core.networks``, ``core.latent``, ``core.plots``,
    ``core.checkpoints``: what the notebooks share.
-4. ``course``: what a course needs around the notebooks; ``python -m helpers --help`` lists it.
+4. ``course``: what a course needs around the notebooks; ``python -m course --help`` lists it.
 """

@@ -21,12 +21,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
-from helpers.core import gaussian, latent, plots
-from helpers.core.checkpoints import checkpoints_folder, key_of, load_training, save_training, source_of
+from helpers import plots
+from helpers.core import gaussian, latent
 from helpers.core.data import ImageSet
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal
+from helpers.core.kept import key_of, load_training, save_training, source_of
 from helpers.core.networks import CHUNK
 from helpers.core.objective import Terms, beta_objective
+from helpers.core.settings import checkpoints_folder
 from helpers.core.training import (
     Batch,
     History,

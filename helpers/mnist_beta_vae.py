@@ -18,10 +18,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
 from helpers.core import latent
-from helpers.core.checkpoints import fit_once
 from helpers.core.gaussian import kl_per_latent, reparameterize
-from helpers.core.plots import scatter_classes
+from helpers.core.kept import fit_once
 from helpers.core.training import Batch, Scalars, TensorBatches, fit
+from helpers.plots import scatter_classes
 
 IMAGE = (1, 28, 28)
 
@@ -81,7 +81,7 @@ def train_ae(
 
     Args:
         data: yields tuples of tensors, images first; labels are not used.
-        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.kept.fit_once`.
 
     Returns:
         The same autoencoder, trained.

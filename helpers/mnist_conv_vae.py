@@ -14,8 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from helpers.core.checkpoints import fit_once
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal, log_prob, reparameterize
+from helpers.core.kept import fit_once
 from helpers.core.networks import CHUNK, ConvDecoder, ConvEncoder
 from helpers.core.objective import bernoulli_nll
 from helpers.core.training import Batch, History, Scalars, fit
@@ -114,7 +114,7 @@ def train(
     Args:
         train_loader: yields gray images; each batch is binarised anew.
         val_loader: yields images that are binary already.
-        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.kept.fit_once`.
     """
 
     def objective(batch: Batch) -> tuple[Tensor, Scalars]:

@@ -16,8 +16,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from helpers.core import gaussian, latent, plots
-from helpers.core.checkpoints import fit_once
+from helpers import plots
+from helpers.core import gaussian, latent
+from helpers.core.kept import fit_once
 from helpers.core.networks import MLP
 from helpers.core.objective import beta_objective
 from helpers.core.training import Batch, Scalars, best_device, fit
@@ -213,7 +214,7 @@ def train_vae(
         loss: minimised in place of :func:`compute_vae_loss`.
         on_step: called with the model and the number of steps done, before the first, after every ``every`` and
             after the last: for drawing.
-        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.kept.fit_once`.
 
     Returns:
         The model, the loss of every step, and the device that it ran on.

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from helpers.core import plots
-from helpers.core.checkpoints import fit_once
+from helpers import plots
 from helpers.core.gaussian import kl_standard_normal, log_prob, reparameterize, rsample
+from helpers.core.kept import fit_once
 from helpers.core.networks import MLP
 from helpers.core.objective import Terms, beta_objective, importance_weighted_bound
 from helpers.core.training import Batch, History, Objective, Precision, Scalars, TensorBatches, evaluate, fit
@@ -247,7 +247,7 @@ def train_vae(
         train_loader, val_loader, test_loader: yield tuples of tensors, the data first.
         figtitle: above the curves.
         precision: see :func:`helpers.core.training.training_dtype`; layers as small as the toy sets' gain nothing.
-        keep: train once, and load what was trained the next time: see :func:`helpers.core.checkpoints.fit_once`.
+        keep: train once, and load what was trained the next time: see :func:`helpers.core.kept.fit_once`.
 
     Returns:
         The curves; and, with a test loader, the data beside samples with and without decoder noise.

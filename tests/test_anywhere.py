@@ -9,7 +9,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tools import colab, fresh
+from course.dev import fresh
+from helpers import colab
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -37,7 +38,7 @@ def emulated(tmp_path, monkeypatch):
     """An empty folder where a fake google.colab is loaded, and GitHub is a repository made of the working tree."""
     source, fake, empty = tmp_path / "source", tmp_path / "fake", tmp_path / "empty"
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "helpers", "tools", "*.txt", "*.toml"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "helpers", "course", "*.txt", "*.toml"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     for name in filter(lambda name: (ROOT / name).is_file(), listed):

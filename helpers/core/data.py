@@ -8,7 +8,6 @@ neither works makes the stand-in of :mod:`helpers.core.standin`, which says so w
 import contextlib
 import gzip
 import hashlib
-import os
 import shutil
 import socket
 import tempfile
@@ -24,6 +23,7 @@ import torchvision
 from torch import Tensor
 
 from helpers.core import standin
+from helpers.core.settings import data_root
 
 Name = Literal["mnist", "fashion"]
 ATTEMPTS, TIMEOUT_S = 3, 20.0
@@ -87,19 +87,11 @@ class ImageSet:
         return first if self.genuine else f"{first}\n{NOTICE}"
 
 
-def default_root() -> Path:
-    """``DATA_ROOT``, else ``data`` in the working directory where it exists, else the repository's ``data``."""
-    if os.environ.get("DATA_ROOT"):
-        return Path(os.environ["DATA_ROOT"])
-    here = Path("data")
-    return here if here.is_dir() else Path(__file__).resolve().parents[2] / "data"
-
-
 def load_images(name: Name, *, root: Path | None = None, download: bool = True, allow_standin: bool = True) -> ImageSet:
     """The 60,000 training and 10,000 test images of ``"mnist"`` or ``"fashion"``.
 
     Args:
-        root: folder in torchvision's layout; ``default_root()`` where not given.
+        root: folder in torchvision's layout; ``data_root()`` where not given.
         download: let torchvision fetch what is missing.
         allow_standin: make the offline stand-in where nothing else works.
 
@@ -110,7 +102,7 @@ def load_images(name: Name, *, root: Path | None = None, download: bool = True, 
     if name not in _SOURCES:
         raise ValueError(f"no image data named {name!r}: expected one of {', '.join(_SOURCES)}")
     source = _SOURCES[name]
-    root = default_root() if root is None else Path(root)
+    root = data_root() if root is None else Path(root)
     problem = fetch(name, root) if download else f"no files under {root / source.folder}"
     if is_present(name, root):
         raw = [_read(source, root, file) for file in source.md5]
@@ -127,18 +119,18 @@ def load_images(name: Name, *, root: Path | None = None, download: bool = True, 
 
 def is_present(name: Name, root: Path | None = None) -> bool:
     """Whether all four files lie in ``root``, plain or gzipped; says nothing of what is in them."""
-    root = default_root() if root is None else Path(root)
+    root = data_root() if root is None else Path(root)
     return all(_find(_SOURCES[name], root, file) for file in _SOURCES[name].md5)
 
 
 def fetch(name: Name, root: Path | None = None) -> str | None:
     """Let torchvision download what is missing; the reason where that fails, else None."""
-    root = default_root() if root is None else Path(root)
+    root = data_root() if root is None else Path(root)
     return None if is_present(name, root) else _download(_SOURCES[name], root)
 
 
 class Status(NamedTuple):
-    """What ``python -m helpers data`` says of one data set; ``problem`` is None where the genuine files are sound."""
+    """What ``python -m course data`` says of one data set; ``problem`` is None where the genuine files are sound."""
 
     title: str
     folder: Path
@@ -149,7 +141,7 @@ class Status(NamedTuple):
 def status(name: Name, root: Path | None = None) -> Status:
     """Look at the files of a data set, check every md5 sum, change nothing."""
     source = _SOURCES[name]
-    root = default_root() if root is None else Path(root)
+    root = data_root() if root is None else Path(root)
     found = [_find(source, root, file) for file in source.md5]
     gzipped, missing = sum(p is not None and p.suffix == ".gz" for p in found), found.count(None)
     files = f"{len(found) - missing - gzipped} plain, {gzipped} gzipped, {missing} missing"

@@ -1,7 +1,7 @@
 """Images for machines where no data set can be reached: ten classes, 60,000 / 10,000, 28 x 28, never called MNIST.
 
 A generative model in a file of under a megabyte: for each class a Gaussian mixture over the codes of a VAE, and
-that VAE's decoder. ``tools/make_standin.py`` fitted it to the genuine training images and measured how good it is.
+that VAE's decoder. ``course/dev/make_standin.py`` fitted it to the genuine training images and measured how good it is.
 """
 
 from pathlib import Path

@@ -6,7 +6,6 @@ Nothing here waits for the device inside an epoch: per-step numbers stay tensors
 import contextlib
 import ctypes
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
+
+from helpers.core import settings
 
 Batch = tuple[Tensor, ...]
 Scalars = dict[str, Tensor]
@@ -43,7 +44,7 @@ def training_dtype(device: torch.device, precision: Precision = "auto") -> torch
     Raises:
         ValueError: another word.
     """
-    asked = os.environ.get("PRECISION", "auto") if precision == "auto" else precision
+    asked = settings.precision() if precision == "auto" else precision
     if asked not in get_args(Precision):
         raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}, got {asked!r}")
     if asked == "auto":
@@ -146,19 +147,9 @@ class History:
             kept[name] = np.concatenate([kept.get(name, np.empty(0)), new])
 
 
-def is_quick() -> bool:
-    """Whether ``QUICK`` asks for shrunken budgets, as ``python -m helpers run --quick`` does."""
-    return bool(os.environ.get("QUICK"))
-
-
-def budget(full: int, quick: int = 1) -> int:
-    """``full``, or ``quick`` where :func:`is_quick`: for epochs and sample sizes in notebooks."""
-    return quick if is_quick() else full
-
-
 def progress(steps: Iterable, description: str) -> tqdm:
     """A progress bar, as a widget in notebooks; silent where ``TQDM_DISABLE`` is set (tqdm's own name for it)."""
-    return tqdm(steps, desc=description, leave=False, disable=bool(os.environ.get("TQDM_DISABLE")))
+    return tqdm(steps, desc=description, leave=False, disable=not settings.is_live())
 
 
 def fit(

@@ -1,0 +1,115 @@
+"""A class of attackers and one honest student, graded with reruns: what ended each attack, and its verdict.
+
+``python -m course.grading.corpus.attack_table``; exit status 1 when an attack got through, or the honest student was
+harmed.
+"""
+
+import socket
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+
+from course.grading import grade as grading
+from course.grading.corpus import attacks
+from course.grading.corpus.notebooks import NAME
+from course.grading.rerun import sandbox
+from course.paths import ROOT as REPOSITORY
+
+# hints that say what contained an attack, the strongest first
+TELLING = (
+    "picture_unsafe", "figure_blank", "unreadable", "file_name", "rerun_ended", "rerun_error", "numbers_missing",
+)  # fmt: skip
+
+
+class Outcome(NamedTuple):
+    tries: str
+    ended: str  # what contained it
+    verdict: str
+    through: str  # empty, or what it reached
+
+
+class Trial(NamedTuple):
+    outcomes: dict[str, Outcome]
+    honest: dict[str, Any]  # the verdict
+    lost: list[str]  # files without a verdict
+    seconds: float
+
+
+def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
+    """Grade the class in ``folder / "in"``; canaries tell what got out."""
+    outside, calls = folder / "owned.txt", []
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=listen, args=(server, calls), daemon=True).start()
+    made = attacks.attacks(outside, server.getsockname()[1], REPOSITORY)
+    files = attacks.hand_in(folder / "in", made)
+    before = {p.name for p in folder.iterdir()}
+    started = time.monotonic()
+    options = grading.Options(rerun=True, seconds=seconds, memory_mb=2048)
+    quiet = Console(quiet=True)
+    verdicts = grading.grade([str(folder / "in")], folder / "out", options, workers=workers, console=quiet)
+    took = time.monotonic() - started
+    server.close()
+    by_file = {v["file"]: v for v in verdicts}
+    strays = {p.name for p in folder.iterdir()} - before - {"out"}
+    outcomes = {}
+    for name, key in files.items():
+        if name in by_file:
+            outcomes[key] = outcome(made[key].tries, by_file[name])
+    for key, harm in (("outside", bool(strays) or (REPOSITORY / "owned.txt").exists()), ("network", bool(calls))):
+        if harm and key in outcomes:
+            outcomes[key] = outcomes[key]._replace(through="the canary says so")
+    page = (folder / "out" / "index.html").read_text(encoding="utf-8")
+    if "<script" in page and "script" in outcomes:
+        outcomes["script"] = outcomes["script"]._replace(through="its name is markup on the page")
+    lost = sorted({*files, NAME} - by_file.keys())
+    return Trial(outcomes, by_file.get(NAME, {}), lost, took)
+
+
+def listen(server: socket.socket, calls: list) -> None:
+    while True:
+        try:
+            calls.append(server.accept())
+        except OSError:
+            return
+
+
+def outcome(tries: str, verdict: dict[str, Any]) -> Outcome:
+    found = [(task, f) for task, t in verdict["tasks"].items() for f in t["findings"]]
+    told = [f"{f['evidence']}" for code in TELLING for _, f in found if f["code"] == code]
+    through = next((f["evidence"] for _, f in found if "GOT THROUGH" in f["evidence"]), "")
+    return Outcome(tries, told[0] if told else "graded as any other", verdict["verdict"], through)
+
+
+def show(trial: Trial) -> str:
+    lines = [f"{'attack':<50}{'verdict':<9}what ended or contained it"]
+    for o in trial.outcomes.values():
+        lines.append(f"{o.tries:<50}{o.verdict:<9}{'GOT THROUGH: ' if o.through else ''}{o.ended[:90]}")
+    tasks = ", ".join(f"{name} {t['verdict']}" for name, t in trial.honest.get("tasks", {}).items())
+    lines.append(f"the honest student among them: {tasks or 'LOST'}")
+    through = sum(bool(o.through) for o in trial.outcomes.values())
+    lines.append(
+        f"{len(trial.outcomes)} attacks, {through} got through, {len(trial.lost)} files without a verdict; "
+        f"{trial.seconds:.0f} s; {sandbox.isolation().missing or 'isolated by namespaces'}"
+    )
+    return "\n".join(lines)
+
+
+def harmed(trial: Trial) -> bool:
+    failed = any(t["verdict"] == "FAIL" for t in trial.honest.get("tasks", {}).values())
+    return bool(trial.lost) or failed or any(o.through for o in trial.outcomes.values())
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
+        trial = run(Path(folder))
+    print(show(trial))
+    return int(harmed(trial))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

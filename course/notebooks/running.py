@@ -1,0 +1,70 @@
+"""Executing notebooks: the one client, what their kernels inherit, and what stays in a stored notebook."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+CELL_TIMEOUT_S = 1200
+ANSI = re.compile(r"\x1b\[[0-9;]*m")  # colours of tracebacks
+
+
+def client_of(nb: nbformat.NotebookNode, folder: Path, **hooks: Any) -> NotebookClient:
+    """The client that runs ``nb`` in ``folder``; ``hooks`` are nbclient's, such as ``on_cell_execute``."""
+    return NotebookClient(
+        nb, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False, coalesce_streams=True,
+        extra_arguments=["--log-level=ERROR"],  # else it warns, on each start, that its port is not encrypted
+        resources={"metadata": {"path": str(folder)}}, **hooks,
+    )  # fmt: skip
+
+
+def execute(client: NotebookClient, environment: dict[str, str]) -> str | None:
+    """Run all cells; the failing cell and its traceback where one fails, else None."""
+    try:
+        client.execute(env=environment)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return ANSI.sub("", str(error))
+    except RuntimeError as error:  # a kernel that is stopped while it starts
+        return str(error)
+    return None
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_jobs() -> int:
+    """Two notebooks at a time where there are two processors; more would need more memory than a laptop has."""
+    return min(2, processors())
+
+
+def kernel_environment(figures: Path | None = None, quick: bool = False, threads: int | None = None) -> dict[str, str]:
+    """What a kernel inherits: no progress bars, which belong to a live reader, not into a stored notebook."""
+    environment = {**os.environ, "TQDM_DISABLE": "1"}
+    if threads is not None:
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
+    if figures is not None:
+        environment["FIGURES_DIR"] = str(figures)
+    if quick:
+        environment["QUICK"] = "1"
+    return environment
+
+
+def first_line(cell: nbformat.NotebookNode) -> str:
+    lines = [line for line in cell.source.splitlines() if line.strip()]
+    return lines[0][:60] if lines else ""
+
+
+def tidy(nb: nbformat.NotebookNode) -> None:
+    """Keep what a reader needs: no widget state, no per-cell run metadata, and a kernel every Jupyter has."""
+    nb.metadata = nbformat.from_dict({
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    })  # fmt: skip
+    for cell in nb.cells:
+        cell.metadata.pop("execution", None)

@@ -1,0 +1,56 @@
+"""What the environment and the place of the repository decide: each variable is read here, and nowhere else.
+
+- ``DATA_ROOT``: the folder that holds ``MNIST/raw`` and ``FashionMNIST/raw``.
+- ``FIGURES_DIR``: the folder that figures are written into.
+- ``CHECKPOINTS_DIR``: the folder of trainings that are loaded in place of training again.
+- ``QUICK``: where it is not empty, budgets shrink and claims are not judged.
+- ``PRECISION``: "float32" or "bfloat16", for the matrix products of a training step; else the processor decides.
+- ``TQDM_DISABLE``: where it is not empty, nobody looks on, so there are no progress bars and no sliders.
+"""
+
+import os
+from pathlib import Path
+
+
+def _home() -> Path:
+    """The repository where these files lie in one, else the working directory."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def data_root() -> Path:
+    """``DATA_ROOT``, else ``data`` in the working directory where it exists, else the repository's ``data``."""
+    if os.environ.get("DATA_ROOT"):
+        return Path(os.environ["DATA_ROOT"])
+    here = Path("data")
+    return here if here.is_dir() else _home() / "data"
+
+
+def figures_folder() -> Path:
+    """``FIGURES_DIR``, else ``student_figures`` in the repository, or in the working directory where there is none."""
+    return Path(os.environ.get("FIGURES_DIR") or _home() / "student_figures")
+
+
+def checkpoints_folder() -> Path:
+    """``CHECKPOINTS_DIR``, else ``checkpoints`` in the repository, or in the working directory where there is none."""
+    return Path(os.environ.get("CHECKPOINTS_DIR") or _home() / "checkpoints")
+
+
+def is_quick() -> bool:
+    """Whether ``QUICK`` asks for small budgets, as ``python -m course run --quick`` does."""
+    return bool(os.environ.get("QUICK"))
+
+
+def budget(full: int, quick: int = 1) -> int:
+    """``full``, or ``quick`` where :func:`is_quick`: for epochs and sample sizes in notebooks."""
+    return quick if is_quick() else full
+
+
+def precision() -> str:
+    """``PRECISION``, else "auto"."""
+    return os.environ.get("PRECISION") or "auto"
+
+
+def is_live() -> bool:
+    """Whether somebody looks on: not where ``TQDM_DISABLE`` silences progress bars, as in every run of ``course``."""
+    return not os.environ.get("TQDM_DISABLE")

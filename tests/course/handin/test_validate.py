@@ -1,0 +1,330 @@
+"""What a finished notebook is told: a good one made by hand, and one thing wrong with it at a time."""
+
+import json
+import re
+import tracemalloc
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from typer.testing import CliRunner
+
+from course.__main__ import app
+from course.assignments.presence import ASSIGNMENTS
+from course.handin import validate as validation
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURE = new_output("display_data", data={"image/png": PNG})
+MODEL = """
+class VAE(nn.Module):
+    def forward(self, x):
+        ### START CODE HERE ###
+        z = x
+        ### END CODE HERE ###
+        return z
+
+    def sample(self, n):
+        return n
+"""
+AUTOENCODER = """
+class Encoder(nn.Module):
+    def forward(self, x):
+        return x
+
+class Decoder(nn.Module):
+    def forward(self, x):
+        return x
+
+class Autoencoder(nn.Module):
+    pass
+
+def train_ae(autoencoder, data, opt, num_epochs=20):
+    return autoencoder
+"""
+START, END = "### START CODE HERE ###", "### END CODE HERE ###"
+FIGURES = [f.name for t in ASSIGNMENTS["a1"].tasks for f in t.figures if f.name.startswith("part_a")]
+
+
+def by_hand():
+    """A submission as the assignment's template leads to it: pyplot, savefig, no helpers."""
+    cells = [
+        new_markdown_cell("# My solution"),
+        new_code_cell("%matplotlib inline\nimport torch\nfrom torch import nn\nimport matplotlib.pyplot as plt"),
+        new_code_cell(MODEL),
+        new_code_cell("def train_vae(model):\n    return model.beta"),
+        *(
+            new_code_cell(f"plt.savefig(outdir / '{name}.png', bbox_inches='tight')", outputs=[PICTURE])
+            for name in FIGURES
+        ),
+        new_code_cell(AUTOENCODER),
+        new_code_cell("ae = train_ae(Autoencoder(), None, None)\nvaes = {b: VAE() for b in (1, 3, 10)}"),
+        new_code_cell(
+            "def plot_latent2D(model, data):\n    plt.scatter(1, 2)\n\nplot_latent2D(ae, None)", outputs=[PICTURE]
+        ),
+        new_code_cell("def plot_reconstructed(model):\n    return 1\n\nplot_reconstructed(ae)", outputs=[PICTURE]),
+        new_code_cell("def interpolate(model):\n    return 1\n\ninterpolate(ae)", outputs=[PICTURE]),
+        new_code_cell(""),
+    ]
+    return numbered(new_notebook(cells=cells))
+
+
+def numbered(nb):
+    code = [c for c in nb.cells if c.cell_type == "code" and c.source]
+    for i, cell in enumerate(code, 1):
+        cell.execution_count = i
+    return nb
+
+
+def cell_with(nb, text):
+    return next(c for c in nb.cells if text in c.source)
+
+
+def texts(content, assignment="a1"):
+    content = nbformat.writes(content).encode() if isinstance(content, dict) else content
+    return [f.text for f in validation.check(content, assignment) if f.problem]
+
+
+def test_a_good_notebook_made_by_hand_is_ready(tmp_path):
+    path = tmp_path / "max_mustermann_a1.ipynb"
+    nbformat.write(by_hand(), path)
+    assert validation.validate(path) == []
+    done = CliRunner().invoke(app, ["validate", str(path)])
+    assert done.exit_code == 0 and "ready to hand in" in done.output
+
+
+def mistake(change):
+    nb = by_hand()
+    change(nb)
+    return nb
+
+
+def set_source(text, new):
+    return lambda nb: cell_with(nb, text).update(source=new)
+
+
+def swap_runs(nb):
+    first, second = cell_with(nb, "class VAE"), cell_with(nb, "def train_vae")
+    first.execution_count, second.execution_count = second.execution_count, first.execution_count
+
+
+def later_counts(nb):
+    for cell in nb.cells[5:]:
+        if cell.cell_type == "code" and cell.execution_count:
+            cell.execution_count += 3
+
+
+def without(text):
+    def change(nb):
+        nb.cells.remove(cell_with(nb, text))
+        numbered(nb)
+
+    return change
+
+
+def add(cell):
+    def change(nb):
+        nb.cells.append(cell)
+        numbered(nb)
+
+    return change
+
+
+def error(nb):
+    cell_with(nb, "ae = train_ae").outputs = [
+        new_output("error", ename="ValueError", evalue="wrong \x1b[31mshape\x1b[0m", traceback=[])
+    ]
+
+
+MISTAKES = {
+    "unrun": (
+        lambda nb: cell_with(nb, "def train_vae").update(execution_count=None),
+        r"You have not run cell 4 \(def tr",
+    ),
+    "none run": (
+        lambda nb: [c.update(execution_count=None) for c in nb.cells if "outputs" in c],
+        "No cell has been run",
+    ),
+    "out of order": (swap_runs, r"out of order: cell 4 \(def train_vae.* as number 2, before cell 3"),
+    "run twice": (later_counts, "run more than once, or some are gone: the numbers go from 1 to 18 over 15 cells"),
+    "error": (error, r"Cell 13 \(ae = train_ae.* ended in an error: ValueError: wrong shape"),
+    "no Python": (set_source("def train_vae", "def train_vae(:"), "Cell 4 .* is not valid Python"),
+    "missing task": (
+        without("def plot_latent2D"),
+        r"Task B3 \(draw the latent spaces .*nothing is called plot_latent2D",
+    ),
+    "missing method": (
+        set_source("class VAE", MODEL.replace("def sample", "def draw")),
+        "Task A1 .*nothing is called VAE.sample",
+    ),
+    "stub": (
+        set_source("class VAE", MODEL.replace("z = x", "raise NotImplementedError('A1')")),
+        "Task A1 .*VAE.forward is still a stub",
+    ),
+    "pass": (set_source("def train_vae", "def train_vae(m):\n    '''doc'''\n    pass"), "train_vae is still a stub"),
+    "empty region": (
+        set_source("def train_vae", f"def train_vae(m):\n    {START}\n    {END}\n    return m"),
+        "Cell 4 .*nothing stands between START and END",
+    ),
+    "no picture": (
+        lambda nb: cell_with(nb, "part_a_vae_dataset2.png").update(outputs=[]),
+        "Task A2 .*names the figure part_a_vae_dataset2, but no picture is stored",
+    ),
+    "no figure": (without("part_a_vae_dataset3_latent"), "Task A2 .*there is no figure part_a_vae_dataset3_latent"),
+    "two classes": (add(new_code_cell("class VAE:\n    pass")), "class VAE is defined 2 times, in cells 3, 18"),
+    "two functions": (add(new_code_cell("def train_vae():\n    return 1")), "function train_vae is defined 2 times"),
+    "path": (add(new_code_cell("d = '/home/max/data'")), r"code of cell 18 .* one machine \(/home/max\)"),
+    "Windows path": (add(new_code_cell("d = 'C:\\\\Users\\\\Max\\\\data'")), "one machine"),
+    "path in output": (
+        add(new_code_cell("x", outputs=[new_output("stream", text="saved to /Users/max/fig.png\n")])),
+        r"The output of cell 18 .*/Users/max",
+    ),
+    "path in text": (add(new_markdown_cell("![f](/content/drive/x.png)")), "The text of cell 18 names"),
+    "secret": (add(new_code_cell("t = 'ghp_" + "a" * 36 + "'")), "looks like a GitHub token"),
+    "key": (add(new_markdown_cell("-----BEGIN RSA PRIVATE KEY-----")), "a private key"),
+    "password": (add(new_code_cell('db_password = "hunter22"')), "looks like a password"),
+    "helpers": (add(new_code_cell("from helpers.toy_vae import VAE")), "imports the helpers"),
+    "show": (add(new_code_cell('show(fig, "my_figure", alt="x")')), "shows my_figure, but no picture"),
+    "no code": (lambda nb: nb.update(cells=[new_markdown_cell("x")]), "no code cells"),
+    "no cells": (lambda nb: nb.update(cells=[]), "The notebook has no cells"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_each_mistake_is_named(name):
+    change, message = MISTAKES[name]
+    found = texts(mistake(change))
+    assert any(re.search(message, text, re.DOTALL) for text in found), found
+    assert not any("ghp_" in text or "hunter22" in text for text in found), "a secret is not repeated"
+
+
+def test_nothing_else_is_said_about_what_is_no_mistake():
+    harmless = [
+        new_code_cell("u = 'https://example.org/home/max'; r = 3 / 4; tokenizer = 'a-long-name'; p = '/100'"),
+        new_markdown_cell("$\\mathbb{E}/home$ and a/tmp/b, at 50 %/work"),
+        new_code_cell(
+            "x", outputs=[new_output("stream", name="stderr", text="/usr/lib/python3/dist-packages/tqdm/a.py: W\n")]
+        ),
+        new_code_cell("def helper(): return 1"),
+        new_code_cell("def helper(): return 2"),
+    ]
+    nb = by_hand()
+    nb.cells += harmless
+    assert texts(numbered(nb)) == []
+
+
+BROKEN = {
+    "empty": (b"  ", "The file is empty"),
+    "cut off": (nbformat.writes(by_hand()).encode()[:500], "breaks off or is damaged at line"),
+    "zip": (b"PK\x03\x04...", "zip archive: hand in the notebook itself"),
+    "html": (b"\n<!DOCTYPE html><html>", "web page"),
+    "Latin-1": ('{"a": "ü"}'.encode("latin-1"), "not text in UTF-8"),
+    "a list": (b"[1, 2]", "no notebook"),
+    "number": (b'{"nbformat": 4, "cells": 3}', "list of at most"),
+    "old": (b'{"nbformat": 3, "worksheets": []}', r"an old format \(nbformat 3, expected 4\)"),
+    "newer": (b'{"nbformat": 5, "cells": []}', "unknown, newer format"),
+    "deep": (b"[" * 100_000, "nested too deeply|damaged"),
+    "long number": (b"1" * 100_000, "nested too deeply, or holds too long a number"),
+    "many cells": (json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": [{}] * 2001}).encode(), "at most 2000"),
+    "strange cell": (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": 3}]}', "cell 1 has no text"),
+    "strange output": (
+        b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x", "outputs": [{"output_type": "stream"}]}]}',
+        "an output of cell 1 is of no known kind",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_no_notebook_is_told_what_it_is(name):
+    content, message = BROKEN[name]
+    (text,) = texts(content)
+    assert re.search(message, text), text
+
+
+KEYS = ("cells", "cell_type", "source", "outputs", "output_type", "data", "text", "execution_count", "traceback")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=20,
+)
+CELLS = st.fixed_dictionaries(
+    {"cell_type": st.sampled_from(["code", "markdown", "raw", "x"]), "source": st.text(max_size=30) | JSON},
+    optional={"outputs": st.lists(JSON, max_size=3) | JSON, "execution_count": JSON, "metadata": JSON},
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(CELLS | JSON, max_size=4), JSON)
+def test_no_notebook_however_strange_stops_the_check(cells, metadata):
+    content = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}).encode()
+    assert all(isinstance(f.text, str) for f in validation.check(content, "a1"))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_file_however_strange_stops_the_check(content):
+    assert validation.check(content, "a1")
+
+
+def test_200_mb_of_output_are_refused_with_the_largest_cells_named_in_little_memory(tmp_path):
+    nb = by_hand()
+    cell_with(nb, "def train_vae").outputs = [new_output("stream", text="LONG OUTPUT")]
+    cell_with(nb, "class VAE").outputs = [new_output("stream", text='a "quoted" backslash \\' * 400_000)]
+    before, after = nbformat.writes(nb).encode().split(b"LONG OUTPUT")
+    path = tmp_path / "max_mustermann_a1.ipynb"
+    with path.open("wb") as file:
+        file.write(before)
+        for _ in range(200):
+            file.write(b'line \\"1\\"\\n' * 90_000)
+        file.write(after)
+    tracemalloc.start()
+    (finding,) = validation.validate(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert finding.problem and peak < 5_000_000
+    assert "226 MB" in finding.text and "Cell 4 has 216.0 MB of output; cell 3 has 10." in finding.text, finding.text
+
+
+def test_a_damaged_large_file_is_looked_through_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "LARGEST_FILE", 10)
+    path = tmp_path / "max_mustermann_a1.ipynb"
+    path.write_bytes(b'{"cells": [{"outputs": ["' + b"x" * 1000)
+    (finding,) = validation.validate(path)
+    assert "No output is large" in finding.text
+
+
+def test_the_files_name_is_checked_and_says_the_assignment(tmp_path):
+    nbformat.write(by_hand(), tmp_path / "Solution (1).ipynb")
+    unnamed, unknown = validation.validate(tmp_path / "Solution (1).ipynb")
+    assert "name_surname_a1.ipynb" in unnamed.text and "cannot be told" in unknown.text
+    (unnamed,) = validation.validate(tmp_path / "Solution (1).ipynb", "a1")
+    nbformat.write(by_hand(), tmp_path / "max_mustermann_a7.ipynb")
+    (no_such,) = validation.validate(tmp_path / "max_mustermann_a7.ipynb")
+    assert "no assignment a7" in no_such.text
+    nbformat.write(by_hand(), tmp_path / "max_mustermann_a2.ipynb")
+    other = [f.text for f in validation.validate(tmp_path / "max_mustermann_a2.ipynb", "a1")]
+    assert other == ["The file's name says a2, but you are handing in a1."]
+
+
+def test_notes_are_no_problems():
+    cell = new_code_cell("x", outputs=[new_output("stream", text="✗ FAILS | a | b\n– not judged: quick run | c |\n")])
+    findings = validation.check(nbformat.writes(mistake(add(cell))).encode(), "a1")
+    assert [f.problem for f in findings] == [False, False]
+
+
+def test_the_command_line_says_what_is_missing_and_fails(tmp_path):
+    path = tmp_path / "max_mustermann_a1.ipynb"
+    nbformat.write(mistake(without("class VAE")), path)
+    done = CliRunner().invoke(app, ["validate", str(path)])
+    assert done.exit_code == 1 and "to mend" in done.output and "Task A1" in done.output
+    gone = CliRunner().invoke(app, ["validate", str(tmp_path / "none.ipynb")])
+    assert gone.exit_code == 1 and "there is no file" in str(gone.exception)
+
+
+def test_every_assignment_has_its_notebooks_modules_and_own_task_names():
+    root = Path(__file__).resolve().parents[3]
+    for assignment in ASSIGNMENTS.values():
+        assert all((root / "helpers" / f"{module}.py").is_file() for module in assignment.modules)
+        assert len({t.name for t in assignment.tasks}) == len(assignment.tasks)
