@@ -1,9 +1,8 @@
 """The two scripts that try the regression run: their parts here, the whole of the quicker one slowly."""
 
-import matrix
-import mistakes
 import pytest
 
+from course.dev import matrix, mistakes
 from course.regression.results import CellResult, FigureResult, NotebookResult
 
 
@@ -12,7 +11,7 @@ def test_what_a_mistake_breaks_stands_once_in_the_solution(mistake):
     source = (mistakes.ROOT / "helpers" / mistake.file).read_text(encoding="utf-8")
     assert source.count(mistake.old) == 1 and mistake.new not in source
     compile(source.replace(mistake.old, mistake.new), mistake.file, "exec")
-    assert all((mistakes.ROOT / "tests" / name).is_file() for name in mistake.tests)
+    assert all((mistakes.ROOT / "tests/helpers" / name).is_file() for name in mistake.tests)
 
 
 def test_the_matrix_keeps_the_largest_difference_of_each_kind():
