@@ -1,7 +1,8 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: run quick figures test long unit lint fresh browser mistakes matrix bench grader-table attack-table setup clean
+.PHONY: run quick figures test long unit coverage lint fresh browser mistakes matrix bench grader-table attack-table
+.PHONY: setup clean
 
 run: setup
 	$(BIN)/python -m course run
@@ -21,9 +22,18 @@ long: setup
 unit: setup
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
+# what the tests without "long" run of helpers and course, in kernels, graders and commands, too
+coverage: setup
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not long"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pyright
 
 fresh:
 	$(PYTHON) course/dev/fresh.py
@@ -49,11 +59,11 @@ attack-table: setup
 
 setup: .venv/installed
 
-.venv/installed: requirements.txt
+.venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet -e ".[course,rerun,dev]"
 	touch $@
 
 clean:
-	rm -rf .venv executed checkpoints student_figures/*.png .pytest_cache .ruff_cache
+	rm -rf .venv executed checkpoints student_figures/*.png .pytest_cache .ruff_cache .import_linter_cache .coverage*
