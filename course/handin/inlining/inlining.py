@@ -25,7 +25,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from libcst.metadata import GlobalScope, ImportAssignment, MetadataWrapper, ParentNodeProvider, ScopeProvider
 
 from course.handin.inlining import standalone
-from course.paths import ROOT
+from course.paths import SOURCES
 
 READING_ORDER = ("core.gaussian", "core.objective", "core.networks", "core.training", "core.standin", "core.data",
                  "core.latent", "core.settings", "plots", "notebook")  # fmt: skip
@@ -97,7 +97,7 @@ def _is_helpers(module: str) -> bool:
 
 def _path(module: str) -> Path | None:
     """The file of a module of the helpers; None where there is none of that name."""
-    base = ROOT.joinpath(*module.split("."))
+    base = SOURCES.joinpath(*module.split("."))
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
@@ -370,7 +370,7 @@ def _asked_for(nb: _Notebook) -> dict[str, Definition | External]:
 def _own(nbs: list[_Notebook], modules: list[str]) -> set[Definition]:
     """The helpers in whose place a definition of the student's own stands."""
     modules = [module for module in modules if _path(module)]
-    core = sorted(f"helpers.core.{p.stem}" for p in (ROOT / "helpers" / "core").glob("[a-z]*.py"))
+    core = sorted(f"helpers.core.{p.stem}" for p in (SOURCES / "helpers" / "core").glob("[a-z]*.py"))
     names = {name for nb in nbs for name in nb.defines if not name.startswith("_")}
     own = set()
     for name in names:
