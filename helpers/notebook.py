@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from course.figures import fingerprint
-from course.figures.fingerprint import NAME
 from helpers import plots
 from helpers.core.data import ImageSet
-from helpers.core.files import write_whole
-from helpers.core.settings import budget, figures_folder, is_live, is_quick
+from helpers.core.files import FIGURE_NAME, write_whole
+from helpers.core.settings import budget, figure_hook, figures_folder, is_live, is_quick
 
 __all__ = ["budget", "claim", "explore", "show"]
 
@@ -31,7 +29,7 @@ def show(figure: Figure, name: str, alt: str, *, data: ImageSet | None = None) -
         ValueError: another form of name, or no ``alt``.
         OSError: the folder cannot be written to; nothing half-written stays behind.
     """
-    if not NAME.fullmatch(name):
+    if not FIGURE_NAME.fullmatch(name):
         raise ValueError(f"a figure's name is lower-case words joined by underscores, got {name!r}")
     if not alt.strip():
         raise ValueError(f"figure {name} needs a sentence in alt, for those who cannot see it")
@@ -44,11 +42,12 @@ def show(figure: Figure, name: str, alt: str, *, data: ImageSet | None = None) -
 
 
 def render(figure: Figure, name: str) -> bytes:
-    """The figure as a PNG of fixed size, its fingerprint inside: no tight bounding box, no version or date."""
+    """Return the figure as a PNG of fixed size, without a version or date, and with what a hook adds to it."""
     buffer = io.BytesIO()
+    hook = figure_hook()
     with plots.style():
-        info = fingerprint.embed(fingerprint.describe(figure, name))
-        figure.savefig(buffer, format="png", dpi=DPI, pil_kwargs={"pnginfo": info})
+        options = {"metadata": {"Software": None}} if hook is None else hook(figure, name)
+        figure.savefig(buffer, format="png", dpi=DPI, **options)
     return buffer.getvalue()
 
 

@@ -1,8 +1,8 @@
 """What a figure shows, as one small JSON inside its PNG: texts to the letter, data as robust statistics.
 
 Pixels move with every version of Matplotlib, and two wrong curves may differ in fewer pixels than two fonts. So figures
-are compared by what was drawn: :func:`describe` writes it down, :func:`embed` says where it goes in the PNG, and
-:func:`read_fingerprint` gets it out of bytes that nobody vouches for.
+are compared by what was drawn: :func:`describe` writes it down, :func:`attach` is the hook by which ``show`` puts it
+into the PNG, and :func:`read_fingerprint` gets it out of bytes that nobody vouches for.
 
 Statistics are over what can be seen: values are clipped to one axis range beyond the limits, and are logarithms (base
 10) on a logarithmic axis. Numbers have six significant digits, more than any machine reproduces after training.
@@ -11,7 +11,6 @@ Statistics are over what can be seen: values are clipped to one axis range beyon
 import base64
 import json
 import math
-import re
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
@@ -33,7 +32,6 @@ from matplotlib.transforms import Transform
 from PIL.PngImagePlugin import PngInfo
 
 KEYWORD = "figure-fingerprint"
-NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")  # of a figure
 VERSION = 1
 QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 SEGMENTS = 16  # means of consecutive stretches: these know the order of points
@@ -51,11 +49,14 @@ class FigureError(ValueError):
 # ---------------------------------------------------------------- into and out of the PNG
 
 
-def embed(fingerprint: dict[str, Any]) -> PngInfo:
-    """The text chunk, for ``savefig(pil_kwargs={"pnginfo": ...})``."""
+def attach(figure: Figure, name: str) -> dict[str, Any]:
+    """Return the options of ``savefig`` that put the fingerprint of ``figure`` into the PNG, as a text chunk.
+
+    The environment variable ``FIGURE_HOOK`` names this function in the kernels of ``run`` and ``check``.
+    """
     info = PngInfo()
-    info.add_text(KEYWORD, json.dumps(fingerprint, separators=(",", ":"), allow_nan=False), zip=True)
-    return info
+    info.add_text(KEYWORD, json.dumps(describe(figure, name), separators=(",", ":"), allow_nan=False), zip=True)
+    return {"pil_kwargs": {"pnginfo": info}}
 
 
 def read_fingerprint(png: bytes) -> dict[str, Any] | None:

@@ -190,7 +190,7 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
 
     with tempfile.TemporaryDirectory(prefix="submission-") as folder:
         environment = kernel_environment(Path(folder) / "student_figures") | {"DATA_ROOT": images}
-        for name in ("PYTHONPATH", "QUICK"):
+        for name in ("PYTHONPATH", "QUICK", "FIGURE_HOOK"):
             environment.pop(name, None)
         if quick:
             environment["QUICK"] = "1"

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import nbformat
 
 from course.figures.comparison import compare
-from course.figures.fingerprint import NAME, FigureError, read_fingerprint
-from helpers.core.files import write_whole
+from course.figures.fingerprint import FigureError, read_fingerprint
+from helpers.core.files import FIGURE_NAME, write_whole
 
-LINE = re.compile(rf"^figure ({NAME.pattern})$", re.MULTILINE)
+LINE = re.compile(rf"^figure ({FIGURE_NAME.pattern})$", re.MULTILINE)
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "application/pdf")
 MOST_PROBLEMS = 8  # of one figure, in a failure's text; the report has all
 

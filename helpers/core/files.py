@@ -1,7 +1,10 @@
 """Files are written whole or not at all."""
 
 import os
+import re
 from pathlib import Path
+
+FIGURE_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")  # also the name of its file, without ".png"
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -2,14 +2,19 @@
 
 - ``DATA_ROOT``: the folder that holds ``MNIST/raw`` and ``FashionMNIST/raw``.
 - ``FIGURES_DIR``: the folder that figures are written into.
+- ``FIGURE_HOOK``: ``module:function``, called with each figure and its name; returns options for ``savefig``. The
+  commands ``run`` and ``check`` set it, to put into each PNG what they compare later.
 - ``CHECKPOINTS_DIR``: the folder of trainings that are loaded in place of training again.
 - ``QUICK``: where it is not empty, budgets shrink and claims are not judged.
 - ``PRECISION``: "float32" or "bfloat16", for the matrix products of a training step; else the processor decides.
 - ``TQDM_DISABLE``: where it is not empty, nobody looks on, so there are no progress bars and no sliders.
 """
 
+import importlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def _home() -> Path:
@@ -29,6 +34,12 @@ def data_root() -> Path:
 def figures_folder() -> Path:
     """``FIGURES_DIR``, else ``student_figures`` in the repository, or in the working directory where there is none."""
     return Path(os.environ.get("FIGURES_DIR") or _home() / "student_figures")
+
+
+def figure_hook() -> Callable[[Any, str], dict[str, Any]] | None:
+    """Return the function that ``FIGURE_HOOK`` names, None where it names none."""
+    module, _, function = os.environ.get("FIGURE_HOOK", "").partition(":")
+    return getattr(importlib.import_module(module), function) if module else None
 
 
 def checkpoints_folder() -> Path:

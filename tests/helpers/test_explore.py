@@ -14,10 +14,15 @@ SLIDERS = {"a": (-1.0, 0.5, 1.0), "b": (0.0, 0.0, 2.0)}
 
 @pytest.fixture
 def shown(monkeypatch, tmp_path):
-    """What was displayed, and with which values the figure was drawn."""
+    """The widgets that were displayed, and with which values the figure was drawn."""
     monkeypatch.setenv("FIGURES_DIR", str(tmp_path))
     displayed, drawn = [], []
-    monkeypatch.setattr(module, "display", displayed.append)
+
+    def display(thing, raw=False, **_):
+        if not raw:  # else it is the picture
+            displayed.append(thing)
+
+    monkeypatch.setattr(module, "display", display)
 
     def draw(values):
         drawn.append(list(values))

@@ -3,15 +3,22 @@
 import math
 import re
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
+from course.figures.fingerprint import read_fingerprint
+from course.notebooks.running import FIGURE_HOOK
 from course.regression.check import SANITIZE
 from helpers import notebook as figures
 from helpers import plots
 from helpers.core.data import ImageSet
 from helpers.notebook import claim
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -38,6 +45,31 @@ def test_show_saves_the_bytes_that_it_displays_and_prints_one_line(shown, capsys
     assert [p.name for p in folder.iterdir()] == ["part_a_x.png"]
 
 
+def test_a_hook_adds_to_the_png_and_without_it_there_is_the_picture_alone(monkeypatch):
+    plain = figures.render(Figure(figsize=(1, 1)), "x")
+    assert b"tEXt" not in plain and b"zTXt" not in plain and read_fingerprint(plain) is None
+    monkeypatch.setenv("FIGURE_HOOK", FIGURE_HOOK)
+    marked = figures.render(Figure(figsize=(1, 1)), "x")
+    assert read_fingerprint(marked)["name"] == "x"
+    assert [c for c in chunks(marked) if c[:4] != b"zTXt"] == chunks(plain), "the picture is the same"
+
+
+def test_the_notebooks_module_imports_nothing_of_course():
+    code = "import sys, helpers.notebook; print([m for m in sys.modules if m.split('.')[0] == 'course'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "[]\n"
+
+
+def chunks(png):
+    """The kind and content of each part of a PNG."""
+    parts, at = [], 8
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        parts.append(png[at + 4 : at + 8 + length])
+        at += 12 + length
+    return parts
+
+
 @pytest.mark.parametrize("name", ["", "Part A", "../x", "a.png", "a__b", "ä"])
 def test_odd_figure_names_are_refused(shown, name):
     with pytest.raises(ValueError, match="lower-case words joined by underscores, got"):
@@ -55,7 +87,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_part(shown, monkeypatch):
         self.touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(figures.Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match=r"x\.png could not be written \(No space left on device\): free some space"):
         figures.show(Figure(figsize=(1, 1)), "x", alt="x")
     assert (folder / "x.png").read_bytes() == before and len(list(folder.iterdir())) == 1

@@ -16,11 +16,20 @@ from sklearn.datasets import load_digits
 from course.figures import comparison
 from course.figures.comparison import TOLERANCES, compare
 from course.figures.fingerprint import KEYWORD, MAX_JSON, FigureError, describe, read_fingerprint
+from course.notebooks.running import FIGURE_HOOK
 from helpers import notebook as figures
 from helpers import plots
 
 EXACT = "numpy_vae_data"  # a name with the exact tolerance
 TRAINED = "some_trained_figure"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fingerprints():
+    """Figures are rendered as in the kernels of ``run`` and ``check``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIGURE_HOOK", FIGURE_HOOK)
+        yield
 
 
 @pytest.fixture(scope="module")

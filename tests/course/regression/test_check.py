@@ -13,6 +13,7 @@ from rich.console import Console
 
 from course import paths
 from course.figures.fingerprint import read_fingerprint
+from course.notebooks.running import FIGURE_HOOK
 from course.regression import check as regression
 from course.regression import report, results, run
 from course.regression.results import CellResult, FigureResult, NotebookResult, figures_in, judge_cell
@@ -23,6 +24,14 @@ from helpers.core.files import write_whole
 ROOT = Path(__file__).resolve().parents[3]
 STORED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXPECTED = ROOT / "student_figures" / "expected"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fingerprints():
+    """Figures are rendered as in the kernels of ``run`` and ``check``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIGURE_HOOK", FIGURE_HOOK)
+        yield
 
 
 def render(name, title="A title", points=(3, 1, 2)):
