@@ -1,0 +1,162 @@
+"""Checks by behaviour that several assignments share. A check takes (answers, task); what else is here helps one."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from course.assignments.task import Task
+from course.grading.answers import Answers, close, number, numbers
+from course.grading.mathematics import gaussian_kl
+from course.grading.verdicts import Finding
+
+# ---------------------------------------------------------------- what the run itself showed
+
+STALE_STEPS = 2  # gradients that a step had used already and a backward added to: more are no accident
+LEAST_LOSSES = 30
+TENTH, LEAST_TENTH = 10, 3  # the first and the last tenth of the losses are compared
+
+
+def zero_grad(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Find optimizers whose gradients add up over steps, in loops that nobody could call, too."""
+    stale = [record for record in answers.records("optimizers").values() if number(record["stale"]) > STALE_STEPS]
+    if stale:
+        evidence = f"{len(stale)} optimizers reused a gradient that a step had consumed"
+        yield Finding("FAIL", "zero_grad", evidence)
+
+
+def losses_fall(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge whether the losses of each optimizer are finite, and end lower than they begin."""
+    records = list(answers.records("optimizers").values())
+    rising = 0
+    for record in records:
+        losses = numbers(record["losses"])
+        wrong = np.flatnonzero(~np.isfinite(losses))
+        if len(wrong):
+            yield Finding("FAIL", "not_finite", f"step {int(wrong[0]) + 1} of {len(losses)}")
+        tenth = max(len(losses) // TENTH, LEAST_TENTH)
+        rising += len(losses) >= LEAST_LOSSES and losses[-tenth:].mean() > losses[:tenth].mean()
+    if records:
+        evidence = f"{len(records) - rising} of {len(records)} trainings end lower than they begin"
+        yield Finding("LOOK", "not_decreasing", evidence) if rising else Finding("PASS", "losses_fall", evidence)
+
+
+def trains_on_test(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Find marked test images that gradients were taken on."""
+    for name, record in answers.records("tagged").items():
+        marked, count = record
+        if number(marked) > 0:
+            yield Finding("FAIL", "trains_on_test", f"{name}: {int(marked)} of {int(count)} images are test images")
+
+
+# ---------------------------------------------------------------- reparameterize(mu, logvar)
+
+MEAN, STD = np.array([3.0, -1.0]), np.array([1.0, 2.0])  # of the two latents that the probe asks for
+SILENT = 1e-6  # a spread below this is no noise
+STD_OFF, MEAN_OFF, LOGVAR_OFF = 0.03, 0.08, 0.01
+SAME_NOISE = 0.9  # a correlation beyond this is one noise for two latents
+NORMAL_KURTOSIS, KURTOSIS_OFF = 3, 0.4
+MU_SLOPE_OFF, LOGVAR_SLOPE_OFF = 1e-3, 1e-2
+
+
+def reparameterize(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge z = mu + exp(logvar / 2) * eps by its mean, its spread, its noise and its gradients."""
+    probe = answers.probe("reparameterize")
+    mean, std = numbers(probe["mean"]), numbers(probe["std"])
+    logvar = 2 * np.log(STD)
+    evidence = f"mu (3, -1), sigma (1, 2): mean {mean.round(2).tolist()}, spread {std.round(2).tolist()}"
+    if std.max() < SILENT:
+        yield Finding("FAIL", "shared_noise" if number(probe["between"]) > SILENT else "no_noise", evidence)
+    elif close(std, STD, STD_OFF) and close(mean, MEAN, 0, MEAN_OFF):
+        yield judge_noise(probe) or judge_slopes(probe) or Finding("PASS", "reparameterize", evidence)
+    elif close(std, np.abs(logvar), STD_OFF, LOGVAR_OFF):
+        yield Finding("FAIL", "logvar_as_std", evidence)
+    elif close(std, np.exp(logvar), STD_OFF):
+        yield Finding("FAIL", "std_no_half", evidence)
+    else:
+        yield Finding("FAIL", "not_normal", evidence)
+
+
+def judge_noise(probe: dict[str, Any]) -> Finding | None:
+    if abs(number(probe["corr"])) > SAME_NOISE:
+        return Finding("FAIL", "shared_noise_latents", "both latents have the same noise")
+    kurtosis = numbers(probe["kurtosis"])
+    if np.abs(kurtosis - NORMAL_KURTOSIS).max() > KURTOSIS_OFF:
+        return Finding("FAIL", "not_normal", f"kurtosis {kurtosis.round(2).tolist()}")
+    return None
+
+
+def judge_slopes(probe: dict[str, Any]) -> Finding | None:
+    mu, logvar = probe["grad_mu"], probe["grad_logvar"]
+    cut = mu is None or logvar is None or not close(numbers(mu), 1, MU_SLOPE_OFF)
+    if cut or number(logvar) > LOGVAR_SLOPE_OFF:
+        return Finding("FAIL", "gradient_cut", "gradients for mu and logvar are not 1 and (z - mu) / 2")
+    return None
+
+
+# ---------------------------------------------------------------- a loss at three betas
+
+FIT = 1e-3
+NO_SLOPE = 1e-9
+
+
+class Loss(NamedTuple):
+    """A loss taken apart: its slope in beta is the KL term, its value at beta = 0 the reconstruction."""
+
+    slope: float
+    base: float
+    linear: bool  # in beta
+    kl: np.ndarray  # of each example, as it should be
+    latents: int
+    reconstructions: dict[str, float]  # of the example, under each reduction
+
+
+def loss_of(probe: dict[str, Any]) -> Loss:
+    """Read the loss at beta = 0, 1 and 3, and compute what it may be made of."""
+    x, recon, mu, logvar = (numbers(probe[name]) for name in ("x", "recon", "mu", "logvar"))
+    values = {float(beta): number(value) for beta, value in probe["values"].items()}
+    kl = np.array([gaussian_kl(m, np.exp(half / 2)) for m, half in zip(mu, logvar, strict=True)])
+    error = (x - recon) ** 2
+    bce = -(x * np.log(recon) + (1 - x) * np.log(1 - recon))
+    reconstructions = {
+        "mean squared error": error.mean(), "summed squared error": error.sum(1).mean(), "bce": bce.sum(),
+        "bce mean": bce.sum(1).mean(), "total squared error": error.sum(), "half the error": error.mean() / 2,
+    }  # fmt: skip
+    slope, base = values[1.0] - values[0.0], values[0.0]
+    linear = abs(slope) >= NO_SLOPE and close(values[3.0] - base, 3 * slope, FIT)
+    return Loss(slope, base, linear, kl, mu.shape[1], reconstructions)
+
+
+def judge_loss(loss: Loss, right: float, reconstruction: str) -> Iterator[Finding]:
+    """Judge the KL term against the assigned one, and the reconstruction against the assigned kind."""
+    evidence = f"KL term {loss.slope:.4f}, expected {right:.4f}; without it {loss.base:.4f}"
+    if any(close(loss.slope, value, FIT) for value in loss.reconstructions.values()):
+        yield Finding("FAIL", "beta_on_nll", evidence)
+        return
+    if not loss.linear:
+        yield Finding("FAIL", "beta_ignored", evidence)
+        return
+    code = kl_term_fault(loss, right)
+    if code == "own":
+        yield Finding("LOOK", "recon_reduction", f"{evidence}: another reduction of the KL")
+    else:
+        yield Finding("FAIL" if code else "PASS", code or "kl", evidence)
+    kind = next((name for name, value in loss.reconstructions.items() if close(loss.base, value, FIT)), "unknown")
+    if kind == reconstruction:
+        yield Finding("PASS", "nll", f"reconstruction is the {kind}")
+    elif loss.base < 0:
+        yield Finding("FAIL", "nll_sign", evidence)
+    else:
+        yield Finding("LOOK", "recon_reduction", f"reconstruction {loss.base:.4f} ({kind})")
+
+
+def kl_term_fault(loss: Loss, right: float) -> str | None:
+    """Return the hint for a KL term, ``own`` for another honest reduction, None where it is as assigned."""
+    per_example, total = loss.kl.mean(), loss.kl.sum()
+    forms = (
+        (right, None), (per_example, "own"), (2 * right, "kl_no_half"), (right / 2, "kl_half_twice"),
+        (-right, "kl_sign"), (-2 * right, "kl_sign"), (-per_example, "kl_sign"), (2 * per_example, "kl_no_half"),
+        (per_example / loss.latents, "kl_mean_latents"), (total, "kl_sum_batch"), (right / math.log(2), "kl_log2"),
+    )  # fmt: skip
+    return next((code for value, code in forms if close(loss.slope, value, FIT)), "kl_wrong")
