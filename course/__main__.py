@@ -1,33 +1,40 @@
-"""``python -m course VERB``: argument parsing only; every verb is one plain function elsewhere."""
+"""``python -m course VERB``, installed as ``vae-course VERB``: argument parsing only.
 
-import sys
+Each verb calls one plain function, which is imported when the verb is used: ``validate`` and ``grade`` start without
+torch.
+"""
+
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 Notebooks = Annotated[list[str] | None, typer.Argument(help="Names or numbers (04); all of them where none is given.")]
+EXTRA = "pip install 'vae-solutions[course]', or pip install -e '.[course]' in a clone"
 
 
 @contextmanager
-def told(verb: str, interrupted: str = "interrupted") -> Iterator[None]:
+def one_sentence(verb: str, interrupted: str = "interrupted") -> Iterator[None]:
     """End with one sentence, and no traceback, on what a user can mend."""
     try:
         yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("", "course", "helpers"):
+            raise
+        raise SystemExit(f"{verb}: the package {error.name} is missing: {EXTRA}") from error
     except (ValueError, OSError) as error:
         raise SystemExit(f"{verb}: {error}") from error
-    except KeyboardInterrupt:
-        raise SystemExit(f"{verb}: {interrupted}") from None
+    except KeyboardInterrupt as stop:
+        raise SystemExit(f"{verb}: {stop.args[0] if stop.args else interrupted}") from None
 
 
 @app.callback()
-def helpers() -> None:
-    """Run and check the VAE course's notebooks."""
+def course() -> None:
+    """Run and check the VAE course's notebooks, hand them in, hand them out, and grade them."""
 
 
 @app.command()
@@ -39,29 +46,14 @@ def run(
     list_: Annotated[bool, typer.Option("--list", help="List the notebooks and stop.")] = False,
 ) -> None:
     """Execute notebooks; copies go to executed/, figures to student_figures/."""
-    from course import paths
-    from course.regression import run as runner
+    with one_sentence("run"):
+        from course.regression import run as runner
 
-    console = Console()
-    with told("run"):
         if list_:
-            for path in paths.notebook_paths(notebooks or []):
-                console.print(path.stem)
+            runner.print_names(notebooks or [])
             return
-        start = time.perf_counter()
-        try:
-            outcomes = runner.run(notebooks or [], inplace=inplace, quick=quick, console=console, jobs=jobs)
-        except runner.Interrupted as stop:
-            done = ", ".join(o.notebook.stem for o in stop.outcomes) or "none"
-            left = ", ".join(p.stem for p in stop.left)
-            raise SystemExit(f"run: interrupted. Finished, and kept: {done}. Not finished: {left}.") from None
-    took = time.perf_counter() - start
-    console.print(runner.summary(outcomes, took, paths.NOTEBOOKS if inplace else paths.EXECUTED))
-    for outcome in outcomes:
-        if outcome.failure:
-            console.rule(f"{outcome.notebook.stem} failed")
-            console.print(outcome.failure, markup=False, highlight=False)
-    raise typer.Exit(int(any(o.failure for o in outcomes)))
+        status = runner.run_and_print(notebooks or [], inplace=inplace, quick=quick, jobs=jobs)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -72,9 +64,9 @@ def check(
     results: Annotated[Path | None, typer.Option(help="Where the report goes; executed/check if not given.")] = None,
 ) -> None:
     """Execute notebooks under nbval and compare what they print and show with what is stored."""
-    from course.regression import check as regression
+    with one_sentence("check", "interrupted; nothing was compared beyond what is listed above"):
+        from course.regression import check as regression
 
-    with told("check", "interrupted; nothing was compared beyond what is listed above"):
         status = regression.check(notebooks or [], update=figures_update, workers=workers, results=results)
     raise typer.Exit(status)
 
@@ -82,23 +74,11 @@ def check(
 @app.command()
 def data(fetch: Annotated[bool, typer.Option(help="Download what is missing.")] = False) -> None:
     """Say which images are here, from where, and whether their md5 sums are right."""
-    from helpers.core import data as images
+    with one_sentence("data"):
+        from course.notebooks import images
 
-    console, sound = Console(), True
-    for name in get_args(images.Name):
-        reason = images.fetch(name) if fetch else None
-        found = images.status(name)
-        sound &= found.problem is None
-        console.print(f"{found.title}: {found.folder} ({found.files})", soft_wrap=True, highlight=False)
-        verdict = "genuine, every md5 sum is right" if found.problem is None else reason or found.problem
-        console.print(f"  {verdict}", soft_wrap=True, highlight=False, markup=False)
-    if not sound:
-        console.print(
-            "Notebooks whose images are missing run on an offline stand-in. To have the genuine ones: "
-            "python -m course data --fetch, or set DATA_ROOT to a folder that holds MNIST/raw and FashionMNIST/raw.",
-            soft_wrap=True,
-        )
-    raise typer.Exit(int(not sound))
+        status = images.print_status(fetch)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -115,19 +95,19 @@ def submit(
     dry_run: Annotated[bool, typer.Option(help="Show the file's name and stop.")] = False,
 ) -> None:
     """Write the one notebook to hand in: self-contained, executed, checked, called max_mustermann_a1.ipynb."""
-    from course.handin import submit as submission
-    from course.inbox import names
+    with one_sentence("submit", "interrupted; nothing was written"):
+        from course.inbox import names
 
-    console = Console()
-    with told("submit", "interrupted; nothing was written"):
         if dry_run:
-            console.print(names.file_name(first, last, assignment), highlight=False)
+            print(names.file_name(first, last, assignment))
             return
-        with submission.progress(console) as on_cell:
-            done = submission.submit(
+        from course.handin import submit as handin
+
+        with handin.progress() as on_cell:
+            submission = handin.submit(
                 first, last, assignment, out=out, notebooks=notebook or [], execute=run, force=force, on_cell=on_cell
             )
-    console.print(submission.summary(done), markup=False, highlight=False)
+        print(handin.summary(submission))
 
 
 @app.command()
@@ -136,11 +116,11 @@ def validate(
     assignment: Annotated[str | None, typer.Option(help="a1 to a5; else the file's name says it.")] = None,
 ) -> None:
     """Say what is missing before a notebook can be handed in."""
-    from course.handin import validate as validation
+    with one_sentence("validate"):
+        from course.handin import validate as validation
 
-    with told("validate"):
         findings = validation.validate(file, assignment)
-    Console().print(validation.report(file, findings), markup=False, highlight=False)
+        print(validation.report(file, findings))
     raise typer.Exit(int(any(f.problem for f in findings)))
 
 
@@ -150,11 +130,12 @@ def release(
     assignment: Annotated[str | None, typer.Option(help="a1 to a5; else all.")] = None,
 ) -> None:
     """Write the student version: tasks open, answers and outputs gone, expected figures and checks kept."""
-    from course.handout import release as releasing
+    with one_sentence("release"):
+        from course import paths
+        from course.handout import release as handout
 
-    with told("release"):
-        released = releasing.release(folder, assignment)
-    Console().print(releasing.summary(released), markup=False, highlight=False)
+        paths.clone()
+        print(handout.summary(handout.release(folder, assignment)))
 
 
 @app.command()
@@ -169,15 +150,12 @@ def grade(
     seconds: Annotated[float, typer.Option(help="Wall clock of one rerun.")] = 600.0,
 ) -> None:
     """Grade a class: PASS, FAIL or LOOK a task, with reasons."""
-    from course.grading import grade as grading
+    with one_sentence("grade", "interrupted; verdicts that were written are kept, call again for the rest"):
+        from course.grading import grade as grading
 
-    console, started = Console(), time.monotonic()
-    options = grading.Options(assignment, rerun, seconds)
-    with told("grade", "interrupted; verdicts that were written are kept, call again for the rest"):
-        verdicts = grading.grade(
-            paths, out, options, workers=workers, engine=engine, scheduler=scheduler, console=console
-        )
-    console.print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
+        started, options = time.monotonic(), grading.Options(assignment, rerun, seconds)
+        verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler)
+        print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
 
 
 @app.command()
@@ -189,24 +167,25 @@ def bench(
     growth: Annotated[Path | None, typer.Option(help="Draw how cost grows into this PNG instead.")] = None,
 ) -> None:
     """Time training beside the assignments' own way, on the images that are here."""
-    import json
+    with one_sentence("bench"):
+        from course.bench import command
 
-    from course.bench import bench as measuring
-    from helpers.core.data import load_images
-    from helpers.core.files import write_whole
-    from helpers.notebook import render
-
-    console = Console(stderr=json_, width=None if sys.stdout.isatty() else 180)
-    with told("bench"):
-        mnist = load_images("mnist").to(measuring.best_device())
         if growth is not None:
-            write_whole(growth, render(measuring.growth(mnist), growth.stem))
-            return
-        fashion = load_images("fashion").to(measuring.best_device())
-        rows = measuring.run(mnist, fashion, only or [], rounds, epochs)
-    console.print(measuring.table(rows))
-    if json_:
-        print(json.dumps({"machine": measuring.machine(), "rows": [row._asdict() for row in rows]}, indent=1))
+            command.draw_growth(growth)
+        else:
+            command.print_rows(only or [], rounds, epochs, as_json=json_)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def dev(
+    context: typer.Context,
+    script: Annotated[str, typer.Argument(help="fresh, matrix, mistakes, browser or seed-spread.")],
+) -> None:
+    """Run a maintainer's script of course/dev; what follows its name are its own arguments."""
+    with one_sentence("dev"):
+        from course.dev import scripts
+
+        scripts.run(script, context.args)
 
 
 if __name__ == "__main__":

@@ -201,7 +201,7 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
 
 
 @contextmanager
-def progress(console: Console) -> Iterator[Progress]:
+def progress(console: Console | None = None) -> Iterator[Progress]:
     """A progress bar for ``on_cell``."""
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
     with Bars(*columns, console=console) as bars:

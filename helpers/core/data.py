@@ -24,10 +24,10 @@ from torch import Tensor
 
 from helpers.core import standin
 from helpers.core.settings import data_root
+from helpers.core.standin import NOTICE
 
 Name = Literal["mnist", "fashion"]
 ATTEMPTS, TIMEOUT_S = 3, 20.0
-NOTICE = "STAND-IN DATA, generated offline: numbers and figures differ from those on the genuine images"
 
 
 class DataError(RuntimeError):

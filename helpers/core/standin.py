@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from safetensors.numpy import load_file
 
+NOTICE = "STAND-IN DATA, generated offline: numbers and figures differ from those on the genuine images"
 NUM_TRAIN, NUM_TEST = 60_000, 10_000
 TITLES = {"mnist": "Stand-in digits", "fashion": "Stand-in garments"}
 

@@ -191,7 +191,7 @@ def write(shelf, name, *sources):
 
 
 def execute_in_place():
-    (outcome,) = run.run([], inplace=True, quick=False, console=Console(quiet=True))
+    (outcome,) = run.execute_notebooks([], inplace=True, quick=False, console=Console(quiet=True))
     assert outcome.failure is None
 
 
