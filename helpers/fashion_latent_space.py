@@ -23,24 +23,16 @@ from torch import Tensor, nn
 
 from helpers import plots
 from helpers.core import gaussian, latent
+from helpers.core.batches import Batch, Scalars, TensorBatches, WithNoise
 from helpers.core.data import ImageSet
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal
+from helpers.core.history import History
 from helpers.core.kept import key_of, load_training, save_training, source_of
 from helpers.core.networks import CHUNK
 from helpers.core.objective import Terms, beta_objective
 from helpers.core.settings import checkpoints_folder
-from helpers.core.training import (
-    Batch,
-    History,
-    Scalars,
-    TensorBatches,
-    WithNoise,
-    backward_in_halves,
-    backward_whole,
-    evaluate,
-    fit,
-    products_in,
-)
+from helpers.core.speed import HalvesSideBySide, in_precision
+from helpers.core.training import evaluate, fit
 
 IMAGE = (1, 28, 28)
 LATENT_DIM = 32
@@ -202,11 +194,11 @@ def train_vae(images: Tensor, recipe: Recipe) -> tuple[VAE, History]:
             return loss, {"loss": loss, "nll": nll.mean(), "kl": kl.mean()}
 
         optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, fused=True)
-        history = fit(
-            model, optimizer, WithNoise(loader, recipe.latent_dim), objective,
-            num_epochs=recipe.num_epochs, max_norm=math.inf, precision="auto", side_by_side=True,
-            description=f"VAE, beta = {recipe.beta:g}",
-        )  # fmt: skip
+        with HalvesSideBySide(in_precision("auto", objective, device), model) as in_halves:
+            history = fit(
+                model, optimizer, WithNoise(loader, recipe.latent_dim), in_halves,
+                num_epochs=recipe.num_epochs, max_norm=math.inf, description=f"VAE, beta = {recipe.beta:g}",
+            )  # fmt: skip
     return model.eval(), history
 
 
@@ -264,7 +256,7 @@ SOURCES = [
     source_of(part)
     for part in (
         VAE, vae_terms, train_vae, beta_objective,
-        fit, backward_whole, backward_in_halves, products_in, TensorBatches, WithNoise,
+        fit, HalvesSideBySide, in_precision, TensorBatches, WithNoise,
         gaussian.rsample, gaussian.reparameterize, gaussian.kl_standard_normal, gaussian.kl_per_latent,
     )
 ]  # fmt: skip

@@ -18,9 +18,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
 from helpers.core import latent
+from helpers.core.batches import Batch, Loader, Scalars, TensorBatches
 from helpers.core.gaussian import kl_per_latent, reparameterize
 from helpers.core.kept import fit_once
-from helpers.core.training import Batch, Scalars, TensorBatches, fit
+from helpers.core.speed import in_precision
+from helpers.core.training import fit
 from helpers.plots import scatter_classes
 
 IMAGE = (1, 28, 28)
@@ -75,7 +77,7 @@ class Autoencoder(nn.Module):
 
 
 def train_ae(
-    autoencoder: Autoencoder, data, opt: torch.optim.Optimizer, num_epochs: int = 20, *, keep: bool = False
+    autoencoder: Autoencoder, data: Loader, opt: torch.optim.Optimizer, num_epochs: int = 20, *, keep: bool = False
 ) -> Autoencoder:
     """Minimise the mean squared error between images and reconstructions; no regularisation.
 
@@ -97,10 +99,10 @@ def train_ae(
         ### END CODE HERE ###
         return loss, {"mse": loss}
 
+    in_steps = in_precision("auto", objective, next(autoencoder.parameters()).device)
     (fit_once if keep else fit)(
-        autoencoder, opt, data, objective, num_epochs=num_epochs, max_norm=math.inf, precision="auto",
-        description="autoencoder",
-    )  # fmt: skip
+        autoencoder, opt, data, in_steps, num_epochs=num_epochs, max_norm=math.inf, description="autoencoder"
+    )
     return autoencoder
 
 
@@ -226,7 +228,7 @@ def measure(model: nn.Module, vae: bool, train: tuple[Tensor, Tensor], test: tup
     squared = (x_hat - x.reshape(x_hat.shape)).square().flatten(1).sum(1)
     return Measures(
         squared_error=float(squared.mean()),
-        nll=float(torch.cat([model.terms(part)[2].nll for part in x.split(4096)]).mean()) if vae else None,
+        nll=float(torch.cat([model(part, per_example=True)[4] for part in x.split(4096)]).mean()) if vae else None,
         kl=tuple(kl_per_latent(mu, logvar).mean(0).tolist()) if vae else None,
         knn_mu=knn_accuracy(fit_mu, y_train, mu, y),
         knn_z=knn_accuracy(reparameterize(fit_mu, fit_logvar, generator), y_train, z, y) if vae else None,

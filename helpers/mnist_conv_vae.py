@@ -8,17 +8,20 @@ from the gray values every time it sees an image (*dynamic binarisation*); evalu
 on gray values as targets are a cross-entropy, not a likelihood, and are reported apart.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from helpers.core.batches import Batch, Loader, Scalars
 from helpers.core.gaussian import kl_per_latent, kl_standard_normal, log_prob, reparameterize
+from helpers.core.history import History
 from helpers.core.kept import fit_once
 from helpers.core.networks import CHUNK, ConvDecoder, ConvEncoder
 from helpers.core.objective import bernoulli_nll
-from helpers.core.training import Batch, History, Scalars, fit
+from helpers.core.speed import in_precision
+from helpers.core.training import fit
 
 
 class VAE(nn.Module):
@@ -102,8 +105,8 @@ def sample(model: VAE, n: int, binary: bool = False, generator: torch.Generator 
 def train(
     model: VAE,
     optimizer: torch.optim.Optimizer,
-    train_loader: Iterable[Batch],
-    val_loader: Iterable[Batch],
+    train_loader: Loader,
+    val_loader: Loader | None,
     num_epochs: int,
     schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
     *,
@@ -127,8 +130,8 @@ def train(
         return loss, means
 
     return (fit_once if keep else fit)(
-        model, optimizer, train_loader, objective, num_epochs=num_epochs, val_loader=val_loader, max_norm=200.0,
-        precision="auto",
+        model, optimizer, train_loader, in_precision("auto", objective, next(model.parameters()).device),
+        num_epochs=num_epochs, val_loader=val_loader, max_norm=200.0,
         schedule=None if schedule is None else schedule.step, description="conv VAE",
     )  # fmt: skip
 

@@ -13,15 +13,17 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
+from IPython.display import display
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from helpers import plots
 from helpers.core import gaussian, latent
+from helpers.core.batches import Batch, Objective, Scalars
 from helpers.core.kept import fit_once
 from helpers.core.networks import MLP
 from helpers.core.objective import beta_objective
-from helpers.core.training import Batch, Scalars, best_device, fit
+from helpers.core.training import best_device, fit
 
 __all__ = [
     "ESTIMATORS", "VAE", "Report", "SwissRollBatches", "compute_vae_loss", "decoded_grid", "decoder_variance",
@@ -40,12 +42,12 @@ STEPS_PER_READ = 50  # losses are read from the device, and the progress bar's n
 
 
 def roll(t: Tensor) -> Tensor:
-    """The curve itself, without unit: t (cos t, sin t) / 15; shape (N,) gives (N, 2)."""
+    """Compute points of the curve itself: t (cos t, sin t) / 15; shape (N,) gives (N, 2)."""
     return torch.stack([t * torch.cos(t), t * torch.sin(t)], dim=1) / SCALE
 
 
 def generate_swiss_roll(n_samples: int = 1000, *, generator: torch.Generator | None = None) -> Tensor:
-    """Points of the roll at uniform angles, without noise, shape (n_samples, 2), on the CPU.
+    """Draw points of the roll at uniform angles, without noise, shape (n_samples, 2), on the CPU.
 
         x = t (cos t, sin t) / 15,   t = 1.5 pi (1 + 2 u),   u ~ U(0, 1)
 
@@ -63,7 +65,7 @@ def generate_swiss_roll(n_samples: int = 1000, *, generator: torch.Generator | N
 
 
 class SwissRollBatches:
-    """Batches of new points, none ever seen twice: so training loss is test loss.
+    """Draw new points for every batch, none of them twice: so training loss is test loss.
 
     Args:
         batch_size: points in a batch.
@@ -113,7 +115,7 @@ class VAE(nn.Module):
         self.decoder = MLP(latent_dim, [hidden_dim] * 3, DATA_DIM)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), shape (B, latent_dim) each, for points of shape (B, 2).
+        """Compute mean and log-variance of q(z|x), shape (B, latent_dim) each, for points of shape (B, 2).
 
         Raises:
             ValueError: points of another shape.
@@ -138,17 +140,17 @@ class VAE(nn.Module):
         return z
 
     def decode(self, z: Tensor) -> Tensor:
-        """The point that a code stands for: (..., latent_dim) gives (..., 2)."""
+        """Compute the point that a code stands for: (..., latent_dim) gives (..., 2)."""
         return self.decoder(z)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Points of shape (B, 2) to ``(recon_x, mu, logvar)``, with one posterior sample per point."""
+        """Map points of shape (B, 2) to ``(recon_x, mu, logvar)``, with one posterior sample per point."""
         mu, logvar = self.encode(x)
         return self.decode(self.reparameterize(mu, logvar)), mu, logvar
 
 
 def compute_vae_loss(model: VAE, x: Tensor, beta: float) -> Tensor:
-    """Squared error plus beta times the divergence, both averaged over the batch *and* their dimensions; shape ().
+    """Add beta times the divergence to the squared error, both averaged over the batch *and* their dimensions.
 
         loss = 1/D E|x - x_hat|^2 + beta/d E[KL(q(z|x) || p(z))],   D = 2 coordinates, d latents
 
@@ -174,7 +176,7 @@ def compute_vae_loss(model: VAE, x: Tensor, beta: float) -> Tensor:
 
 
 def decoder_variance(beta: float, latent_dim: int = 2) -> float:
-    """The variance s^2 = beta D / (2 d) of the decoder for which :func:`compute_vae_loss` is a scaled -ELBO.
+    """Compute the decoder variance s^2 = beta D / (2 d) for which :func:`compute_vae_loss` is a scaled -ELBO.
 
     In squared units of the data; derived in :func:`compute_vae_loss`.
 
@@ -205,14 +207,14 @@ def train_vae(
     every: int = STEPS_PER_READ,
     keep: bool = False,
 ) -> tuple[VAE, list[float], torch.device]:
-    """Train a fresh VAE with Adam, each step on points never seen before.
+    """Train a fresh VAE with Adam, each step on new points.
 
     Args:
         n_steps, batch_size, lr, beta: as the assignment has them.
         latent_dim, hidden_dim: of the VAE.
-        seed: of weights, data and noise; where not given, PyTorch's global state goes on.
+        seed: of weights, data and noise; without it PyTorch's global state goes on.
         loss: minimised in place of :func:`compute_vae_loss`.
-        on_step: called with the model and the number of steps done, before the first, after every ``every`` and
+        on_step: called with the model and the number of its steps, before the first, after every ``every`` and
             after the last: for drawing.
         keep: train once, and load what was trained the next time: see :func:`helpers.core.kept.fit_once`.
 
@@ -223,36 +225,63 @@ def train_vae(
         ValueError: a count below 1, or beta below 0.
         FloatingPointError: a loss became NaN or infinite.
     """
-    if min(n_steps, every) < 1:
-        raise ValueError(f"the numbers of steps must be at least 1, got {n_steps} in all and {every} between pictures")
-    length = math.gcd(n_steps, every, STEPS_PER_READ)  # steps in a pass: pictures and the end fall between passes
+    batches = SwissRollBatches(batch_size, _steps_in_a_pass(n_steps, every))
     device = best_device()
-    with contextlib.nullcontext() if seed is None else torch.random.fork_rng():
-        if seed is not None:
-            torch.manual_seed(seed)
+    with _seeded(seed):
         model = VAE(latent_dim, hidden_dim).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type != "mps")
-
-        def objective(batch: Batch) -> tuple[Tensor, Scalars]:
-            value = loss(model, batch[0], beta)
-            return value, {"loss": value}
-
-        def on_epoch(epoch: int) -> None:
-            step = epoch * length
-            if step % every == 0 or step == n_steps:
-                on_step(model, step)
-
-        if on_step is not None:
-            on_epoch(0)
         history = (fit_once if keep else fit)(
-            model, optimizer, SwissRollBatches(batch_size, length), objective, num_epochs=n_steps // length,
-            max_norm=math.inf, on_epoch=None if on_step is None else on_epoch, description="Swiss roll",
+            model, optimizer, batches, _objective(model, beta, loss), num_epochs=n_steps // len(batches),
+            max_norm=math.inf, on_epoch=_between_passes(model, on_step, len(batches), n_steps, every),
+            description="Swiss roll",
         )  # fmt: skip
     return model, history.train["loss"].tolist(), device
 
 
+def _steps_in_a_pass(n_steps: int, every: int) -> int:
+    """Divide the steps into passes so that pictures and the end fall between two of them."""
+    if min(n_steps, every) < 1:
+        raise ValueError(f"the numbers of steps must be at least 1, got {n_steps} in all and {every} between pictures")
+    return math.gcd(n_steps, every, STEPS_PER_READ)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Seed PyTorch's random numbers inside, and leave its global state as it was; do nothing where seed is None."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _objective(model: VAE, beta: float, loss: Loss) -> Objective:
+    def objective(batch: Batch) -> tuple[Tensor, Scalars]:
+        value = loss(model, batch[0], beta)
+        return value, {"loss": value}
+
+    return objective
+
+
+def _between_passes(
+    model: VAE, on_step: Callable[[VAE, int], None] | None, length: int, n_steps: int, every: int
+) -> Callable[[int], None] | None:
+    """Call ``on_step`` now, and return what calls it after the passes that end where it is due."""
+    if on_step is None:
+        return None
+    on_step(model, 0)
+
+    def on_epoch(epoch: int) -> None:
+        step = epoch * length
+        if step % every == 0 or step == n_steps:
+            on_step(model, step)
+
+    return on_epoch
+
+
 def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
-    """Points of the roll beside their reconstructions (one posterior sample each), joined by lines."""
+    """Draw points of the roll beside their reconstructions (one posterior sample each), joined by lines."""
     x = generate_swiss_roll(n_points, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         recon_x, _, _ = model(x.to(_device(model)))
@@ -260,7 +289,7 @@ def visualize_reconstructions(model: VAE, n_points: int = 1000) -> Figure:
 
 
 def visualize_latent_space(model: VAE, n_points: int = 1000) -> Figure:
-    """The decoded grid of codes from -2 to 2 over real data; the largest square number up to ``n_points`` of each.
+    """Draw the decoded grid of codes from -2 to 2 over real data; see :func:`decoded_grid`.
 
     Raises:
         ValueError: a model without exactly two latents: its codes are no grid in a plane.
@@ -277,10 +306,14 @@ def train_vae_with_visualization(
     *,
     hidden_dim: int = 256,
     seed: int | None = None,
-) -> tuple[VAE, list[float], torch.device, Figure]:
-    """:func:`train_vae`, and one figure: the decoded grid before, every ``viz_interval`` steps, and after training.
+    show: Callable[[Figure], object] = display,
+) -> tuple[VAE, list[float], torch.device]:
+    """Train as :func:`train_vae` does, and show the decoded grid before, every ``viz_interval`` steps, and after.
 
     Drawing takes no random numbers: the same seed gives the same model with and without it.
+
+    Args:
+        show: called with the one figure of all panels.
     """
     grids: dict[int, np.ndarray] = {}
     model, losses, device = train_vae(
@@ -289,13 +322,13 @@ def train_vae_with_visualization(
     )  # fmt: skip
     names = {0: "before", n_steps: f"after {n_steps} steps"}
     clouds = {names.get(step, f"step {step}"): grid for step, grid in grids.items()}
-    figure = plots.overlays(clouds, _real(), title="The decoded grid of codes over real data")
-    return model, losses, device, figure
+    show(plots.overlays(clouds, _real(), title="The decoded grid of codes over real data"))
+    return model, losses, device
 
 
 @torch.no_grad()
 def decoded_grid(model: VAE, n_points: int = 1000) -> np.ndarray:
-    """What a square grid of codes from -2 to 2 decodes to; the largest square number of points up to ``n_points``."""
+    """Decode a square grid of codes from -2 to 2: ``n_points`` of them, or the next smaller square number."""
     if model.latent_dim != 2:
         raise ValueError(
             f"a grid of codes in the plane needs a model with 2 latents, got {model.latent_dim}: "
@@ -320,7 +353,7 @@ ESTIMATORS = get_args(Estimator)
 
 
 def expected_error_gradients(model: VAE, x: Tensor, num_samples: int, estimator: Estimator) -> Tensor:
-    """Independent one-sample estimates of the gradient of f = E_q[error(z)] with respect to mu and logvar of each x.
+    """Estimate the gradient of f = E_q[error(z)] with respect to mu and logvar of each x, from each sample alone.
 
         reparameterization:  grad error(mu + sigma eps),   eps ~ N(0, I)
         score function:      error(z) grad log q(z|x),     z ~ q(z|x)
@@ -359,7 +392,7 @@ def expected_error_gradients(model: VAE, x: Tensor, num_samples: int, estimator:
 
 
 def score_function_loss(model: VAE, x: Tensor, beta: float) -> Tensor:
-    """The value of :func:`compute_vae_loss`; the encoder's gradient of the error comes from the score function."""
+    """Compute the value of :func:`compute_vae_loss`, with the score function as the encoder's gradient of the error."""
     mu, logvar = model.encode(x)
     z = model.reparameterize(mu, logvar).detach()
     error = _error(model, z, x)
@@ -379,7 +412,7 @@ def _error(model: VAE, z: Tensor, x: Tensor) -> Tensor:
 
 
 def distance_to_roll(points: Tensor, resolution: int = 4000) -> Tensor:
-    """Distance of each point from the nearest of ``resolution`` points of the roll: (N, 2) gives (N,).
+    """Measure how far each point is from the nearest of ``resolution`` points of the roll: (N, 2) gives (N,).
 
     In units of the data; right to 0.001, which is what float32 and 4000 points leave.
     """
@@ -388,7 +421,7 @@ def distance_to_roll(points: Tensor, resolution: int = 4000) -> Tensor:
 
 
 class Report(NamedTuple):
-    """What a trained model does; distances in units of the data, whose radius reaches 0.94."""
+    """Hold what a trained model does; distances in units of the data, whose radius reaches 0.94."""
 
     error: float  # root mean squared distance between a point and its reconstruction
     kl: float  # nats per point, summed over latents
@@ -419,7 +452,7 @@ def measure(model: VAE, beta: float, num: int = 4000, seed: int = 0) -> Report:
 
 @functools.cache
 def least_loss(beta: float, latent_dim: int = 2, *, iterations: int = 150) -> float:
-    """Least expected loss that any encoder and decoder can have on the roll, Gaussian or not; low by 0.3 % at most.
+    """Compute the least expected loss of any encoder and decoder on the roll, Gaussian or not; low by 0.3 % at most.
 
     The mean KL is at least the information that z carries on x, so no VAE is below the rate-distortion limit
 

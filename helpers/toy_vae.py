@@ -1,12 +1,13 @@
 """VAEs on 2-D toy data (notebook 02; assignment 1, part A).
 
-Reading order: the model (``VAE``), its training (``train_vae``), then the data with their exact densities, against
-which the notebook measures. All terms are in nats per example, summed over features.
+Reading order: the model (``VAE``), its training (``train_vae``), what a trained model is worth, then the data with
+their exact densities, against which the notebook measures. The last section is for part B: a decoder with one variance
+for all pixels. All terms are in nats per example, summed over features.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,11 +16,14 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from helpers import plots
-from helpers.core.gaussian import kl_standard_normal, log_prob, reparameterize, rsample
+from helpers.core.batches import Batch, Loader, Objective, Scalars, TensorBatches
+from helpers.core.gaussian import LOG_2PI, kl_standard_normal, log_prob, reparameterize, rsample
+from helpers.core.history import History
 from helpers.core.kept import fit_once
 from helpers.core.networks import MLP
-from helpers.core.objective import Terms, beta_objective, importance_weighted_bound
-from helpers.core.training import Batch, History, Objective, Precision, Scalars, TensorBatches, evaluate, fit
+from helpers.core.objective import beta_objective, importance_weighted_bound
+from helpers.core.speed import Precision, in_precision
+from helpers.core.training import evaluate, fit
 
 # A step that meets an outlier under a tiny decoder variance has a gradient thousands of times the usual one.
 MAX_NORM = 3.0
@@ -39,10 +43,9 @@ class VAE(nn.Module):
         hidden_activation: between the layers of both networks.
         flatten: flatten each example first (images).
         sigmoid: squash the decoder's mean into (0, 1).
-        decoder_variance: ``"per_feature"``, the second half of the decoder's output, as the assignment has it;
-            ``"shared"``, one learned number for all features (sigma-VAE, Rybkin et al. 2021, arXiv 2006.13202); or a
-            fixed number. 1/2 makes the nll the plain summed squared error plus a constant.
     """
+
+    decoder_heads = 2  # numbers that the decoder gives for each feature: a mean and a log-variance
 
     def __init__(
         self,
@@ -53,33 +56,24 @@ class VAE(nn.Module):
         hidden_activation: Callable[[Tensor], Tensor] = F.relu,
         flatten: bool = False,
         sigmoid: bool = False,
-        *,
-        decoder_variance: Literal["per_feature", "shared"] | float = "per_feature",
     ) -> None:
         super().__init__()
         self.input_size = input_size
         self.latent_size = latent_size
         self.flatten = flatten
         self.sigmoid = sigmoid
-        self.per_feature = decoder_variance == "per_feature"
         self.encoder = MLP(input_size, encoder_sizes, 2 * latent_size, hidden_activation)
-        self.decoder = MLP(latent_size, decoder_sizes, (1 + self.per_feature) * input_size, hidden_activation)
-        if decoder_variance == "shared":
-            self.logvar_in_tens = nn.Parameter(torch.zeros(()))
-        elif not self.per_feature:
-            self.register_buffer("logvar_in_tens", torch.tensor(math.log(decoder_variance) / 10))
+        self.decoder = MLP(latent_size, decoder_sizes, self.decoder_heads * input_size, hidden_activation)
 
-    @property
-    def shared_logvar(self) -> Tensor:
-        """Log-variance common to all features, shape ().
+    def forward(self, x: Tensor, *, per_example: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Compute the ELBO from one posterior sample per example.
 
-        Adam moves any parameter by about its learning rate a step: at 1e-3 a log-variance on its way from 0 to -3
-        would not arrive in 25 epochs of MNIST. Counted in tens, it takes steps ten times as long.
-        """
-        return 10 * self.logvar_in_tens
+            ELBO = log p(x|z) - KL(q(z|x) || p(z)),   z ~ q(z|x)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """One pass with one posterior sample per example.
+        Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 3.
+
+        Args:
+            per_example: give the three terms for each example, shape (B,), instead of their means.
 
         Returns:
             x_pred: mean of p(x|z), in the shape of x.
@@ -89,45 +83,36 @@ class VAE(nn.Module):
         Raises:
             ValueError: examples of another size than ``input_size``.
         """
-        x_pred, z, terms = self.terms(x)
-        elbo, kl, nll = terms.elbo.mean(), terms.kl.mean(), terms.nll.mean()
-        return x_pred.reshape(x.shape), z, elbo, kl, nll
-
-    def terms(self, x: Tensor) -> tuple[Tensor, Tensor, Terms]:
-        """The terms of the ELBO per example, with the prediction and the sample that they belong to.
-
-        Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 3.
-        """
-        mu, logvar = self.encode(x)
         ### START CODE HERE ###
-        z = reparameterize(mu, logvar)
+        mu, logvar = self.encode(x)
+        z = self.sample_posterior(mu, torch.exp(0.5 * logvar))
         x_mu, x_logvar = self.likelihood(z)
-        nll = -log_prob(self._features(x), x_mu, x_logvar)
+        nll = -log_prob(self.as_vectors(x), x_mu, x_logvar)
         kl = kl_standard_normal(mu, logvar)
+        elbo = -(nll + kl)
+        x_pred = x_mu.reshape(x.shape)
         ### END CODE HERE ###
-        return x_mu, z, Terms(nll, kl)
+        if per_example:
+            return x_pred, z, elbo, kl, nll
+        return x_pred, z, elbo.mean(), kl.mean(), nll.mean()
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), shape (B, latent_size) each.
+        """Compute mean and log-variance of q(z|x), shape (B, latent_size) each.
 
         Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 9.
         """
         ### START CODE HERE ###
-        mu, logvar = self.encoder(self._features(x)).chunk(2, dim=-1)
+        mu, logvar = self.encoder(self.as_vectors(x)).chunk(2, dim=-1)
         ### END CODE HERE ###
         return mu, logvar
 
     def likelihood(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of p(x|z); a shared log-variance has shape ()."""
-        ### START CODE HERE ###
-        out = self.decoder(z)
-        x_mu, x_logvar = out.chunk(2, dim=-1) if self.per_feature else (out, self.shared_logvar)
-        x_mu = torch.sigmoid(x_mu) if self.sigmoid else x_mu
-        ### END CODE HERE ###
-        return x_mu, x_logvar
+        """Compute mean and log-variance of p(x|z), shape (B, input_size) each."""
+        x_mu, x_logvar = self.decoder(z).chunk(2, dim=-1)
+        return torch.sigmoid(x_mu) if self.sigmoid else x_mu, x_logvar
 
     def decode(self, z: Tensor, noise: bool = True) -> Tensor:
-        """A draw from p(x|z), or its mean without ``noise``; shape (B, input_size)."""
+        """Draw from p(x|z), or give its mean without ``noise``; shape (B, input_size)."""
         ### START CODE HERE ###
         x_mu, x_logvar = self.likelihood(z)
         x_pred = reparameterize(x_mu, x_logvar) if noise else x_mu
@@ -147,12 +132,12 @@ class VAE(nn.Module):
             return x_sampled
 
     def sample_prior(self, batch_size: int, device: torch.device | None = None) -> Tensor:
-        """Draw z ~ N(0, I), shape (batch_size, latent_size), on the model's device unless told otherwise."""
+        """Draw z ~ N(0, I), shape (batch_size, latent_size), on the model's device where no other is named."""
         like = next(self.parameters())
         return torch.randn(batch_size, self.latent_size, device=device or like.device, dtype=like.dtype)
 
     def sample_posterior(self, mean: Tensor, std: Tensor) -> Tensor:
-        """Draw z ~ N(mean, std^2) so that gradients reach both: z = mean + std * eps.
+        """Draw z ~ N(mean, std^2) so that gradients reach both: z = mean + std * eps, eps ~ N(0, I).
 
         Source: Kingma & Welling 2014 (arXiv 1312.6114), section 2.4.
         """
@@ -172,15 +157,8 @@ class VAE(nn.Module):
         ### END CODE HERE ###
         return self.sample_posterior(mean, std)
 
-    def log_weights(self, x: Tensor, num_samples: int) -> Tensor:
-        """Importance weights log p(x, z) - log q(z|x) of posterior samples, shape (num_samples, B)."""
-        mu, logvar = self.encode(x)
-        z = reparameterize(mu.expand(num_samples, -1, -1), logvar)
-        prior = torch.zeros_like(mu)
-        log_joint = log_prob(self._features(x), *self.likelihood(z)) + log_prob(z, prior, prior)
-        return log_joint - log_prob(z, mu, logvar)
-
-    def _features(self, x: Tensor) -> Tensor:
+    def as_vectors(self, x: Tensor) -> Tensor:
+        """Flatten each example where ``flatten`` says so; refuse examples of another size than ``input_size``."""
         x = x.flatten(1) if self.flatten else x
         if x.ndim != 2 or x.shape[-1] != self.input_size:
             raise ValueError(
@@ -189,9 +167,20 @@ class VAE(nn.Module):
             )
         return x
 
+    def log_weights(self, x: Tensor, num_samples: int) -> Tensor:
+        """Compute importance weights log p(x, z) - log q(z|x) of posterior samples, shape (num_samples, B)."""
+        mu, logvar = self.encode(x)
+        z = reparameterize(mu.expand(num_samples, -1, -1), logvar)
+        prior = torch.zeros_like(mu)
+        log_joint = log_prob(self.as_vectors(x), *self.likelihood(z)) + log_prob(z, prior, prior)
+        return log_joint - log_prob(z, mu, logvar)
+
+
+# ---------------------------------------------------------------- training
+
 
 def vae_objective(model: VAE, beta: float = 1.0) -> Objective:
-    """The loss nll + beta * kl of a batch, and its terms to remember: what ``core.training.fit`` asks for.
+    """Make the objective that :func:`helpers.core.training.fit` minimises: a batch's nll + beta * kl, and its terms.
 
     Source: Higgins et al. 2017, "beta-VAE", equation 4.
     """
@@ -209,8 +198,8 @@ def vae_objective(model: VAE, beta: float = 1.0) -> Objective:
 def fit_vae(
     model: VAE,
     optimizer: torch.optim.Optimizer,
-    train_loader: Iterable[Batch],
-    val_loader: Iterable[Batch] | None,
+    train_loader: Loader,
+    val_loader: Loader | None,
     num_epochs: int = 10,
     beta: float = 1.0,
     max_norm: float = MAX_NORM,
@@ -219,18 +208,19 @@ def fit_vae(
     keep: bool = False,
 ) -> History:
     """Train without drawing; ``train_vae`` is this and its figures."""
+    objective = in_precision(precision, vae_objective(model, beta), next(model.parameters()).device)
     return (fit_once if keep else fit)(
-        model, optimizer, train_loader, vae_objective(model, beta), num_epochs=num_epochs, val_loader=val_loader,
-        max_norm=max_norm, precision=precision, description=description,
+        model, optimizer, train_loader, objective, num_epochs=num_epochs, val_loader=val_loader,
+        max_norm=max_norm, description=description,
     )  # fmt: skip
 
 
 def train_vae(
     model: VAE,
     optimizer: torch.optim.Optimizer,
-    train_loader: Iterable[Batch],
-    val_loader: Iterable[Batch],
-    test_loader: Iterable[Batch] | None = None,
+    train_loader: Loader,
+    val_loader: Loader,
+    test_loader: Loader | None = None,
     figtitle: str | None = None,
     num_epochs: int = 10,
     beta: float = 1.0,
@@ -246,7 +236,7 @@ def train_vae(
     Args:
         train_loader, val_loader, test_loader: yield tuples of tensors, the data first.
         figtitle: above the curves.
-        precision: see :func:`helpers.core.training.training_dtype`; layers as small as the toy sets' gain nothing.
+        precision: see :func:`helpers.core.speed.training_dtype`; layers as small as the toy sets' gain nothing.
         keep: train once, and load what was trained the next time: see :func:`helpers.core.kept.fit_once`.
 
     Returns:
@@ -263,11 +253,10 @@ def train_vae(
     test = None if test_loader is None else evaluate(model, test_loader, vae_objective(model, beta))
     names = {"elbo": "ELBO", "kl": "KL divergence", "nll": "Negative log-likelihood"}
     curves = plots.training_curves(history, test, names, figtitle)
-    if test is None:
+    if test_loader is None or test is None:
         return curves, None
-    data = torch.cat([batch[0] for batch in test_loader]).cpu().numpy()
     clouds = {
-        "Data (test set)": data,
+        "Data (test set)": torch.cat([batch[0] for batch in test_loader]).cpu().numpy(),
         "Samples with decoder noise": model.sample(5000, decoder_noise=True).cpu().numpy(),
         "Samples without decoder noise": model.sample(5000, decoder_noise=False).cpu().numpy(),
     }
@@ -275,17 +264,20 @@ def train_vae(
     return curves, plots.scatters(clouds, title=figtitle)
 
 
+# ---------------------------------------------------------------- what a trained model is worth
+
+
 @torch.no_grad()
 def negative_elbo(model: VAE, x: Tensor, num_samples: int = 16, seed: int = 0) -> Tensor:
-    """-ELBO per example, averaged over posterior samples, shape (B,); the same for the same seed."""
+    """Average -ELBO per example over posterior samples, shape (B,); the same for the same seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return -torch.stack([model.terms(x)[2].elbo for _ in range(num_samples)]).mean(dim=0)
+        return -torch.stack([model(x, per_example=True)[2] for _ in range(num_samples)]).mean(dim=0)
 
 
 @torch.no_grad()
 def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, chunk: int = 8, seed: int = 0) -> Tensor:
-    """Estimate of -log p(x) per example from ``num_samples`` posterior samples, shape (B,); an upper bound on average.
+    """Estimate -log p(x) per example from ``num_samples`` posterior samples, shape (B,); an upper bound on average.
 
     Source: Burda et al. 2016 (arXiv 1509.00519), equation 8.
 
@@ -299,10 +291,10 @@ def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, chunk
 
 @torch.no_grad()
 def prior_nll(model: VAE, x: Tensor, num_samples: int = 20_000, chunk: int = 20, seed: int = 0) -> Tensor:
-    """Estimate of -log p(x) per point from draws of the prior, shape (B,): log-mean-exp of log p(x|z), z ~ p(z).
+    """Estimate -log p(x) per point from draws of the prior, shape (B,): log-mean-exp of log p(x|z), z ~ p(z).
 
-    Knows nothing of the encoder, so it checks :func:`importance_weighted_nll`, and is smooth where no posterior was
-    ever trained. Needs few dimensions: with more, hardly a draw of z would fit a given x.
+    It does not use the encoder, so it checks :func:`importance_weighted_nll`, and is smooth where no posterior was ever
+    trained. It needs few dimensions: with more, hardly a draw of z would fit a given x.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -317,21 +309,20 @@ COUNT = 100_000
 CENTRE, SPREAD = np.array([1.0, 2.0]), np.array([5.0, 1.0])
 ROTATION = np.array([[1.0, 1.0], [-1.0, 1.0]]) * np.sqrt(2) / 2
 BLOBS, NOISE = np.array([[-1.5, 2.5], [1.5, 2.5]]), 0.2
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 def sample_data_1() -> np.ndarray:
-    """Dataset 1, shape (100000, 2): independent normals, mean (1, 2), standard deviations 5 and 1."""
+    """Draw dataset 1, shape (100000, 2): independent normals, mean (1, 2), standard deviations 5 and 1."""
     return CENTRE + np.random.RandomState(0).randn(COUNT, 2) * SPREAD
 
 
 def sample_data_2() -> np.ndarray:
-    """Dataset 2, shape (100000, 2): the same ellipse, rotated by 45 degrees."""
+    """Draw dataset 2, shape (100000, 2): the same ellipse, rotated by 45 degrees."""
     return CENTRE + (np.random.RandomState(0).randn(COUNT, 2) * SPREAD) @ ROTATION
 
 
 def sample_data_3() -> tuple[np.ndarray, np.ndarray]:
-    """Dataset 3: two round blobs above a half circle, points (99999, 2) and their component 0, 1, 2, shuffled."""
+    """Draw dataset 3: two round blobs above a half circle, points (99999, 2) and their component 0, 1, 2, shuffled."""
     rand = np.random.RandomState(0)
     third = COUNT // 3
     blobs = [centre + rand.randn(third, 2) * NOISE for centre in BLOBS]
@@ -344,18 +335,18 @@ def sample_data_3() -> tuple[np.ndarray, np.ndarray]:
 
 
 def exact_nll_1(x: np.ndarray) -> np.ndarray:
-    """-log p(x) under the distribution that dataset 1 is drawn from, shape (B,)."""
+    """Compute -log p(x) under the distribution that dataset 1 is drawn from, shape (B,)."""
     w = (np.asarray(x, dtype=np.float64) - CENTRE) / SPREAD
     return 0.5 * (w**2).sum(axis=1) + LOG_2PI + np.log(SPREAD).sum()
 
 
 def exact_nll_2(x: np.ndarray) -> np.ndarray:
-    """-log p(x) for dataset 2: rotate back, a rotation keeps volumes."""
+    """Compute -log p(x) for dataset 2: rotate back, a rotation keeps volumes."""
     return exact_nll_1(CENTRE + (np.asarray(x, dtype=np.float64) - CENTRE) @ ROTATION.T)
 
 
 def exact_nll_3(x: np.ndarray, nodes: int = 128) -> np.ndarray:
-    """-log p(x) for dataset 3: a third each blob, a third the arc, integrated by Gauss-Legendre quadrature."""
+    """Compute -log p(x) for dataset 3: a third each blob, a third the arc, integrated by Gauss-Legendre quadrature."""
     x = np.asarray(x, dtype=np.float64)
     position, weight = np.polynomial.legendre.leggauss(nodes)
     angle, weight = np.pi * (position + 1) / 2, weight / 2
@@ -368,7 +359,7 @@ def exact_nll_3(x: np.ndarray, nodes: int = 128) -> np.ndarray:
 
 
 class ToyData(NamedTuple):
-    """A toy set in the assignment's splits, with what is exactly known of it (nats per point)."""
+    """Hold a toy set in the assignment's splits, with what is exactly known of it (nats per point)."""
 
     train: Tensor
     val: Tensor
@@ -378,7 +369,7 @@ class ToyData(NamedTuple):
     component: np.ndarray | None  # of the test points, dataset 3 only
 
     def loaders(self, batch_size: int) -> tuple[TensorBatches, TensorBatches, TensorBatches]:
-        """Batches of the three splits; only those for training are shuffled."""
+        """Cut batches of the three splits; only those for training are shuffled."""
         return (
             TensorBatches(self.train, batch_size=batch_size, shuffle=True),
             TensorBatches(self.val, batch_size=batch_size),
@@ -386,12 +377,12 @@ class ToyData(NamedTuple):
         )
 
     def gap(self, nll: Tensor) -> float:
-        """Mean distance of a model's nll (or -ELBO) on the test points from the true density's on the same points."""
+        """Subtract the true density's mean NLL on the test points from a model's nll (or -ELBO) on the same points."""
         return float(nll.double().mean()) - float(self.exact_nll(self.test.cpu().numpy()).mean())
 
 
 def load_toy(number: Literal[1, 2, 3], device: torch.device | str = "cpu") -> ToyData:
-    """Toy set 1, 2 or 3; the last 5,000 points are the test set (20,000 for set 3), 5,000 before validation."""
+    """Load toy set 1, 2 or 3; the last 5,000 points are the test set (20,000 for set 3), 5,000 before validation."""
     ellipse_entropy = LOG_2PI + 1 + float(np.log(SPREAD).sum())
     if number == 1:
         points, component, exact, entropy, n_test = sample_data_1(), None, exact_nll_1, ellipse_entropy, 5_000
@@ -404,3 +395,43 @@ def load_toy(number: Literal[1, 2, 3], device: torch.device | str = "cpu") -> To
     x = torch.as_tensor(points, dtype=torch.float32, device=device)
     train, val, test = x.split([len(x) - 5_000 - n_test, 5_000, n_test])
     return ToyData(train, val, test, exact, entropy, None if component is None else component[-n_test:])
+
+
+# ---------------------------------------------------------------- part B: one variance for all pixels
+
+
+class SharedVarianceVAE(VAE):
+    """A VAE whose decoder has one variance for all features: learned with the network, or a fixed number.
+
+    For images a variance of each pixel's own would be fitted to pixels that are always black. One learned number for
+    all is the sigma-VAE of Rybkin et al. 2021 (arXiv 2006.13202). A fixed 1/2 makes the nll the plain summed squared
+    error plus a constant.
+
+    Args:
+        sizes, options: those of :class:`VAE`.
+        variance: the fixed variance; where it is None, it is learned.
+    """
+
+    decoder_heads = 1  # a mean
+    logvar_in_tens: Tensor
+
+    def __init__(self, *sizes: Any, variance: float | None = None, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        if variance is None:
+            self.logvar_in_tens = nn.Parameter(torch.zeros(()))
+        else:
+            self.register_buffer("logvar_in_tens", torch.tensor(math.log(variance) / 10))
+
+    @property
+    def shared_logvar(self) -> Tensor:
+        """The log-variance common to all features, shape ().
+
+        Adam moves any parameter by about its learning rate a step: at 1e-3 a log-variance on its way from 0 to -3
+        would not arrive in 25 epochs of MNIST. Counted in tens, it takes steps ten times as long.
+        """
+        return 10 * self.logvar_in_tens
+
+    def likelihood(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the mean of p(x|z), shape (B, input_size), and its log-variance, shape ()."""
+        x_mu = self.decoder(z)
+        return torch.sigmoid(x_mu) if self.sigmoid else x_mu, self.shared_logvar

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from course.bench import bench
+from course.bench.growth import growth
+from course.bench.measure import run
+from course.bench.table import machine, table
 from helpers.core.data import ImageSet, Name, load_images
 from helpers.core.files import write_whole
+from helpers.core.training import best_device
 from helpers.notebook import render
 
 WIDTH = 180  # of the table in a log, which does not say how wide it is
@@ -17,7 +20,7 @@ WIDTH = 180  # of the table in a log, which does not say how wide it is
 
 def draw_growth(path: Path) -> None:
     """Draw how the cost of training grows with the data and the latents into a PNG."""
-    write_whole(path, render(bench.growth(_images("mnist")), path.stem))
+    write_whole(path, render(growth(_images("mnist")), path.stem))
 
 
 def print_rows(words: Sequence[str], rounds: int, epochs: int | None, *, as_json: bool) -> None:
@@ -30,11 +33,11 @@ def print_rows(words: Sequence[str], rounds: int, epochs: int | None, *, as_json
         as_json: Print rows and machine as JSON on stdout, and the table on stderr.
     """
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else WIDTH)
-    rows = bench.run(_images("mnist"), _images("fashion"), words, rounds, epochs)
-    console.print(bench.table(rows))
+    rows = run(_images("mnist"), _images("fashion"), words, rounds, epochs)
+    console.print(table(rows))
     if as_json:
-        print(json.dumps({"machine": bench.machine(), "rows": [row._asdict() for row in rows]}, indent=1))
+        print(json.dumps({"machine": machine(), "rows": [row._asdict() for row in rows]}, indent=1))
 
 
 def _images(name: Name) -> ImageSet:
-    return load_images(name).to(bench.best_device())
+    return load_images(name).to(best_device())

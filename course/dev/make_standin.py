@@ -24,10 +24,11 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 
 from helpers.core import standin
+from helpers.core.batches import TensorBatches
 from helpers.core.data import ImageSet, load_images
 from helpers.core.gaussian import kl_standard_normal, reparameterize
 from helpers.core.networks import MLP
-from helpers.core.training import TensorBatches, evaluate, fit
+from helpers.core.training import evaluate, fit
 
 SEED, LATENTS, COMPONENTS, BETA = 0, 24, 12, 0.1
 

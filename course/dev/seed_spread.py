@@ -15,7 +15,7 @@ from torch.optim import Adam
 
 from helpers.core.data import load_images
 from helpers.mnist_beta_vae import Autoencoder, measure, train_ae, train_loader
-from helpers.toy_vae import MAX_NORM, VAE, ToyData, fit_vae, load_toy, negative_elbo
+from helpers.toy_vae import MAX_NORM, VAE, SharedVarianceVAE, ToyData, fit_vae, load_toy, negative_elbo
 
 
 def toy_run(data: ToyData, seed: int, max_norm: float) -> tuple[float, float]:
@@ -26,7 +26,7 @@ def toy_run(data: ToyData, seed: int, max_norm: float) -> tuple[float, float]:
     optimizer = Adam(model.parameters(), 1e-2, fused=True)
     fit_vae(model, optimizer, train, None, num_epochs=10, max_norm=max_norm, description=f"seed {seed}")
     with torch.no_grad():
-        kl = float(model.terms(data.test)[2].kl.mean())
+        kl = float(model(data.test)[3])
     return data.gap(negative_elbo(model, data.test, num_samples=64)), kl
 
 
@@ -52,7 +52,7 @@ def mnist(seeds: int) -> None:
                 model = Autoencoder(2)
                 train_ae(model, train_loader(*train), Adam(model.parameters(), 1e-3, fused=True), num_epochs=15)
             else:
-                model = VAE(784, 2, [512], [512], flatten=True, sigmoid=True, decoder_variance="shared")
+                model = SharedVarianceVAE(784, 2, [512], [512], flatten=True, sigmoid=True)
                 fit_vae(model, Adam(model.parameters(), 1e-3, fused=True), train_loader(*train), None, 15, beta)
             m = measure(model, beta is not None, train, test)
             name = "autoencoder" if beta is None else f"VAE beta {beta}"

@@ -25,10 +25,8 @@ def rsample(mu: Tensor, std: Tensor, generator: torch.Generator | None = None, e
         generator: source of eps where a result must not depend on what ran before.
         eps: the noise itself, where it is drawn already.
     """
-    ### START CODE HERE ###
     noise = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype) if eps is None else eps
     z = mu + std * noise
-    ### END CODE HERE ###
     return z
 
 
@@ -68,9 +66,7 @@ def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
 
     Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix B.
     """
-    ### START CODE HERE ###
     kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1)
-    ### END CODE HERE ###
     return kl
 
 
@@ -96,11 +92,9 @@ def log_prob(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
             f"log_prob expected x and mu with the same number of features, got {x.shape[-1]} and "
             f"{mu.shape[-1]}: compare flattened data with flattened predictions"
         )
-    ### START CODE HERE ###
     residual = (x - mu).square()
     if logvar.ndim == 0:  # one variance for all features leaves the sum: two passes over an image less
         density = -0.5 * (residual.sum(dim=-1) * torch.exp(-logvar) + x.shape[-1] * (logvar + LOG_2PI))
     else:
         density = -0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)
-    ### END CODE HERE ###
     return density

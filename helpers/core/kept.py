@@ -24,7 +24,8 @@ from torch import Tensor, nn, optim
 from helpers.core.data import ImageSet
 from helpers.core.files import write_whole
 from helpers.core.settings import checkpoints_folder
-from helpers.core.training import Batch, History, Objective, best_device, fit, training_dtype
+from helpers.core.speed import training_dtype
+from helpers.core.training import Batch, History, Objective, best_device, fit
 
 
 class Checkpoint(NamedTuple):

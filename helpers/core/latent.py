@@ -20,9 +20,7 @@ def interpolate(z_1: Tensor, z_2: Tensor, n: int) -> Tensor:
     if n < 2:
         raise ValueError(f"an interpolation needs at least its two ends, got n = {n}")
     t = torch.linspace(0, 1, n, device=z_1.device, dtype=z_1.dtype)[:, None]
-    ### START CODE HERE ###
     path = torch.lerp(z_1.reshape(1, -1), z_2.reshape(1, -1), t)
-    ### END CODE HERE ###
     return path
 
 
@@ -34,11 +32,9 @@ def grid(r0: tuple[float, float], r1: tuple[float, float], n: int) -> Tensor:
     Returns:
         Shape (n * n, 2).
     """
-    ### START CODE HERE ###
     rows, columns = torch.linspace(r1[1], r1[0], n), torch.linspace(*r0, n)
     second, first = torch.meshgrid(rows, columns, indexing="ij")
     codes = torch.stack([first, second], dim=-1).reshape(-1, 2)
-    ### END CODE HERE ###
     return codes
 
 

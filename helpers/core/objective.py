@@ -22,9 +22,7 @@ class Terms(NamedTuple):
     @property
     def elbo(self) -> Tensor:
         """The evidence lower bound, shape (B,)."""
-        ### START CODE HERE ###
         elbo = -(self.nll + self.kl)
-        ### END CODE HERE ###
         return elbo
 
 
@@ -38,9 +36,7 @@ def beta_objective(nll: Tensor, kl: Tensor, beta: float) -> Tensor:
     """
     if not beta >= 0:
         raise ValueError(f"beta must be 0 or larger, got {beta}: it weighs the KL term of the loss")
-    ### START CODE HERE ###
     loss = (nll + beta * kl).mean()
-    ### END CODE HERE ###
     return loss
 
 
@@ -68,7 +64,5 @@ def bernoulli_nll(logits: Tensor, x: Tensor) -> Tensor:
     For gray targets between 0 and 1 the same formula is a cross-entropy and no likelihood.
     Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 11.
     """
-    ### START CODE HERE ###
     nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(dim=1)
-    ### END CODE HERE ###
     return nll

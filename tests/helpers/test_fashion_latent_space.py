@@ -17,10 +17,11 @@ from torch.utils.data import TensorDataset
 
 from helpers import fashion_latent_space as fashion
 from helpers.core import latent
+from helpers.core.batches import TensorBatches
 from helpers.core.data import ImageSet
 from helpers.core.kept import digest, source_of
 from helpers.core.settings import checkpoints_folder
-from helpers.core.training import History, TensorBatches
+from helpers.core.training import History
 from helpers.fashion_latent_space import (
     CATEGORY_NAMES,
     VAE,
@@ -293,8 +294,7 @@ def test_the_key_reads_the_code_of_model_loss_and_loop():
         "def vae_terms(",
         "def train_vae(",
         "def fit(",
-        "def backward_whole(",
-        "def backward_in_halves(",
+        "class HalvesSideBySide",
         "class TensorBatches",
         "def rsample(",
     ):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.optim import Adam
 
-from helpers.core.training import TensorBatches
+from helpers.core.batches import TensorBatches
 from helpers.mnist_beta_vae import (
     Autoencoder,
     Decoder,
@@ -26,7 +26,7 @@ from helpers.mnist_beta_vae import (
     train_ae,
 )
 from helpers.plots import CLASS_COLOURS
-from helpers.toy_vae import VAE
+from helpers.toy_vae import SharedVarianceVAE
 
 
 class Compass(nn.Module):
@@ -51,7 +51,7 @@ def images():
 
 @pytest.fixture
 def vae():
-    return VAE(784, 2, [16], [16], flatten=True, sigmoid=True, decoder_variance="shared")
+    return SharedVarianceVAE(784, 2, [16], [16], flatten=True, sigmoid=True)
 
 
 @pytest.mark.parametrize("batch", [1, 7])

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.optim import Adam
 
-from helpers.core.training import TensorBatches
+from helpers.core.batches import TensorBatches
 from helpers.mnist_conv_vae import (
     VAE,
     active_units,

@@ -9,7 +9,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
-from helpers.core.training import TensorBatches
+from helpers.core.batches import TensorBatches
 from helpers.toy_vae import (
     COUNT,
     VAE,

@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn, optim
 
-from course.bench.bench import AssignedVAE
+from course.bench.rows import AssignedVAE
 from helpers import swiss_roll, toy_vae
 from helpers.core import kept as checkpoints
+from helpers.core.batches import TensorBatches
 from helpers.core.kept import fingerprint, fit_once
-from helpers.core.training import TensorBatches, fit
+from helpers.core.speed import in_precision
+from helpers.core.training import fit
 
 SCALE = 1.0
 
@@ -38,8 +40,11 @@ def train(seed=0, rows=40, width=3, lr=0.01, batch_size=8, shuffle=True, beta=1.
     x = torch.linspace(-1, 1, 2 * rows).reshape(rows, 2)
     if schedule is not None:
         options["schedule"] = schedule(optimizer).step
+    objective = in_precision(
+        options.pop("precision", "float32"), toy_vae.vae_objective(model, beta), torch.device("cpu")
+    )
     history = fit_once(
-        model, optimizer, TensorBatches(x, batch_size=batch_size, shuffle=shuffle), toy_vae.vae_objective(model, beta),
+        model, optimizer, TensorBatches(x, batch_size=batch_size, shuffle=shuffle), objective,
         val_loader=TensorBatches(x[:16], batch_size=16), **{"num_epochs": 2, **options},
     )  # fmt: skip
     return model, history

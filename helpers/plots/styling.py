@@ -1,0 +1,57 @@
+"""The style that all figures share, and the empty figure that each begins with."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+# Okabe & Ito's palette for series, Petroff's (arXiv 2107.02270) for ten classes: both colour-blind-safe.
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6E6E6E"
+CLASS_COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """:data:`STYLE` and nothing else, whatever the reader's own settings are; for drawing and for saving."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Make ``draw`` work under :func:`style`."""
+
+    @wraps(draw)
+    def drawn(*args: Any, **kwargs: Any) -> Figure:
+        with style():
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+@styled
+def panels(rows: int, columns: int, size: tuple[float, float], title: str | None = None, **kwargs: Any) -> Figure:
+    """An empty figure of rows x columns axes, ``size`` inches in all."""
+    figure = Figure(figsize=size)
+    figure.subplots(rows, columns, **kwargs)
+    if title:
+        figure.suptitle(title)
+    return figure
