@@ -1,24 +1,23 @@
 """Pytest plugin on top of nbval: figures are compared, dead kernels noticed. ``-p course.regression.plugin``.
 
-nbval 0.11 ignores pictures, and waits its whole timeout for a kernel that has died. ``helpers check`` loads this; with
+nbval 0.11 ignores pictures, and waits its whole timeout for a kernel that has died. ``course check`` loads this; with
 xdist use ``--dist loadfile``, for the cells of a notebook share a kernel.
 """
 
-import time
-from collections import defaultdict
-from collections.abc import Generator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from queue import Empty
+from time import perf_counter
 from typing import Any
 
-import psutil
 import pytest
 
 from course import paths
 from course.regression import report
 from course.regression.results import (
     CellResult,
+    FigureResult,
     NotebookResult,
     failure_text,
     judge_cell,
@@ -26,19 +25,14 @@ from course.regression.results import (
     refuse_under_ci,
     update,
 )
+from course.regression.watch import STALL_S, CheckFailure, Watch
 from helpers.core.files import write_whole
 
-POLL_S = 0.5
-STALL_S = 90  # a cell that uses no processor for so long is waiting for something that will not come
-IDLE_SHARE = 0.02  # of one core: a kernel's own threads use less
-UNSHOWN_S = 0.05  # cells faster than this are not listed
-
-
-class CheckFailure(Exception):
-    """A cell failed for a reason that nbval does not know; the message is the whole report."""
+LISTED_S = 0.05  # cells faster than this are not listed
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the figures."""
     group = parser.getgroup("figures", "figures of notebooks, on top of nbval")
     group.addoption("--figures-expected", type=Path, default=paths.EXPECTED, help="Folder of the expected figures.")
     group.addoption(
@@ -49,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the comparison of figures.
+
+    Raises:
+        pytest.UsageError: Figures are to be accepted where ``CI`` is set.
+    """
     if config.option.figures_update:
         try:
             refuse_under_ci()
@@ -61,6 +60,10 @@ def _is_cell(item: Any) -> bool:
     return hasattr(item, "test_outputs") and hasattr(item.parent, "kernel")
 
 
+def _was_skipped(outcome: Any) -> bool:
+    return outcome.excinfo is not None and issubclass(outcome.excinfo[0], pytest.skip.Exception)
+
+
 class _Figures:
     """The state of one pytest process: a worker judges its notebooks, the main process reports."""
 
@@ -68,9 +71,9 @@ class _Figures:
         self.config = config
         self.folder: Path = config.option.figures_results
         self.expected: Path = config.option.figures_expected
-        self.seen: dict[Path, set[str]] = defaultdict(set)
+        self.names: dict[Path, set[str]] = defaultdict(set)  # of the figures that each notebook has shown
         self.results: dict[Path, NotebookResult] = {}
-        self.touched: set[str] = set()  # notebooks of this session
+        self.stems: set[str] = set()  # notebooks of this session
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_call(self, item: Any) -> Generator[None, Any, None]:
@@ -78,147 +81,92 @@ class _Figures:
             yield
             return
         given_up = item.parent.timed_out  # the kernel died or hung in a cell before
-        watch = _Watch(item, self.config.option.stall)
-        start = time.perf_counter()
+        watch = Watch(item, self.config.option.stall)
+        start = perf_counter()
         outcome = yield
-        seconds = time.perf_counter() - start
-        compared = not self.config.option.nbval_lax
-        result = self.results.setdefault(item.path, NotebookResult(str(item.path), compared))
-        if given_up or (outcome.excinfo is not None and issubclass(outcome.excinfo[0], pytest.skip.Exception)):
+        seconds = round(perf_counter() - start, 3)
+        result = self.results.setdefault(item.path, NotebookResult(str(item.path), not self.config.option.nbval_lax))
+        if given_up or _was_skipped(outcome):
             result.cells.append(CellResult(item.cell_num, 0.0, "not run"))
             result.save(self.folder)
             return
-        judged = judge_cell(
-            item.cell_num, item.cell.get("outputs", []), item.test_outputs or [], self.seen[item.path], self.expected,
-            compared=compared,
-        )  # fmt: skip
-        figures = [self._keep(result.stem, figure, png) for figure, png in judged]
-        result.figures += figures
+        figures = self._judge(item, result)
         failed = outcome.excinfo is not None
-        result.cells.append(CellResult(item.cell_num, round(seconds, 3), "failed" if failed else "passed"))
+        result.figures += figures
+        result.cells.append(CellResult(item.cell_num, seconds, "failed" if failed else "passed"))
         result.save(self.folder)
-        if watch.said:
-            item.add_report_section("call", "watch", watch.said)
-        bad = [f for f in figures if f.failed and not (self.config.option.figures_update and f.status == "differs")]
-        if not bad:
-            return
-        text = failure_text(result.stem, bad, self.folder / report.NAME)
-        if failed:
-            item.add_report_section("call", "figures", text)
-        else:
-            outcome.force_exception(CheckFailure(text))
+        if watch.report:
+            item.add_report_section("call", "watch", watch.report)
+        self._fail_for(figures, result.stem, item, outcome)
 
-    def _keep(self, stem: str, figure: Any, png: bytes | None) -> Any:
+    def _judge(self, item: Any, result: NotebookResult) -> list[FigureResult]:
+        """Judge the figures of a cell that was run, and write them beside the results."""
+        pairs = judge_cell(
+            item.cell_num, item.cell.get("outputs", []), item.test_outputs or [], self.names[item.path], self.expected,
+            compared=result.compared,
+        )  # fmt: skip
+        return [self._write(result.stem, figure, png) for figure, png in pairs]
+
+    def _write(self, stem: str, figure: FigureResult, png: bytes | None) -> FigureResult:
         if png is None:
             return figure
         path = self.folder / stem / f"{figure.name}{'_again' * (figure.status == 'duplicate')}.png"
         write_whole(path, png)
         return replace(figure, actual=str(path.relative_to(self.folder)))
 
+    def _fail_for(self, figures: Sequence[FigureResult], stem: str, item: Any, outcome: Any) -> None:
+        """Let the cell fail for its figures, beside what nbval says of its text."""
+        accepted = "differs" if self.config.option.figures_update else ""
+        bad = [figure for figure in figures if figure.failed and figure.status != accepted]
+        if not bad:
+            return
+        text = failure_text(stem, bad, self.folder / report.NAME)
+        if outcome.excinfo is None:
+            outcome.force_exception(CheckFailure(text))
+        else:
+            item.add_report_section("call", "figures", text)
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: pytest.CallInfo) -> Generator[None, Any, None]:
         outcome = yield
         if _is_cell(item) and call.excinfo is not None and isinstance(call.excinfo.value, CheckFailure):
-            made = outcome.get_result()
-            if made.outcome == "failed":
-                made.longrepr = str(call.excinfo.value)
+            test_report = outcome.get_result()
+            if test_report.outcome == "failed":
+                test_report.longrepr = str(call.excinfo.value)
 
     # ---- the main process: what remains on the screen
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and "::Cell " in report.nodeid:
-            self.touched.add(Path(report.nodeid.partition("::")[0]).stem)
+            self.stems.add(Path(report.nodeid.partition("::")[0]).stem)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if hasattr(self.config, "workerinput") or not self.touched:
+        if hasattr(self.config, "workerinput") or not self.stems:
             return
         results = load(self.folder)
-        now = [r for r in results if r.stem in self.touched]
-        say = terminalreporter.write_line
+        session = [result for result in results if result.stem in self.stems]
         terminalreporter.section("notebooks")
-        for result in now:
-            say(_times(result))
-        counts: dict[str, int] = defaultdict(int)
-        for figure in (f for r in now for f in r.figures):
-            counts[figure.status] += 1
-        say("figures: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none"))
-        lax = [r.stem for r in now if not r.compared]
-        if lax:
-            say(f"STAND-IN DATA: executed, but figures and outputs not compared: {', '.join(lax)}")
+        _print_summary(session, terminalreporter.write_line)
         if self.config.option.figures_update:
-            for line in update(now, self.folder, self.expected):
-                say(line)
-        page = report.write(results, self.folder, self.expected)
-        say(f"report: {page}")
+            for sentence in update(session, self.folder, self.expected):
+                terminalreporter.write_line(sentence)
+        page = report.write_report(results, self.folder, self.expected)
+        terminalreporter.write_line(f"report: {page}")
+
+
+def _print_summary(results: Sequence[NotebookResult], write_line: Callable[[str], None]) -> None:
+    counts: Counter[str] = Counter()
+    for result in results:
+        write_line(_times(result))
+        counts.update(figure.status for figure in result.figures)
+    write_line("figures: " + (", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "none"))
+    lax = [result.stem for result in results if not result.compared]
+    if lax:
+        write_line(f"STAND-IN DATA: executed, but figures and outputs not compared: {', '.join(lax)}")
 
 
 def _times(result: NotebookResult) -> str:
-    slow = [f"{c.cell}: {c.seconds:.1f}" for c in result.cells if c.seconds >= UNSHOWN_S]
+    slow = [f"{c.cell}: {c.seconds:.1f}" for c in result.cells if c.seconds >= LISTED_S]
     rest = len(result.cells) - len(slow)
-    total = sum(c.seconds for c in result.cells)
-    cells = ", ".join(slow) + (f"; {rest} below {UNSHOWN_S} s" if rest else "")
-    return f"{result.stem:<24}{total:8.1f} s   seconds of each cell: {cells}"
-
-
-class _Watch:
-    """While nbval waits for a cell's reply, look whether the kernel lives, and whether it does anything."""
-
-    def __init__(self, item: Any, stall: float) -> None:
-        self.item = item
-        self.kernel = item.parent.kernel
-        self.stall = stall
-        self.said = ""
-        if self.kernel is not None:
-            self.kernel.await_reply = self.await_reply
-
-    def await_reply(self, msg_id: str, timeout: float | None = None) -> None:
-        """In place of nbval's, which listens for the reply alone.
-
-        Raises:
-            CheckFailure: the kernel died.
-            Empty: the time is over, or the cell hangs; nbval then interrupts it and shows where it was.
-        """
-        end = time.monotonic() + (timeout or float("inf"))
-        since, used = time.monotonic(), self._processor_time()
-        while time.monotonic() < end:
-            try:
-                message = self.kernel.get_message(stream="shell", timeout=POLL_S)
-            except Empty:
-                self._check_alive()
-            else:
-                if message["parent_header"].get("msg_id") == msg_id:
-                    if message["content"]["status"] == "aborted":
-                        raise RuntimeError("Kernel aborted execution request")
-                    return
-            waited = time.monotonic() - since
-            if waited >= self.stall:
-                now = self._processor_time()
-                if now is None or used is None or now - used < IDLE_SHARE * waited:
-                    self.said = (
-                        f"cell {self.item.cell_num} of {self.item.path.stem} used no processor time for {waited:.0f} "
-                        "s: it hangs and was interrupted (--stall sets the limit)"
-                    )
-                    raise Empty
-                since, used = time.monotonic(), now
-        raise Empty
-
-    def _check_alive(self) -> None:
-        if self.kernel.is_alive():
-            return
-        self.item.parent.timed_out = True  # nbval expects the cells after this one to fail
-        process = getattr(getattr(self.kernel.km, "provisioner", None), "process", None)
-        status = getattr(process, "returncode", None)
-        raise CheckFailure(
-            f"{self.item.path.stem}, cell {self.item.cell_num}: the kernel died"
-            f"{'' if status is None else f' (exit status {status}; negative is a signal, -9 often means no memory)'}; "
-            f"the cells after it were not run. The cell:\n{self.item.cell.source}"
-        )
-
-    def _processor_time(self) -> float | None:
-        """Seconds that the kernel and its children have used; None where the system does not tell."""
-        try:
-            root = psutil.Process(self.kernel.km.provisioner.pid)
-            times = [p.cpu_times() for p in (root, *root.children(recursive=True))]
-        except (psutil.Error, AttributeError, TypeError):
-            return None
-        return sum(t.user + t.system for t in times)
+    cells = ", ".join(slow) + (f"; {rest} below {LISTED_S} s" if rest else "")
+    return f"{result.stem:<24}{result.seconds:8.1f} s   seconds of each cell: {cells}"

@@ -1,107 +1,100 @@
 """One static page for a regression run: each figure as expected, as it came out, and the difference; failures first."""
 
 import base64
-import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image, ImageChops
 
-from course.figures.comparison import FIGURES, KINDS, picture, tolerance
+from course.figures.comparison import FIGURES, KINDS, tolerance
 from course.figures.fingerprint import FigureError
+from course.figures.pictures import picture
 from course.regression.results import MOST_PROBLEMS, FigureResult, NotebookResult
 from helpers.core.files import write_whole
 
 NAME = "report.html"
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1500px; padding: 0 1rem; color: #1b1b1b }
-h2 { margin: 2.2rem 0 .4rem; font-size: 1.1rem } h2 small { font-weight: normal; color: #555 }
-.bad { border-left: 6px solid #D55E00; padding-left: 1rem } .good { border-left: 6px solid #009E73; padding-left: 1rem }
-.row { display: flex; gap: 1rem; flex-wrap: wrap } figure { margin: 0; flex: 1 1 30%; min-width: 280px }
-img { max-width: 100%; border: 1px solid #ddd } figcaption { color: #555 }
-table { border-collapse: collapse } td, th { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top }
-"""
+TEMPLATES = Path(__file__).with_name("templates")
 
 
-def write(results: Sequence[NotebookResult], folder: Path, expected: Path) -> Path:
+class Panel(NamedTuple):
+    """One picture of a figure on the page; ``source`` is a data URI, empty where there is no picture."""
+
+    caption: str
+    source: str
+
+
+class Section(NamedTuple):
+    """One figure on the page."""
+
+    notebook: str
+    cell: int
+    name: str
+    status: str
+    failed: bool
+    tolerance: str
+    sentence: str
+    pictures: list[Panel]
+    problems: list[str]
+    measured: list[str]
+
+
+def write_report(results: Sequence[NotebookResult], folder: Path, expected: Path) -> Path:
     """Write the page of these results to ``folder``; pictures lie inside it, so it can be sent as one file."""
-    figures = [(result, figure) for result in results for figure in result.figures]
-    figures.sort(key=lambda pair: not pair[1].failed)  # stable: notebooks and cells stay in order
-    failed = sum(figure.failed for _, figure in figures)
-    body = [
-        f"<h1>{failed} of {len(figures)} figures failed</h1>"
-        if failed
-        else f"<h1>{len(figures)} figures, none failed</h1>",
-        _table(results),
-        *(_section(result, figure, folder, expected) for result, figure in figures),
-    ]
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Figures of the notebooks</title><style>{STYLE}</style><body>{''.join(body)}</body></html>\n"
+    sections = []
+    for result in results:
+        sections += [_section(result.stem, figure, folder, expected) for figure in result.figures]
+    sections.sort(key=lambda section: not section.failed)  # stable: notebooks and cells stay in order
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    page = environment.get_template(NAME).render(
+        results=results,
+        figures=sections,
+        failed=sum(section.failed for section in sections),
+        most_problems=MOST_PROBLEMS,
     )
     write_whole(folder / NAME, page.encode())
     return folder / NAME
 
 
-def _table(results: Sequence[NotebookResult]) -> str:
-    rows = []
-    for result in results:
-        failing = ", ".join(str(c.cell) for c in result.cells if c.outcome != "passed")
-        state = "not compared: stand-in data" if not result.compared else "ok" if result.passed else "FAILED"
-        times = " ".join(f"{c.cell}:&nbsp;{c.seconds:.1f}" for c in result.cells)
-        total = sum(c.seconds for c in result.cells)
-        rows.append(f"<tr><td>{html.escape(result.stem)}<td>{state}<td>{failing or '–'}<td>{total:.1f}<td>{times}")
-    head = "<tr><th>notebook<th>result<th>cells that failed otherwise<th>seconds<th>of each cell"
-    return f"<table>{head}{''.join(rows)}</table>"
-
-
-def _section(result: NotebookResult, figure: FigureResult, folder: Path, expected: Path) -> str:
-    kind = FIGURES.get(figure.name, "trained")
+def _section(notebook: str, figure: FigureResult, folder: Path, expected: Path) -> Section:
     allowed = tolerance(figure.name)
-    measured = ", ".join(
-        f"{k} {figure.measured[k]:.3g} (allowed {getattr(allowed, k):g})" for k in KINDS if k in figure.measured
+    differences = [(kind, figure.measured[kind]) for kind in KINDS if kind in figure.measured]
+    return Section(
+        notebook,
+        figure.cell,
+        figure.name,
+        figure.status,
+        figure.failed,
+        f"{FIGURES.get(figure.name, 'trained')}, {allowed.reason}",
+        figure.sentence,
+        _pictures(figure, folder, expected),
+        figure.problems,
+        [f"{kind} {difference:.3g} (allowed {getattr(allowed, kind):g})" for kind, difference in differences],
     )
-    problems = _list(figure.problems[:MOST_PROBLEMS])
-    if len(figure.problems) > MOST_PROBLEMS:
-        more = figure.problems[MOST_PROBLEMS:]
-        problems += f"<details><summary>{len(more)} more differences</summary>{_list(more)}</details>"
-    return (
-        f'<section class="{"bad" if figure.failed else "good"}"><h2>{html.escape(figure.name)}: {figure.status} '
-        f"<small>{html.escape(result.stem)}, cell {figure.cell}; tolerance: {kind}, "
-        f"{html.escape(allowed.reason)}</small></h2>"
-        f'<div class="row">{_pictures(figure, folder, expected)}</div>{problems}'
-        f"<p>{'measured differences: ' + measured if measured else ''}</p></section>"
-    )
 
 
-def _list(sentences: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{html.escape(s)}' for s in sentences)}</ul>" if sentences else ""
-
-
-def _pictures(figure: FigureResult, folder: Path, expected: Path) -> str:
-    old, new = _read(expected / f"{figure.name}.png"), _read(folder / figure.actual) if figure.actual else None
+def _pictures(figure: FigureResult, folder: Path, expected: Path) -> list[Panel]:
+    old = _read(expected / f"{figure.name}.png")
+    new = _read(folder / figure.actual) if figure.actual else None
     if old is not None and old == new:
-        return _image("expected and actual, the same to the byte", old, figure.sentence)
-    shown = [_image("expected", old, figure.sentence), _image("actual", new, figure.sentence)]
+        return [_panel("expected and actual, the same to the byte", old)]
+    panels = [_panel("expected", old), _panel("actual", new)]
     if old is not None and new is not None:
-        shown.append(_image("difference (black: none)", _difference(old, new), "Difference of the two pictures."))
-    return "".join(shown)
+        panels.append(_panel("difference (black: none)", _difference(old, new)))
+    return panels
 
 
 def _read(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _image(caption: str, png: bytes | None, sentence: str) -> str:
-    if png is None:
-        return f"<figure><figcaption>{caption}: none</figcaption></figure>"
-    source = base64.b64encode(png).decode()
-    alt = html.escape(sentence, quote=True)
-    return (
-        f'<figure><img loading="lazy" alt="{alt}" src="data:image/png;base64,{source}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+def _panel(caption: str, png: bytes | None) -> Panel:
+    return Panel(caption, "" if png is None else f"data:image/png;base64,{base64.b64encode(png).decode()}")
 
 
 def _difference(old: bytes, new: bytes) -> bytes | None:

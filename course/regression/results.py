@@ -1,4 +1,4 @@
-"""What a regression run found out, one JSON a notebook: figures of every cell, times, and what to do about them."""
+"""What a regression run observes is kept as one JSON a notebook: figures of every cell, times, and what to do."""
 
 import base64
 import binascii
@@ -40,6 +40,8 @@ class FigureResult:
 
 @dataclass(frozen=True)
 class CellResult:
+    """How one cell went; ``outcome`` is passed, failed or not run."""
+
     cell: int
     seconds: float
     outcome: str
@@ -59,28 +61,44 @@ class NotebookResult:
         return Path(self.notebook).stem
 
     @property
+    def failed_cells(self) -> list[int]:
+        """Return the cells that failed, were not run, or whose text differs."""
+        return [c.cell for c in self.cells if c.outcome != "passed"]
+
+    @property
     def passed(self) -> bool:
-        return all(c.outcome == "passed" for c in self.cells) and not any(f.failed for f in self.figures)
+        return not self.failed_cells and not any(f.failed for f in self.figures)
+
+    @property
+    def state(self) -> str:
+        if not self.compared:
+            return "not compared: stand-in data"
+        return "ok" if self.passed else "FAILED"
+
+    @property
+    def seconds(self) -> float:
+        return sum(c.seconds for c in self.cells)
 
     def save(self, folder: Path) -> None:
+        """Write the result to ``folder``, under the notebook's name."""
         write_whole(folder / f"{self.stem}.json", json.dumps(asdict(self), indent=1).encode())
 
 
 def load(folder: Path) -> list[NotebookResult]:
-    """All results in a folder, in the notebooks' order."""
-    found = []
+    """Read all results in a folder, in the notebooks' order."""
+    results = []
     for path in sorted(folder.glob("*.json")):
         raw = json.loads(path.read_text(encoding="utf-8"))
         cells = [CellResult(**c) for c in raw.pop("cells")]
         figures = [FigureResult(**f) for f in raw.pop("figures")]
-        found.append(NotebookResult(**raw, cells=cells, figures=figures))
-    return found
+        results.append(NotebookResult(**raw, cells=cells, figures=figures))
+    return results
 
 
 # ---------------------------------------------------------------- the figures of one cell
 
 
-class Shown(NamedTuple):
+class Display(NamedTuple):
     """A figure among a cell's outputs; ``png`` is None where only its line was printed."""
 
     name: str | None
@@ -88,8 +106,8 @@ class Shown(NamedTuple):
     sentence: str
 
 
-def figures_in(outputs: Iterable[Any]) -> list[Shown]:
-    """The figures of a cell's outputs: lines "figure NAME", each with its picture.
+def figures_in(outputs: Iterable[Any]) -> list[Display]:
+    """Return the figures of a cell's outputs: lines "figure NAME", each with its picture.
 
     nbval merges all printed text before any picture, so the two come apart and are paired by order; where their numbers
     differ, by the name inside the picture.
@@ -103,15 +121,15 @@ def figures_in(outputs: Iterable[Any]) -> list[Shown]:
         if any(kind in data for kind in PICTURES):
             pictures.append((_decoded(data.get("image/png")), str(data.get("text/plain", ""))))
     if len(names) == len(pictures):
-        return [Shown(name, png, sentence) for name, (png, sentence) in zip(names, pictures, strict=True)]
-    left, shown = list(names), []
+        return [Display(name, png, sentence) for name, (png, sentence) in zip(names, pictures, strict=True)]
+    left, displays = list(names), []
     for png, sentence in pictures:
         inside = _name_inside(png)
         name = inside if inside in left else None
         if name is not None:
             left.remove(name)
-        shown.append(Shown(name, png, sentence))
-    return shown + [Shown(name, None, "") for name in left]
+        displays.append(Display(name, png, sentence))
+    return displays + [Display(name, None, "") for name in left]
 
 
 def _decoded(text: str | None) -> bytes | None:
@@ -123,57 +141,74 @@ def _decoded(text: str | None) -> bytes | None:
 
 def _name_inside(png: bytes | None) -> str | None:
     try:
-        found = read_fingerprint(png or b"")
+        fingerprint = read_fingerprint(png or b"")
     except FigureError:
         return None
-    return None if found is None else found["name"]
+    return None if fingerprint is None else fingerprint["name"]
 
 
 def judge_cell(
-    cell: int, stored: Iterable[Any], outputs: Iterable[Any], seen: set[str], expected: Path, *, compared: bool = True
+    cell: int, stored: Iterable[Any], outputs: Iterable[Any], names: set[str], expected: Path, *, compared: bool = True
 ) -> list[tuple[FigureResult, bytes | None]]:
-    """Every figure of a cell that was run, with its picture.
+    """Judge every figure of a cell that was run; return each result with its picture.
 
     Args:
-        stored, outputs: the cell's outputs as committed, and as they came out now.
-        seen: names that this notebook has shown before; the cell's are added.
-        expected: folder of the expected figures.
+        cell: The cell's number.
+        stored: The cell's outputs as committed.
+        outputs: The cell's outputs as they came out now.
+        names: Of figures that this notebook has shown before; the cell's are added.
+        expected: Folder of the expected figures.
         compared: False where the data are not the genuine ones.
     """
-    wanted = [s.name for s in figures_in(stored) if s.name is not None]
+    stored_names = [display.name for display in figures_in(stored) if display.name is not None]
     results: list[tuple[FigureResult, bytes | None]] = []
-    for i, shown in enumerate(figures_in(outputs), start=1):
-        status, problems, measured = _judge(shown, wanted, seen, expected) if compared else ("not compared", [], {})
-        name = shown.name or f"unnamed_{cell}_{i}"
-        results.append((FigureResult(name, cell, status, problems, measured, "", shown.sentence), shown.png))
-        if shown.name:
-            seen.add(shown.name)
-    for name in wanted:
-        if compared and name not in {r.name for r, _ in results}:
-            sentence = (
-                f"the cell no longer shows it: show it under this name, or take {name}.png out of {expected.name}"
-            )
-            results.append((FigureResult(name, cell, "missing", [sentence]), None))
+    for number, display in enumerate(figures_in(outputs), start=1):
+        judgement = _judge(display, stored_names, names, expected) if compared else Judgement("not compared", [], {})
+        name = display.name or f"unnamed_{cell}_{number}"
+        result = FigureResult(name, cell, *judgement, actual="", sentence=display.sentence)
+        results.append((result, display.png))
+        if display.name:
+            names.add(display.name)
+    if compared:
+        present = {result.name for result, _ in results}
+        results += [(_missing(name, cell, expected), None) for name in stored_names if name not in present]
     return results
 
 
-def _judge(shown: Shown, wanted: Sequence[str], seen: set[str], expected: Path) -> tuple[str, list[str], dict]:
-    if shown.name is None:
-        return "unnamed", ["a picture without a line 'figure NAME': display it with show(figure, name, alt)"], {}
-    if shown.name in seen:
-        return "duplicate", ["the notebook has shown a figure of this name before: give each its own name"], {}
-    if shown.png is None:
-        return "missing", ["its line is printed, but there is no picture: display it with show"], {}
-    file = expected / f"{shown.name}.png"
-    if shown.name not in wanted or not file.is_file():
-        where = f"{expected.name}/{file.name}" if not file.is_file() else "the stored outputs of this cell"
-        return "unexpected", [f"it is not in {where}: where it is meant, run make figures"], {}
-    found = compare(shown.name, file.read_bytes(), shown.png)
-    return ("differs" if found.problems else "ok"), found.problems, found.measured
+def _missing(name: str, cell: int, expected: Path) -> FigureResult:
+    sentence = f"the cell no longer shows it: show it under this name, or take {name}.png out of {expected.name}"
+    return FigureResult(name, cell, "missing", [sentence])
+
+
+class Judgement(NamedTuple):
+    """What is to be said of one figure; see :class:`FigureResult`."""
+
+    status: str
+    problems: list[str]
+    measured: dict[str, float]
+
+
+def _judge(display: Display, stored_names: Sequence[str], names: set[str], expected: Path) -> Judgement:
+    if display.name is None:
+        return Judgement(
+            "unnamed", ["a picture without a line 'figure NAME': display it with show(figure, name, alt)"], {}
+        )
+    if display.name in names:
+        return Judgement(
+            "duplicate", ["the notebook has shown a figure of this name before: give each its own name"], {}
+        )
+    if display.png is None:
+        return Judgement("missing", ["its line is printed, but there is no picture: display it with show"], {})
+    file = expected / f"{display.name}.png"
+    if display.name not in stored_names or not file.is_file():
+        place = "the stored outputs of this cell" if file.is_file() else f"{expected.name}/{file.name}"
+        return Judgement("unexpected", [f"it is not in {place}: where it is meant, run make figures"], {})
+    comparison = compare(display.name, file.read_bytes(), display.png)
+    return Judgement("differs" if comparison.problems else "ok", comparison.problems, comparison.measured)
 
 
 def failure_text(stem: str, results: Iterable[FigureResult], report: Path) -> str:
-    """What a failing cell says of its figures."""
+    """Return what a failing cell says of its figures."""
     lines = []
     for result in results:
         if result.failed:
@@ -191,13 +226,13 @@ def failure_text(stem: str, results: Iterable[FigureResult], report: Path) -> st
 
 
 def refuse_under_ci() -> None:
-    """Raises ValueError where ``CI`` is set: a machine must not approve its own figures."""
+    """Raise ValueError where ``CI`` is set: a machine must not approve its own figures."""
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         raise ValueError("--figures-update is refused where CI is set: run it on your own machine and commit the files")
 
 
 def update(results: Iterable[NotebookResult], folder: Path, expected: Path) -> list[str]:
-    """Make figures that differ the expected ones, there and in the stored notebooks; a sentence for each.
+    """Make figures that differ the expected ones, there and in the stored notebooks; return a sentence for each.
 
     Figures within tolerance stay, so a run on another machine changes nothing. A notebook with any other failure is
     left alone.
@@ -206,32 +241,42 @@ def update(results: Iterable[NotebookResult], folder: Path, expected: Path) -> l
         ValueError: ``CI`` is set.
     """
     refuse_under_ci()
-    said = []
+    sentences = []
     for result in results:
-        other = [f.name for f in result.figures if f.failed and f.status != "differs"]
-        bad = [str(c.cell) for c in result.cells if c.outcome != "passed"]
-        if not result.compared or other or bad:
-            why = "not compared" if not result.compared else "cells " + ", ".join(bad) if bad else ", ".join(other)
-            said.append(f"{result.stem}: left as it is ({why}); mend that first, or run make figures")
-            continue
-        changed = {f.name: f for f in result.figures if f.status == "differs"}
-        if not changed:
-            said.append(f"{result.stem}: nothing to change")
-            continue
-        pictures = {name: (folder / f.actual).read_bytes() for name, f in changed.items()}
-        _put_into(Path(result.notebook), pictures)
-        for name, png in pictures.items():
-            write_whole(expected / f"{name}.png", png)
-            said.append(f"{result.stem}: {name} changed: {'; '.join(changed[name].problems[:3])}")
-    return said
+        obstacle = _obstacle(result)
+        changed = [figure for figure in result.figures if figure.status == "differs"]
+        if obstacle:
+            sentences.append(f"{result.stem}: left as it is ({obstacle}); mend that first, or run make figures")
+        elif not changed:
+            sentences.append(f"{result.stem}: nothing to change")
+        else:
+            _accept(result, changed, folder, expected)
+            sentences += [f"{result.stem}: {f.name} changed: {'; '.join(f.problems[:3])}" for f in changed]
+    return sentences
+
+
+def _obstacle(result: NotebookResult) -> str:
+    """Say why figures of this notebook cannot be accepted; nothing where they can."""
+    if not result.compared:
+        return "not compared"
+    if result.failed_cells:
+        return "cells " + ", ".join(map(str, result.failed_cells))
+    return ", ".join(f.name for f in result.figures if f.failed and f.status != "differs")
+
+
+def _accept(result: NotebookResult, changed: Iterable[FigureResult], folder: Path, expected: Path) -> None:
+    pictures = {figure.name: (folder / figure.actual).read_bytes() for figure in changed}
+    _put_into(Path(result.notebook), pictures)
+    for name, png in pictures.items():
+        write_whole(expected / f"{name}.png", png)
 
 
 def _put_into(notebook: Path, pictures: dict[str, bytes]) -> None:
     nb = nbformat.read(notebook, as_version=4)
     for cell in nb.cells:
         outputs = cell.get("outputs", [])
-        drawn = [o for o in outputs if "image/png" in o.get("data", {})]
-        for output, shown in zip(drawn, figures_in(outputs), strict=False):
-            if shown.name in pictures:
-                output["data"]["image/png"] = base64.b64encode(pictures[shown.name]).decode()
+        with_png = [output for output in outputs if "image/png" in output.get("data", {})]
+        for output, display in zip(with_png, figures_in(outputs), strict=False):
+            if display.name in pictures:
+                output["data"]["image/png"] = base64.b64encode(pictures[display.name]).decode()
     write_whole(notebook, (nbformat.writes(nb) + "\n").encode())

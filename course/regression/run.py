@@ -1,7 +1,7 @@
 """Execute the notebooks, in order, and say how it went."""
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -64,7 +64,7 @@ def print_names(names: list[str]) -> None:
 
 
 def run_and_print(names: list[str], *, inplace: bool, quick: bool, jobs: int | None) -> int:
-    """Execute notebooks as :func:`execute_notebooks` does and print how each went; return 1 where one failed, else 0."""
+    """Do as :func:`execute_notebooks` says and print how each notebook went; return 1 where one failed, else 0."""
     console, start = Console(), time.perf_counter()
     outcomes = execute_notebooks(names, inplace=inplace, quick=quick, console=console, jobs=jobs)
     seconds = time.perf_counter() - start
@@ -175,8 +175,12 @@ class _Clock(NamedTuple):
         return f"{self.seconds[index]:.0f} s: {first_line(nb.cells[index])}"
 
 
-def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome | None:
-    """Run one notebook and write it; None where the run was interrupted meanwhile."""
+def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome:
+    """Run one notebook and write it.
+
+    Raises:
+        CancelledError: The run was interrupted meanwhile; nothing is written.
+    """
     start = time.perf_counter()
     try:
         nb = nbformat.read(path, as_version=4)
@@ -188,20 +192,18 @@ def _execute(path: Path, stage: _Stage, bars: Progress) -> Outcome | None:
     stage.clients.append(client)
     failure = execute(client, kernel_environment(stage.figures, stage.quick, stage.threads))
     if stage.stopping.is_set():
-        return None
+        raise CancelledError
     bars.update(clock.task, cell="failed" if failure else "")
     if failure is None or not stage.inplace:  # a failed run never replaces a good notebook
         tidy(nb)
         target = path if stage.inplace else paths.EXECUTED / path.name
         write_whole(target, (nbformat.writes(nb) + "\n").encode())
-    return Outcome(path, time.perf_counter() - start, clock.slowest(nb), failure, _used_standin(nb))
+    standin = any(_used_standin(cell) for cell in nb.cells)
+    return Outcome(path, time.perf_counter() - start, clock.slowest(nb), failure, standin)
 
 
-def _used_standin(nb: nbformat.NotebookNode) -> bool:
-    for cell in nb.cells:
-        if any(NOTICE in output.get("text", "") for output in cell.get("outputs", [])):
-            return True
-    return False
+def _used_standin(cell: nbformat.NotebookNode) -> bool:
+    return any(NOTICE in output.get("text", "") for output in cell.get("outputs", []))
 
 
 def summary(outcomes: list[Outcome], seconds: float, folder: Path) -> Table:

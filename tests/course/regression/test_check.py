@@ -146,7 +146,7 @@ def test_update_leaves_a_notebook_with_other_failures_alone_and_is_refused_under
 def test_the_report_is_one_page_with_failures_first_and_nothing_from_outside(changed, expected, pngs):
     result, folder = changed
     result.figures.insert(0, FigureResult("b", 0, "ok", [], {"numbers": 0.001}, "", "<b>"))
-    page = report.write([result], folder, expected).read_text()
+    page = report.write_report([result], folder, expected).read_text()
     assert page.index("a: differs") < page.index("b: ok")
     assert page.count("data:image/png;base64,") == 3 + 2  # a: expected, actual, difference; b twice: what is expected
     assert "&lt;b&gt;" in page and "<b>" not in page
