@@ -9,8 +9,7 @@ from helpers.plots.images import densities, dials_and_image, point_and_image
 from helpers.plots.styling import BLUE, CLASS_COLOURS, GREEN, GREY, ORANGE, RED, STYLE, panels, style, styled
 
 __all__ = [
-    "BLUE", "CLASS_COLOURS", "GREEN", "GREY", "ORANGE", "RED", "STYLE",
-    "cloud_panels", "densities", "dials_and_image", "displacements", "frontier", "ladder", "lines", "overlays", "panels",
-    "paths", "point_and_image", "scatter_classes", "scatters", "shaded_scatters", "stacked_bars", "style", "styled",
-    "training_curves",
+    "BLUE", "CLASS_COLOURS", "GREEN", "GREY", "ORANGE", "RED", "STYLE", "cloud_panels", "densities", "dials_and_image",
+    "displacements", "frontier", "ladder", "lines", "overlays", "panels", "paths", "point_and_image", "scatter_classes",
+    "scatters", "shaded_scatters", "stacked_bars", "style", "styled", "training_curves",
 ]  # fmt: skip
