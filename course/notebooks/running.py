@@ -1,4 +1,4 @@
-"""Executing notebooks: the one client, what their kernels inherit, and what stays in a stored notebook."""
+"""Execute notebooks: the one client, what their kernels inherit, and what stays in a stored notebook."""
 
 import os
 import re
@@ -15,7 +15,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")  # colours of tracebacks
 
 
 def client_of(nb: nbformat.NotebookNode, folder: Path, **hooks: Any) -> NotebookClient:
-    """The client that runs ``nb`` in ``folder``; ``hooks`` are nbclient's, such as ``on_cell_execute``."""
+    """Return the client that runs ``nb`` in ``folder``; ``hooks`` are nbclient's, such as ``on_cell_execute``."""
     return NotebookClient(
         nb, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False, coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],  # else it warns, on each start, that its port is not encrypted
@@ -24,7 +24,7 @@ def client_of(nb: nbformat.NotebookNode, folder: Path, **hooks: Any) -> Notebook
 
 
 def execute(client: NotebookClient, environment: dict[str, str]) -> str | None:
-    """Run all cells; the failing cell and its traceback where one fails, else None."""
+    """Run all cells; return the failing cell and its traceback where one fails, else None."""
     try:
         client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
@@ -35,17 +35,17 @@ def execute(client: NotebookClient, environment: dict[str, str]) -> str | None:
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Count the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_jobs() -> int:
-    """Two notebooks at a time where there are two processors; more would need more memory than a laptop has."""
+    """Return 2 where there are two processors; more notebooks at a time would need more memory than a laptop has."""
     return min(2, processors())
 
 
 def kernel_environment(figures: Path | None = None, quick: bool = False, threads: int | None = None) -> dict[str, str]:
-    """What a kernel inherits: no progress bars, which belong to a live reader, not into a stored notebook."""
+    """Return what a kernel inherits: no progress bars, which belong to a live reader, not into a stored notebook."""
     environment = {**os.environ, "TQDM_DISABLE": "1", "FIGURE_HOOK": FIGURE_HOOK}
     if threads is not None:
         environment.setdefault("OMP_NUM_THREADS", str(threads))
@@ -56,7 +56,22 @@ def kernel_environment(figures: Path | None = None, quick: bool = False, threads
     return environment
 
 
+def without_packages(environment: dict[str, str], folder: Path) -> dict[str, str]:
+    """Return an environment in which a kernel cannot import this repository, even where it is installed.
+
+    Args:
+        environment: What the kernel inherits else.
+        folder: A folder for this alone; modules that raise ImportError, in place of the packages, are written into it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("helpers", "course"):
+        text = f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')\n"
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    return {**environment, "PYTHONPATH": str(folder)}
+
+
 def first_line(cell: nbformat.NotebookNode) -> str:
+    """Return the beginning of a cell's first line that is not blank."""
     lines = [line for line in cell.source.splitlines() if line.strip()]
     return lines[0][:60] if lines else ""
 
