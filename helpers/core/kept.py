@@ -1,154 +1,47 @@
-"""Trained weights kept between runs: keyed by all they depend on, and never trusted blindly.
+"""The memory of trainings: what a training left is loaded when it would start again from the very same state.
 
-A file's name ends in a hash of what its training depended on, so after a change none fits and training starts anew.
-Files are safetensors, which hold numbers only: loading one runs no code. :func:`fit_once` is ``fit`` with that memory.
+A file's name ends in a hash of all that its training depended on, so after a change none fits, and training starts
+anew. Files are safetensors, which hold numbers only: loading one runs no code. :func:`fit_once` is ``fit`` with that
+memory.
 """
 
 import hashlib
-import inspect
-import json
+import io
+import itertools
+import pickle
+import platform
 import re
-import uuid
+import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from functools import singledispatch
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, NoneType
-from typing import Any, NamedTuple
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any
 
+import cloudpickle
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
-from torch import Tensor, nn, optim
+from safetensors.torch import save
+from torch import Tensor, nn
 
-from helpers.core.data import ImageSet
+from helpers.core.batches import Loader, Objective
 from helpers.core.files import write_whole
+from helpers.core.history import History
 from helpers.core.settings import checkpoints_folder
 from helpers.core.speed import training_dtype
-from helpers.core.training import Batch, History, Objective, best_device, fit
-
-
-class Checkpoint(NamedTuple):
-    """What a file holds: tensors on the CPU, and text about them."""
-
-    tensors: dict[str, Tensor]
-    about: dict[str, str]
-
-
-def key_of(data: ImageSet, **depends_on: Any) -> str:
-    """A hash of the very images and their origin, of ``depends_on`` (what JSON can hold), of torch and the precision.
-
-    The kind of device is left out: it changes the result no more than another CPU would.
-    """
-    pixels = (data.train_x * 255).round().to(torch.uint8).cpu().contiguous()
-    depends_on |= {
-        "data": [data.title, data.genuine, list(pixels.shape), hashlib.sha256(pixels.numpy()).hexdigest()],
-        "torch": torch.__version__,
-        "precision": str(training_dtype(data.train_x.device)),
-    }
-    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def source_of(part: Callable) -> str:
-    """The text of a function or class, for a key; where it cannot be had, something that never matches.
-
-    Ask on import, together with the code that will run, not when a key is made: the file may change in between.
-    """
-    try:
-        return inspect.getsource(part)
-    except (OSError, TypeError):
-        return uuid.uuid4().hex
-
-
-def save_checkpoint(path: Path, key: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    """Write one file, whole or not at all; raises what :func:`helpers.core.files.write_whole` raises."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_whole(path, to_bytes(tensors, {**about, "key": key, "digest": digest(tensors)}))
-
-
-def load_checkpoint(path: Path, key: str) -> Checkpoint | None:
-    """What :func:`save_checkpoint` kept, or None where it is missing, damaged or another's."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
-    except (OSError, SafetensorError, ValueError, RuntimeError):
-        return None
-    sound = all(value.isfinite().all() for value in tensors.values())
-    whole = about.get("key") == key and about.get("digest") == digest(tensors)
-    return Checkpoint(tensors, about) if sound and whole else None
-
-
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """A hash of names, types, shapes and numbers."""
-    content = hashlib.sha256()
-    for name in sorted(tensors):
-        content.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        content.update(tensors[name].numpy())
-    return content.hexdigest()
-
-
-def save_training(path: Path, key: str, model: nn.Module, history: History, about: Mapping[str, str]) -> None:
-    """Weights, history and PyTorch's random state in one file; raises what :func:`save_checkpoint` raises."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for part in ("train", "val"):
-        tensors |= {f"{part}.{name}": torch.from_numpy(v) for name, v in getattr(history, part).items()}
-    tensors |= {f"random.{device}": state for device, state in random_states().items()}
-    save_checkpoint(path, key, tensors, {**about, "steps_per_epoch": str(history.steps_per_epoch)})
-
-
-def load_training(path: Path, key: str, model: nn.Module, *, random: bool) -> History | None:
-    """What :func:`save_training` kept, with its weights put into ``model``; None where nothing fits.
-
-    Args:
-        random: put PyTorch's random state back too, as it was after training.
-    """
-    found = load_checkpoint(path, key)
-    if found is None:
-        return None
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "train": {}, "val": {}, "random": {}}
-    try:
-        for name, value in found.tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = value
-        history = History(int(found.about["steps_per_epoch"]))
-    except (KeyError, ValueError):
-        return None
-    if _shapes(parts["model"]) != _shapes(model.state_dict()):
-        return None
-    if random and parts["random"].keys() != random_states().keys():
-        return None
-    model.load_state_dict(parts["model"])
-    for part in ("train", "val"):
-        getattr(history, part).update({name: value.numpy() for name, value in parts[part].items()})
-    if random:
-        torch.set_rng_state(parts["random"]["cpu"])
-        if "cuda" in parts["random"]:
-            torch.cuda.set_rng_state(parts["random"]["cuda"])
-    return history
-
-
-def random_states() -> dict[str, Tensor]:
-    """The states of PyTorch's own generators, by device."""
-    states = {"cpu": torch.get_rng_state()}
-    return states | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.dtype, torch.Size]]:
-    return {name: (value.dtype, value.shape) for name, value in tensors.items()}
-
-
-# ---------------------------------------------------------------- training that is done once
+from helpers.core.training import best_device, fit
 
 
 def fit_once(
-    model: nn.Module, optimizer: torch.optim.Optimizer, loader: Iterable[Batch], objective: Objective, **options: Any
+    model: nn.Module, optimizer: torch.optim.Optimizer, loader: Loader, objective: Objective, **options: Any
 ) -> History:
-    """:func:`~helpers.core.training.fit`, or what it left when it last started from the very same state.
+    """Train as :func:`~helpers.core.training.fit` does, or load what that left from the very same state.
 
-    Weights, history and PyTorch's random state are then those that training leaves; the optimizer and its schedule
-    stay as they were given, so make new ones to train on. Where it cannot be told whether something is the same
-    (:func:`fingerprint`), or where ``on_epoch`` looks on, training is done every time.
+    Weights, history and PyTorch's random state are then those that training leaves. The optimizer and its schedule
+    stay as they were, so make new ones to train on. Where no key can be made (:func:`key_of`), or where ``on_epoch``
+    looks on, training is done every time.
 
     Args:
         model, optimizer, loader, objective, options: for ``fit``. Any of them that differs, in a weight, an image or a
@@ -157,108 +50,255 @@ def fit_once(
     if options.get("on_epoch") is not None:
         return fit(model, optimizer, loader, objective, **options)
     try:
-        key = training_key(model, optimizer, loader, objective, options)
-    except (TypeError, ValueError):
+        key = key_of(model, optimizer, loader, objective, sorted(options.items()))
+    except NoKeyError:
         return fit(model, optimizer, loader, objective, **options)
     name = options.get("description", "training")
     path = checkpoints_folder() / f"{re.sub(r'[^0-9A-Za-z]+', '_', name)}_{key}.safetensors"
-    history = load_training(path, key, model, random=True)
+    history = load_training(path, key, model)
     if history is None:
         history = fit(model, optimizer, loader, objective, **options)
         try:
-            save_training(path, key, model, history, {"training": name})
-        except OSError as error:  # what was trained is worth more than its checkpoint
+            save_training(path, key, model, history, name)
+        except OSError as error:  # what was trained is worth more than its file
             warnings.warn(f"what was trained could not be kept, so the next run trains again: {error}", stacklevel=2)
     return history
 
 
-def training_key(*parts: Any) -> str:
-    """A hash of all that a training depends on: its parts, and what it finds around it; raises as `fingerprint`."""
-    if sources() != SOURCES:  # some of it may have been loaded again since (autoreload), some not
-        raise TypeError("the helpers' files have changed since they were imported: restart the kernel")
-    told = fingerprint([parts, random_states(), torch.__version__, training_dtype(best_device()), SOURCES])
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+# ---------------------------------------------------------------- files
 
 
-def fingerprint(thing: Any) -> Any:
-    """What JSON can hold of ``thing``, equal for two things only where training cannot tell them apart.
-
-    Functions count with what they enclose; those from outside the helpers also with their code and the globals that
-    it names, and so on from there.
+def save_training(path: Path, key: str, model: nn.Module, history: History, name: str) -> None:
+    """Write weights, history and PyTorch's random state into one file, whole or not at all.
 
     Raises:
-        TypeError: a kind of thing that this does not know.
+        OSError: the file cannot be written.
     """
-    return _Fingerprint()(thing)
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"train.{name}": torch.from_numpy(values) for name, values in history.train.items()}
+    tensors |= {f"val.{name}": torch.from_numpy(values) for name, values in history.val.items()}
+    tensors |= {f"random.{device}": state for device, state in random_states().items()}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    about = {"training": name, "steps_per_epoch": str(history.steps_per_epoch), "key": key, "digest": digest(tensors)}
+    write_whole(path, save(tensors, about))
 
 
-class _Fingerprint:
-    def __init__(self) -> None:
-        self.seen: set[int] = set()  # functions may name themselves
+def load_training(path: Path, key: str, model: nn.Module) -> History | None:
+    """Put the weights of a file into ``model``, and PyTorch's random state back; return the history.
 
-    def __call__(self, thing: Any) -> Any:
-        kinds: list[tuple[Any, Callable[[Any], Any]]] = [
-            ((NoneType, bool, int, float, str, bytes, torch.dtype, torch.device), repr),
-            ((list, tuple), lambda t: [self(part) for part in t]),
-            ((set, frozenset), lambda t: sorted(repr(part) for part in t)),
-            (dict, lambda t: [[self(name), self(part)] for name, part in t.items()]),
-            (np.ndarray, lambda t: [str(t.dtype), t.shape, hashlib.sha256(np.ascontiguousarray(t)).hexdigest()]),
-            (nn.Parameter | Tensor, lambda t: [t.device.type, digest({"": t.detach().cpu().contiguous()})]),
-            (torch.Generator, lambda t: self(t.get_state())),
-            (FunctionType, self.function),
-            (MethodType, lambda t: [t.__func__.__qualname__, self(t.__self__)]),
-            (CodeType, lambda t: [t.co_code.hex(), t.co_names, self(t.co_consts)]),
-            ((type, BuiltinFunctionType, ModuleType), lambda t: _known(t)),
-            (nn.Module, self.module),
-            ((optim.Optimizer, optim.lr_scheduler.LRScheduler), lambda t: [_known(type(t)), self(t.state_dict())]),
-        ]
-        for kind, look in kinds:
-            if isinstance(thing, kind):
-                return look(thing)
-        if type(thing).__module__.startswith("helpers."):  # TensorBatches, say
-            return [_known(type(thing)), self(vars(thing))]
-        raise TypeError(f"it cannot be told whether training would find the same {type(thing).__name__} again")
-
-    def module(self, module: nn.Module) -> Any:
-        classes = [_known(type(part)) for part in module.modules()]
-        plain = [(name, v) for part in module.modules() for name, v in vars(part).items() if not name.startswith("_")]
-        return [classes, repr(module), self(plain), self(dict(module.state_dict()))]
-
-    def function(self, function: FunctionType) -> Any:
-        name = f"{function.__module__}.{function.__qualname__}"
-        if id(function) in self.seen:
-            return name
-        self.seen.add(id(function))
-        enclosed = [self(cell.cell_contents) for cell in function.__closure__ or ()]
-        if _is_known(function):
-            return [name, enclosed]
-        named = {n: function.__globals__[n] for n in _names(function.__code__) if n in function.__globals__}
-        return [name, enclosed, self(function.__code__), self([function.__defaults__, function.__kwdefaults__, named])]
+    Return None, and change nothing, where the file is missing, damaged, or of another training.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
+        history = History(int(about["steps_per_epoch"]))
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError):
+        return None
+    if about.get("key") != key or about.get("digest") != digest(tensors):
+        return None
+    if not all(value.isfinite().all() for value in tensors.values()):
+        return None
+    weights, states = _section(tensors, "model"), _section(tensors, "random")
+    if _shapes(weights) != _shapes(model.state_dict()) or _shapes(states) != _shapes(random_states()):
+        return None
+    model.load_state_dict(weights)
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"])
+    history.train = {name: values.numpy() for name, values in _section(tensors, "train").items()}
+    history.val = {name: values.numpy() for name, values in _section(tensors, "val").items()}
+    return history
 
 
-def _names(code: CodeType) -> list[str]:
-    """Names in a function's code, and in that of functions made there."""
-    inner = [name for const in code.co_consts if isinstance(const, CodeType) for name in _names(const)]
-    return sorted({*code.co_names, *inner})
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Hash names, types, shapes and numbers of tensors."""
+    content = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        content.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        content.update(value.flatten().view(torch.uint8).numpy().data)
+    return content.hexdigest()
 
 
-def _is_known(thing: Any) -> bool:
-    """Whether a key says what its code is: the helpers' by their text (:data:`SOURCES`), a library's by its version."""
-    module = thing.__name__ if isinstance(thing, ModuleType) else thing.__module__ or "builtins"
-    named = module.split(".")[0] in {"helpers", "torch", "numpy", "math", "builtins"}
-    return named
+def random_states() -> dict[str, Tensor]:
+    """Return the states of PyTorch's own generators, by device."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
 
 
-def _known(thing: Any) -> str:
-    if not _is_known(thing):
-        raise TypeError(f"it cannot be told whether {thing!r} would be the same again")
-    return repr(getattr(thing, "__qualname__", thing.__name__))
+def _section(tensors: Mapping[str, Tensor], section: str) -> dict[str, Tensor]:
+    return {name.partition(".")[2]: value for name, value in tensors.items() if name.partition(".")[0] == section}
 
 
-def sources() -> list[str]:
-    """The text of ``core`` and of the notebooks' modules."""
-    here = Path(__file__).resolve().parent
-    return [file.read_text(encoding="utf-8") for folder in (here, here.parent) for file in sorted(folder.glob("*.py"))]
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.dtype, torch.Size]]:
+    return {name: (value.dtype, value.shape) for name, value in tensors.items()}
+
+
+# ---------------------------------------------------------------- keys
+
+
+class NoKeyError(TypeError):
+    """It cannot be told whether a training would be the same again."""
+
+
+def key_of(*parts: Any) -> str:
+    """Hash all that a training depends on: ``parts``, random states, versions, the precision, and the helpers' code.
+
+    Raises:
+        NoKeyError: a part of a kind that :func:`fingerprint` cannot follow; or the helpers' files have changed since
+            they were imported, and some of them may have been loaded again since (autoreload), and some not.
+    """
+    if sources() != SOURCES:
+        raise NoKeyError("the helpers' files have changed since they were imported: restart the kernel")
+    versions = [torch.__version__, np.__version__, platform.python_version()]
+    return fingerprint([parts, random_states(), versions, training_dtype(best_device()), SOURCES])[:16]
+
+
+def sources() -> dict[str, str]:
+    """Read the text of ``core`` and of the notebooks' modules; what draws and shows changes no training."""
+    core = Path(__file__).resolve().parent
+    files = [file for file in (*core.glob("*.py"), *core.parent.glob("*.py")) if file.stem not in {"notebook", "colab"}]
+    return {file.relative_to(core.parent).as_posix(): file.read_text(encoding="utf-8") for file in sorted(files)}
 
 
 SOURCES = sources()  # of the code that runs: on import, for the files may change before a key is asked for
+
+
+def fingerprint(thing: Any) -> str:
+    """Hash ``thing`` by pickling it, so that two hashes are equal only where training cannot tell the things apart.
+
+    Hashes are the same in every process. Functions and classes of a notebook, and functions within functions, count
+    with their code, what they enclose, and the global names that the code uses, and so on from there. What a package
+    defines counts by its name: :func:`key_of` adds the helpers' text, and the versions of the others. Whether two
+    references are to one thing counts for tensors and generators alone, which training changes.
+
+    Raises:
+        NoKeyError: a thing that cannot be pickled, or code of another package.
+    """
+    try:
+        return _Pickler({}, itertools.count()).digest(thing)
+    except NoKeyError:
+        raise
+    except (pickle.PicklingError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise NoKeyError(f"it cannot be told whether this would be the same again: {error}") from error
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Pickle for hashing: nothing reads it back, so the content of a thing may stand in for the thing.
+
+    Args:
+        substitutes: things by their id, each with what stands in for it.
+        numbers: counts tensors and generators.
+    """
+
+    def __init__(self, substitutes: dict[int, tuple[Any, Any]], numbers: Iterator[int]) -> None:
+        self.stream = io.BytesIO()
+        super().__init__(self.stream, protocol=4)
+        self.fast = True  # no references back to what was pickled before: whether strings are interned must not count
+        self.substitutes = substitutes
+        self.numbers = numbers
+
+    def persistent_id(self, obj: Any) -> Any:
+        """Return what stands in for ``obj``, None where it is pickled as usual; pickle asks for every object."""
+        if id(obj) not in self.substitutes:
+            substitute = _substitute(obj, self)
+            if substitute is None:
+                return None
+            self.substitutes[id(obj)] = obj, substitute  # the object, too, so that no other gets its id
+        return self.substitutes[id(obj)][1]
+
+    def digest(self, thing: Any) -> str:
+        """Hash a thing by itself."""
+        inner = _Pickler(self.substitutes, self.numbers)
+        inner.dump(thing)
+        return hashlib.sha256(inner.stream.getvalue()).hexdigest()
+
+
+@singledispatch
+def _substitute(thing: Any, pickler: _Pickler) -> Any:
+    return None
+
+
+@_substitute.register
+def _(thing: Tensor, pickler: _Pickler) -> Any:
+    return "tensor", next(pickler.numbers), thing.device.type, thing.requires_grad, digest({"": thing})
+
+
+@_substitute.register
+def _(thing: torch.Generator, pickler: _Pickler) -> Any:
+    return "generator", next(pickler.numbers), thing.device.type, digest({"": thing.get_state()})
+
+
+@_substitute.register
+def _(thing: torch.dtype, pickler: _Pickler) -> Any:
+    return "dtype", str(thing)
+
+
+@_substitute.register
+def _(thing: np.ndarray, pickler: _Pickler) -> Any:
+    if thing.dtype.hasobject:
+        return "array", thing.shape, thing.ravel().tolist()
+    return "array", thing.dtype.descr, thing.shape, hashlib.sha256(np.ascontiguousarray(thing).data).hexdigest()
+
+
+@_substitute.register(set)
+@_substitute.register(frozenset)
+def _(thing: set | frozenset, pickler: _Pickler) -> Any:
+    return "set", sorted(pickler.digest(element) for element in thing)
+
+
+@_substitute.register
+def _(thing: CodeType, pickler: _Pickler) -> Any:
+    """Leave out where the code stands: ipykernel's file names differ between processes."""
+    counts = thing.co_argcount, thing.co_posonlyargcount, thing.co_kwonlyargcount, thing.co_flags
+    names = thing.co_names, thing.co_varnames, thing.co_freevars, thing.co_cellvars
+    return "code", thing.co_code, thing.co_consts, counts, names, getattr(thing, "co_exceptiontable", b"")
+
+
+@_substitute.register
+def _(thing: ModuleType, pickler: _Pickler) -> Any:
+    return _by_name("module", thing.__name__, thing.__name__)
+
+
+@_substitute.register
+def _(thing: BuiltinFunctionType, pickler: _Pickler) -> Any:
+    owner = thing.__self__
+    bound = owner is not None and not isinstance(owner, ModuleType | type)  # [].append, say
+    return None if bound else ("builtin", thing.__module__, thing.__qualname__)
+
+
+@_substitute.register
+def _(thing: FunctionType, pickler: _Pickler) -> Any:
+    reduced: Any = pickler.reducer_override(thing)
+    if reduced is NotImplemented:
+        return _by_name("function", thing.__module__, thing.__qualname__)
+    _, (code, *_), (attributes, slots), *_ = reduced
+    content = [slots[name] for name in ("__defaults__", "__kwdefaults__", "__closure__", "__globals__")]
+    return _by_content(thing, [code, attributes, content], pickler)
+
+
+@_substitute.register
+def _(thing: type, pickler: _Pickler) -> Any:
+    reduced: Any = pickler.reducer_override(thing)
+    if reduced is NotImplemented:
+        return _by_name("class", thing.__module__, thing.__qualname__)
+    if len(reduced) == 2:
+        return "class", thing.__qualname__  # of Python itself
+    _, (*arguments, _tracker, _), (attributes, _), *_ = reduced  # the tracker is another in every process
+    places = {"__firstlineno__", "__static_attributes__"}
+    content = {name: value for name, value in attributes.items() if name not in places}
+    return _by_content(thing, [arguments, content], pickler)
+
+
+def _by_content(thing: FunctionType | type, content: Any, pickler: _Pickler) -> Any:
+    # until its digest is there, the name stands in for it: functions call themselves, methods know their class
+    pickler.substitutes[id(thing)] = thing, ("itself", thing.__qualname__)
+    return type(thing).__name__, pickler.digest(content)
+
+
+def _by_name(kind: str, module: str, name: str) -> tuple[str, str, str]:
+    package = module.partition(".")[0]
+    if package not in sys.stdlib_module_names and package not in {"helpers", "torch", "numpy", "cloudpickle"}:
+        raise NoKeyError(f"the {kind} {name} is of {package}, whose code may change unseen")
+    return kind, module, name

@@ -90,6 +90,10 @@ class HalvesSideBySide:
         self.threads = torch.get_num_threads()
         self.pool: ThreadPoolExecutor | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what decides the result: halves change no more than the rounding, so a kept training needs no more."""
+        return {"objective": self.objective}
+
     def __enter__(self) -> "HalvesSideBySide":
         if self.threads > 1 and self.parameters[0].device.type == "cpu":
             self.pool = ThreadPoolExecutor(1)
