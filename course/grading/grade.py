@@ -4,37 +4,30 @@ Each submission is graded in a process of its own (joblib's loky, or the workers
 verdict file; a second call does what is missing. Nothing in a submission is executed or unpickled here.
 """
 
-import atexit
 import contextlib
-import functools
 import hashlib
+import importlib
 import itertools
 import json
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from course.assignments.rubric import ASSIGNMENTS, Assignment, Task
-from course.grading import evidence, oracles, outputs
+from course.grading import evidence, outputs
 from course.grading.oracles import Finding
-from course.grading.rerun import sandbox
 from helpers.core.files import write_whole
 
-PROBES = Path(__file__).with_name("probes") / "probes.py"
 RANK = {"PASS": 0, "LOOK": 1, "FAIL": 2}
 VERSION = 2  # of the rubric and its checks: verdicts of another one are not taken over
 MOST_PICTURE = 4 * evidence.MEGA
-TRAIN_DIGITS, TEST_DIGITS = 1024, 512
 
 
 @dataclass(frozen=True)
@@ -81,7 +74,7 @@ def grade_content(name: str, content: bytes, options: Options) -> Graded:
         found = outputs.judge(submission, assignment)
         note = None
         if options.rerun:
-            again, note = rerun(submission, assignment, options)
+            again, note = importlib.import_module("course.grading.rerun").rerun(submission, assignment, options)
             found = merge(found, again)
         return assemble(submission, assignment, content, found, note, options)
     except evidence.Unreadable as error:
@@ -142,123 +135,6 @@ def as_json(
 def verdict_of(findings: list[Finding]) -> str:
     """FAIL by one failure, LOOK by one doubt or by no evidence at all, else PASS."""
     return max((f.level for f in findings), key=RANK.get, default="LOOK")
-
-
-# ---------------------------------------------------------------- running it again
-
-
-def rerun(
-    submission: evidence.Submission, assignment: Assignment, options: Options
-) -> tuple[list[Finding], str | None]:
-    """Execute in the sandbox, try the functions there, judge the answers here."""
-    job = {
-        "cells": [cell.source for cell in submission.cells], "mode": "full", "assignment": assignment.key,
-        # another one for each file, known to nobody before: answers cannot be prepared
-        "seed": int.from_bytes(os.urandom(3), "big"),
-    }  # fmt: skip
-    limits = sandbox.Limits(seconds=options.seconds, memory=options.memory_mb * evidence.MEGA)
-    data = Path(options.data) if options.data and Path(options.data).is_dir() else digits()
-    script = PROBES.read_text(encoding="utf-8")
-    try:
-        short = replace(limits, seconds=min(120.0, limits.seconds))
-        if options.definitions:
-            job["mode"] = "definitions"
-        answer = sandbox.run(script, job, limits, data)
-        found = [] if answer.ended is None else [Finding("file", "LOOK", "rerun_ended", answer.ended)]
-        if answer.result is None and not options.definitions:
-            found = found or [Finding("file", "LOOK", "rerun_ended", "it sent no readable answer")]
-            first, answer = answer, sandbox.run(script, {**job, "mode": "definitions"}, short, data)
-            answer = replace(answer, output=first.output)
-    except sandbox.SandboxError as error:
-        return [Finding("file", "LOOK", "unclear", str(error))], str(error)
-    if answer.result is None:
-        reason = answer.ended or "no readable answer"
-        found += [Finding(t.name, "LOOK", "rerun_ended", reason) for t in assignment.tasks if t.from_rerun]
-        return found, answer.weak
-    errors = answer.result.get("errors")
-    if isinstance(errors, list) and errors:
-        found.append(Finding("file", "LOOK", "rerun_error", str(errors[0])[:300]))
-    name_digits(answer.result, data)
-    found += oracles.judge(answer.result, assignment.key)
-    if assignment.key == "a1":
-        found += judge_printed_again(submission, answer.output)
-    if assignment.key == "a2":
-        again = evidence.Submission("", "", None, [evidence.Cell("", 1, answer.output[: evidence.MOST_TEXT], None, "")])
-        found += outputs.judge_numpy(again, "rerun: ")
-    return found, answer.weak
-
-
-def name_digits(result: dict[str, Any], data: Path) -> None:
-    """Which digits the images are that plot functions were called with: found among the small set, by nearness."""
-    calls = result.get("calls")
-    for call in calls if isinstance(calls, list) else []:
-        if not isinstance(call, dict):
-            continue
-        with contextlib.suppress(oracles.Tampered, ValueError):
-            shown = [oracles.numbers(v) for k, v in call.items() if k.startswith("image ")]
-            call["digits"] = [_digit(image, data) for image in shown]
-
-
-def _digit(image: np.ndarray, data: Path) -> int | None:
-    images, labels = _small_set(data)
-    if image.shape != (784,):
-        return None
-    distance = np.abs(images - image).mean(axis=1)
-    return int(labels[distance.argmin()]) if distance.min() < 0.01 else None
-
-
-@functools.cache
-def _small_set(data: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images in [0, 1] and labels, from MNIST's own files."""
-    parts = [data / "MNIST" / "raw" / f"{part}-{what}-ubyte" for part in ("train", "t10k")
-             for what in ("images-idx3", "labels-idx1")]  # fmt: skip
-    raw = [np.frombuffer(p.read_bytes(), np.uint8) for p in parts]
-    images = np.concatenate([raw[0][16:], raw[2][16:]]).reshape(-1, 784) / 255
-    return images, np.concatenate([raw[1][8:], raw[3][8:]])
-
-
-def judge_printed_again(submission: evidence.Submission, text: str) -> Iterator[Finding]:
-    """Numbers of the rerun: their own bands, and whether the stored ones can be believed."""
-    again = evidence.Submission("", "", None, [evidence.Cell("", 1, text[: evidence.MOST_TEXT], None, "")])
-    results, finals = evidence.toy_results(again)
-    if not finals:
-        return
-    yield from (f for f in outputs.judge_triples(results, finals, "rerun: ") if f.code != "numbers_missing")
-    stored, _ = evidence.toy_results(submission)
-    for number in sorted(set(stored) & set(results)):
-        before, after = (t.nll + t.kl for t in (stored[number], results[number]))
-        if abs(before - after) > 0.35:
-            yield Finding(
-                "A2", "LOOK", "forged", f"data set {number}: -ELBO {before:.3f} stored, {after:.3f} when run again"
-            )
-
-
-@functools.cache
-def digits() -> Path:
-    """A small set of ten classes in MNIST's own file format: reruns learn on it in seconds, without the network.
-
-    Test images carry a mark in a corner, too faint to matter, by which training on them is noticed. Made once in each
-    process that needs it, in a folder that goes with the process.
-    """
-    from helpers.core import standin
-
-    root = Path(tempfile.mkdtemp(prefix="grader-digits-"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    made = standin.make("mnist")
-    images = np.round(made.images[: TRAIN_DIGITS + TEST_DIGITS] * 255).astype(np.uint8)
-    for name in ("MNIST", "FashionMNIST"):
-        first = 0
-        for part, count in (("train", TRAIN_DIGITS), ("t10k", TEST_DIGITS)):
-            x, y = images[first : first + count].copy(), made.labels[first : first + count].astype(np.uint8)
-            first += count
-            x[:, 0, :2] = 0
-            x[:, 0, 0] = 3 if part == "t10k" else 0
-            head = b"".join(n.to_bytes(4, "big") for n in (2051, count, 28, 28))
-            write_whole(root / name / "raw" / f"{part}-images-idx3-ubyte", head + x.tobytes())
-            head = b"".join(n.to_bytes(4, "big") for n in (2049, count))
-            write_whole(root / name / "raw" / f"{part}-labels-idx1-ubyte", head + y.tobytes())
-    root.chmod(0o755)  # the sandbox's user is another one
-    return root
 
 
 # ---------------------------------------------------------------- a class
@@ -337,9 +213,10 @@ def grade(
     verdicts = out / "verdicts"
     todo = [e for e in entries if load(verdicts, e) is None]
     if options.rerun and todo:
-        options = replace(options, data=options.data or str(digits()))
-        if sandbox.isolation().missing:
-            console.print(f"[bold]{sandbox.isolation().missing}[/bold]")
+        again = importlib.import_module("course.grading.rerun")
+        options = replace(options, data=options.data or str(again.digits()))
+        if again.isolation().missing:
+            console.print(f"[bold]{again.isolation().missing}[/bold]")
     done = (
         run_dask(todo, options, scheduler) if engine == "dask" else run_loky(todo, options, workers or os.cpu_count())
     )

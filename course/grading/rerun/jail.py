@@ -82,9 +82,7 @@ def build_root(job: dict) -> None:
         bind(job["data"], root, "/data")
     with open(f"{root}/etc/passwd", "w") as file:
         file.write(f"student:x:{owner or 0}:{owner or 0}::/home:/bin/sh\n")
-    for name, text in job["files"].items():
-        with open(f"{root}/home/{name}", "w", encoding="utf-8") as file:
-            file.write(text)
+    write_files(job, f"{root}/home")
     os.makedirs(f"{root}/old")
     for folder in ("home", "tmp", "dev/shm"):
         os.chmod(f"{root}/{folder}", 0o777)
@@ -92,6 +90,13 @@ def build_root(job: dict) -> None:
     os.chdir("/")
     call(libc.umount2(b"/old", MNT_DETACH), "umount /old")
     os.rmdir("/old")
+
+
+def write_files(job: dict, home: str) -> None:
+    for name, text in job["files"].items():
+        os.makedirs(os.path.dirname(f"{home}/{name}"), exist_ok=True)
+        with open(f"{home}/{name}", "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def limit(job: dict) -> None:
@@ -231,9 +236,7 @@ def main() -> int:
             build_root(job)
         else:
             libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-            for name, text in job["files"].items():
-                with open(f"{job['home']}/{name}", "w", encoding="utf-8") as file:
-                    file.write(text)
+            write_files(job, job["home"])
     except (OSError, KeyError) as error:
         os.write(2, f"sandbox: {error}\n".encode())
         return NOT_BUILT

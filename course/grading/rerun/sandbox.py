@@ -81,14 +81,16 @@ def run(
     limits: Limits | None = None,
     data: Path | None = None,
     *,
+    modules: Mapping[str, str] | None = None,
     isolated: Isolation | None = None,
 ) -> Run:
-    """Run a Python script on a job, both given as text; the script sends one JSON object through ``RESULT_FD``.
+    """Run a Python script on a job, both passed as text; the script sends one JSON object through ``RESULT_FD``.
 
     Args:
         script: source, becomes ``program.py`` in the sandbox's home, beside ``job.json``.
         data: a folder to show, read-only, as ``/data``.
-        isolated: for tests; what :func:`isolation` found where not given.
+        modules: further sources by their paths in the home, which the script can import.
+        isolated: for tests; what :func:`isolation` says where it is None.
 
     Raises:
         SandboxError: root without namespaces, or the sandbox could not be built although its trial could.
@@ -102,12 +104,15 @@ def run(
     spot = Path(tempfile.mkdtemp(prefix="sandbox-"))
     started = time.monotonic()
     try:
-        return _run(script, job, limits, data, isolated, spot, started)
+        files = {"program.py": script, "job.json": json.dumps(dict(job)), **(modules or {})}
+        return _run(files, limits, data, isolated, spot, started)
     finally:
         shutil.rmtree(spot, ignore_errors=True)
 
 
-def _run(script, job, limits: Limits, data: Path | None, isolated: Isolation, spot: Path, started: float) -> Run:
+def _run(
+    files: Mapping[str, str], limits: Limits, data: Path | None, isolated: Isolation, spot: Path, started: float
+) -> Run:
     contained = bool(isolated.prefix)
     home = "/home" if contained else str(spot)
     packages = [p for p in (*site.getsitepackages(), site.getusersitepackages()) if Path(p).is_dir()]
@@ -118,7 +123,7 @@ def _run(script, job, limits: Limits, data: Path | None, isolated: Isolation, sp
         "home": home,
         "folders": _folders(packages),
         "data": str(data.resolve()) if data else None,
-        "files": {"program.py": script, "job.json": json.dumps(dict(job))},
+        "files": dict(files),
         "command": [sys.executable, "-s", "-B", "-c", START],
         "environment": _environment(home, packages, data if not contained else Path("/data")),
         "seconds": limits.seconds, "memory": limits.memory, "disk": limits.disk, "file_size": limits.file_size,

@@ -1,0 +1,265 @@
+"""Watch a notebook train, own loops included: losses, stale gradients, rows and images that were trained on.
+
+Trained on is what a gradient has flowed back to: many evaluate without ``no_grad``, and that is no mistake.
+"""
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import optimizer as optimizers
+
+from .models import plain
+
+PLOTS = ("plot_latent2D", "plot_reconstructed", "interpolate")
+TRAINING_AND_PLOTS = ("train_vae", "train_ae", "train", *PLOTS)
+PIXELS = 784
+MOST_CALLS, MOST_LOSSES, MOST_ROWS, MOST_UNDECIDED, MOST_MODELS, MOST_TITLE = 200, 20_000, 300_000, 20, 50, 200
+MARK = 1e-4  # least difference of a marked corner from its neighbour
+
+
+class Entered(NamedTuple):
+    """What went into an outermost module: points of the plane, or images of which some bear the test set's mark."""
+
+    module: str
+    rows: np.ndarray | None  # a point as one integer
+    marked: int = 0
+    images: int = 0
+
+
+class Watch:
+    """The records of one run."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.optimizers: dict[str, dict[str, Any]] = {}
+        self.rows_trained: dict[str, list[np.ndarray]] = {}
+        self.rows_seen: dict[str, list[np.ndarray]] = {}
+        self.tagged: dict[str, list[int]] = {}  # per module class: [test images trained on, images trained on]
+        self.pending: list[float] = []
+        self.undecided: dict[int, Entered] = {}
+        self.current: Entered | None = None
+        self.depth = 0
+        self.on = True
+        self.parameters: dict[int, nn.Parameter] = {}
+        self.owners: dict[int, str] = {}  # of parameters: their optimizer
+        self.consumed: set[int] = set()  # parameters whose gradient a step has used
+
+    def install(self) -> None:
+        """Hook into modules, optimizers and ``backward``."""
+        optimizers.register_optimizer_step_pre_hook(lambda optimizer, *_: self.remember(optimizer))
+        optimizers.register_optimizer_step_post_hook(lambda optimizer, *_: self.step(optimizer))
+        nn.modules.module.register_module_forward_pre_hook(self.enter)
+        nn.modules.module.register_module_forward_hook(self.leave)
+        plain_backward = torch.Tensor.backward
+
+        def backward(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+            if self.on:
+                self.backward(tensor)
+            plain_backward(tensor, *args, **kwargs)
+
+        torch.Tensor.backward = backward  # type: ignore[method-assign]
+
+    def end(self) -> None:
+        """Stop watching; what is undecided was not trained on."""
+        for note in self.undecided.values():
+            self.record_rows(note, trained=False)
+        self.undecided.clear()
+        self.on = False
+
+    # ------------------------------------------------------------ what enters a model
+
+    def enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Before a module's forward: note what goes into the outermost one."""
+        self.depth += 1
+        if self.on and self.depth == 1:
+            self.current = entered(type(module).__name__, id(module), inputs)
+
+    def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """After it: wait until a gradient flows back through one of its outputs, for a while."""
+        self.depth = max(self.depth - 1, 0)
+        if self.depth or self.current is None:
+            return
+        note, self.current = self.current, None
+        tensors = [t for t in flat(output) if isinstance(t, torch.Tensor) and t.requires_grad]
+        if not tensors:
+            self.record_rows(note, trained=False)
+            return
+        self.undecided[id(note)] = note
+        for tensor in tensors:
+            tensor.register_hook(lambda _, note=note: self.flow(note))
+        while len(self.undecided) > MOST_UNDECIDED:
+            self.record_rows(self.undecided.pop(next(iter(self.undecided))), trained=False)
+
+    def flow(self, note: Entered) -> None:
+        if self.undecided.pop(id(note), None) is not None:
+            self.record_rows(note, trained=True)
+
+    def record_rows(self, note: Entered, *, trained: bool) -> None:
+        if note.rows is None:
+            if trained:
+                count = self.tagged.setdefault(note.module, [0, 0])
+                count[0] += note.marked
+                count[1] += note.images
+            return
+        parts = (self.rows_trained if trained else self.rows_seen).setdefault(note.module, [])
+        parts.append(note.rows)
+        if sum(map(len, parts)) > MOST_ROWS:
+            parts[:] = [np.unique(np.concatenate(parts))]
+
+    # ------------------------------------------------------------ what an optimizer does
+
+    def remember(self, optimizer: torch.optim.Optimizer) -> None:
+        """Before a step: note whose parameters these are."""
+        for parameter in parameters_of(optimizer):
+            self.parameters[id(parameter)] = parameter
+            self.owners[id(parameter)] = str(id(optimizer))
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """After a step: its loss, and that the gradients are used."""
+        if not self.on:
+            return
+        record = self.optimizers.setdefault(str(id(optimizer)), {"losses": [], "stale": 0})
+        if self.pending and len(record["losses"]) < MOST_LOSSES:
+            record["losses"].append(self.pending[-1])
+        self.pending.clear()
+        self.depth = 0  # a forward that failed never left
+        self.consumed.update(map(id, parameters_of(optimizer)))
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Before ``backward``: its loss, and which gradients it adds to that a step has used already."""
+        if loss.numel() == 1:
+            self.pending.append(float(loss.detach()))
+        stale = set()
+        for key in self.consumed & self.parameters.keys():
+            gradient = self.parameters[key].grad
+            if gradient is not None and bool(gradient.any()):
+                stale.add(self.owners[key])
+        self.consumed.clear()
+        for owner in stale & self.optimizers.keys():
+            self.optimizers[owner]["stale"] += 1
+
+    # ------------------------------------------------------------ calls of the assignment's functions
+
+    def record(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function so that its calls are recorded, and whether its training moved anything."""
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if not self.on or len(self.calls) > MOST_CALLS:
+                return function(*args, **kwargs)
+            note, model = call_of(function, args, kwargs)
+            trains = model is not None and function.__name__ not in PLOTS
+            before = [p.detach().clone() for p in model.parameters()] if model is not None and trains else []
+            value = function(*args, **kwargs)
+            if model is not None and trains:
+                note["moved"] = any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+            self.calls.append(note)
+            return value
+
+        return wrapper
+
+
+def entered(name: str, number: int, inputs: tuple[Any, ...]) -> Entered | None:
+    """Return what entered a module, where it is a batch of points or of images."""
+    x = inputs[0] if inputs else None
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or not len(x):
+        return None
+    if x.ndim == 2 and x.shape[1] == 2:
+        rows = x.detach().float().contiguous().cpu().numpy().view(np.int64).ravel().copy()
+        return Entered(f"{name} {number}", rows)
+    if x[0].numel() == PIXELS:
+        corner = x.detach().reshape(len(x), -1)[:, :2]  # the mark, and its unmarked neighbour
+        marked = (corner[:, 0] - corner[:, 1]).abs() > MARK
+        return Entered(name, None, int(marked.sum()), len(x))
+    return None
+
+
+def flat(output: Any) -> list[Any]:
+    """Return a module's outputs as a list."""
+    if isinstance(output, dict):
+        return list(output.values())
+    return list(output) if isinstance(output, tuple | list) else [output]
+
+
+def parameters_of(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    parameters = []
+    for group in optimizer.param_groups:
+        parameters += group["params"]
+    return parameters
+
+
+def call_of(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[dict[str, Any], nn.Module | None]:
+    """Return what a function is called with, and the first model among its arguments."""
+    note: dict[str, Any] = {"name": function.__name__}
+    model = None
+    with contextlib.suppress(TypeError):
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            if isinstance(value, nn.Module) and model is None:
+                model = value
+            else:
+                note |= argument(name, value)
+    if model is not None:
+        note["model"], note["class"] = id(model), type(model).__name__
+        note["size"], note["latent"] = (int(getattr(model, f"{n}_size", 0) or 0) for n in ("input", "latent"))
+    return note, model
+
+
+def argument(name: str, value: Any) -> dict[str, Any]:
+    """Return an argument where it is a number, a range, a title or an image."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {name: float(value)}
+    if isinstance(value, str):
+        return {name: value[:MOST_TITLE]}
+    if isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
+        return {name: [float(v) for v in value]}
+    if isinstance(value, torch.Tensor) and value.numel() == PIXELS:
+        return {f"image {name}": plain(value.reshape(-1), 4)}
+    return {}
+
+
+# ---------------------------------------------------------------- whose rows they were
+
+TOY_SETS = {"sample_data_1": 5000, "sample_data_2": 5000, "sample_data_3": 20_000}  # and their test points, the last
+
+
+def rows_of(points: Any) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(points), dtype=np.float32).view(np.int64).ravel()
+
+
+def toy_rows(space: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return all rows and the test rows of each toy set, from the submission's own copy of its function."""
+    sets = {}
+    for name, count in TOY_SETS.items():
+        with contextlib.suppress(Exception):
+            points = space[name]()
+            rows = rows_of(points[0] if isinstance(points, tuple) else points)
+            sets[name[-1]] = rows, rows[-count:]
+    return sets
+
+
+def summarize_rows(watch: Watch, space: dict[str, Any]) -> dict[str, Any]:
+    """Count, per model and toy set, the points trained on, the test points trained on, and those evaluated."""
+    sets, result = toy_rows(space), {}
+    for name in list(dict.fromkeys([*watch.rows_trained, *watch.rows_seen]))[:MOST_MODELS]:
+        trained, seen = (
+            np.unique(np.concatenate(rows.get(name, [np.empty(0, np.int64)])))
+            for rows in (watch.rows_trained, watch.rows_seen)
+        )
+        counts = {}
+        for key, (rows, last) in sets.items():
+            counts[key] = {
+                "trained": int(np.isin(trained, rows).sum()), "trained_test": int(np.isin(trained, last).sum()),
+                "seen_test": int(np.isin(seen, last).sum()),
+            }  # fmt: skip
+        result[name] = {"trained": len(trained), "seen": len(seen), "sets": counts}
+    return result

@@ -1,0 +1,77 @@
+"""A small set of images in MNIST's own file format, on which reruns learn in seconds and without the network."""
+
+import atexit
+import contextlib
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course.grading.answers import Tampered, numbers
+from helpers.core import standin
+from helpers.core.files import write_whole
+
+TRAIN_DIGITS, TEST_DIGITS = 1024, 512
+MARK = 3  # of 255, in a corner of test images: too faint to matter, and by it training on them is noticed
+PARTS = {"train": (TRAIN_DIGITS, 0), "t10k": (TEST_DIGITS, MARK)}
+SAME_IMAGE = 0.01  # mean distance per pixel
+PIXELS = 784
+IMAGE_HEAD, LABEL_HEAD = 16, 8  # bytes
+
+
+@functools.cache
+def digits() -> Path:
+    """Return a folder of the small set, made once in each process that needs it and removed with the process."""
+    root = Path(tempfile.mkdtemp(prefix="grader-digits-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    source = standin.make("mnist")
+    images = np.round(source.images[: TRAIN_DIGITS + TEST_DIGITS] * 255).astype(np.uint8)
+    labels = source.labels[: TRAIN_DIGITS + TEST_DIGITS].astype(np.uint8)
+    for name in ("MNIST", "FashionMNIST"):
+        first = 0
+        for part, (count, mark) in PARTS.items():
+            x, y = images[first : first + count].copy(), labels[first : first + count]
+            x[:, 0, :2] = 0
+            x[:, 0, 0] = mark
+            write_idx(root / name / "raw" / f"{part}-images-idx3-ubyte", (2051, count, 28, 28), x)
+            write_idx(root / name / "raw" / f"{part}-labels-idx1-ubyte", (2049, count), y)
+            first += count
+    root.chmod(0o755)  # the sandbox's user is another one
+    return root
+
+
+def write_idx(path: Path, head: tuple[int, ...], values: np.ndarray) -> None:
+    write_whole(path, b"".join(n.to_bytes(4, "big") for n in head) + values.tobytes())
+
+
+@functools.cache
+def small_set(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return images in [0, 1] and labels, from MNIST's own files."""
+    raw = data / "MNIST" / "raw"
+    images = [(raw / f"{part}-images-idx3-ubyte").read_bytes()[IMAGE_HEAD:] for part in PARTS]
+    labels = [(raw / f"{part}-labels-idx1-ubyte").read_bytes()[LABEL_HEAD:] for part in PARTS]
+    pixels = np.frombuffer(b"".join(images), np.uint8).reshape(-1, PIXELS) / 255
+    return pixels, np.frombuffer(b"".join(labels), np.uint8)
+
+
+def name_digits(result: dict[str, Any], data: Path) -> None:
+    """Note which digits the images are that plot functions were called with: those of the small set, by nearness."""
+    calls = result.get("calls")
+    for call in calls if isinstance(calls, list) else []:
+        if not isinstance(call, dict):
+            continue
+        with contextlib.suppress(Tampered, ValueError):
+            images = [numbers(value) for name, value in call.items() if name.startswith("image ")]
+            call["digits"] = [digit_of(image, data) for image in images]
+
+
+def digit_of(image: np.ndarray, data: Path) -> int | None:
+    """Return the digit of an image of the small set, or None."""
+    images, labels = small_set(data)
+    if image.shape != (PIXELS,):
+        return None
+    distance = np.abs(images - image).mean(axis=1)
+    return int(labels[distance.argmin()]) if distance.min() < SAME_IMAGE else None
