@@ -14,8 +14,8 @@ from rich.progress import Progress as Bars
 
 from course import paths
 from course.assignments import presence as assignments
+from course.handin import inlining
 from course.handin import validate as validation
-from course.handin.inlining import inlining
 from course.handin.validate import Finding
 from course.inbox.names import file_name
 from course.notebooks.running import client_of, first_line, kernel_environment, tidy

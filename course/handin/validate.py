@@ -20,7 +20,7 @@ import nbformat
 
 from course.assignments import presence as assignments
 from course.assignments.presence import Figure, Task
-from course.handin.inlining import inlining
+from course.handin import inlining
 from course.inbox import names
 
 LARGEST_FILE = 20_000_000  # bytes; ours have at most 3 MB, and a course's upload form takes little more

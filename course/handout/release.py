@@ -20,7 +20,7 @@ from typing import NamedTuple
 import nbformat
 
 from course.assignments import presence as assignments
-from course.handin.inlining import inlining
+from course.handin import inlining
 from course.handin.validate import shown
 from course.paths import ROOT
 

@@ -1,69 +1,150 @@
-"""What takes the place, in a notebook that stands alone, of those helpers that need the repository around them.
+"""What takes the place, in a notebook that stands alone, of those helpers that serve the repository around them.
 
-Each name of :data:`INSTEAD` is written into a submission in place of the helper that it is listed under. There is no
-offline stand-in there: what a tutor reads are results on the genuine images, or a sentence that says what to do.
+Each section is named after the module whose definitions it replaces. This file is read as text, and never imported.
+There is no offline stand-in: what a tutor reads are results on the genuine images, or a sentence that says what to do.
 """
 
+import gzip
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import nn
+from IPython.display import display
+from matplotlib.figure import Figure
+from torch import Tensor, nn, optim
+from torchvision import datasets
 
-from helpers.core.data import _SOURCES, DataError, ImageSet, Name, _images, _labels, _read, fetch, is_present
-from helpers.core.training import Batch, History, Objective, fit
+from helpers.core.batches import Loader, Objective
+from helpers.core.history import History
+from helpers.core.training import fit
+from helpers.plots import style
 
-INSTEAD = {
-    ("helpers.core.settings", "data_root"): "data_root",
-    ("helpers.core.data", "load_images"): "load_images",
-    ("helpers.core.settings", "figures_folder"): "figures_folder",
-    ("helpers.core.settings", "checkpoints_folder"): "checkpoints_folder",
-    ("helpers.core.kept", "fit_once"): "fit_once",
-}
-ABOUT = {"helpers.core.data": "Where the images come from: files that are there already, else torchvision's download."}
+# ---------------------------------------------------------------- helpers.notebook
 
 
-def data_root() -> Path:
-    """``DATA_ROOT``, else ``data`` in the working directory."""
-    return Path(os.environ.get("DATA_ROOT") or "data")
+def show(figure: Figure, name: str, alt: str, **_: Any) -> None:
+    """Save the figure as ``student_figures/<name>.png`` and display it; ``alt`` is for those who cannot see it."""
+    path = Path("student_figures") / f"{name}.png"
+    path.parent.mkdir(exist_ok=True)
+    with style():
+        figure.savefig(path, dpi=100)
+    print(f"figure {name}")
+    display({"image/png": path.read_bytes(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
-def load_images(name: Name, *, root: Path | None = None, download: bool = True) -> ImageSet:
-    """The 60,000 training and 10,000 test images of ``"mnist"`` or ``"fashion"``.
-
-    Args:
-        root: folder in torchvision's layout; ``data_root()`` where not given.
-        download: let torchvision fetch what is missing.
-
-    Raises:
-        DataError: the images cannot be had, or a file is corrupt or of another data set.
-    """
-    source = _SOURCES[name]
-    root = data_root() if root is None else Path(root)
-    problem = fetch(name, root) if download else f"no files under {root / source.folder}"
-    if not is_present(name, root):
-        raise DataError(
-            f"{source.title} is not here ({problem}): connect to the network and run this cell again, or copy the four "
-            f"files to {root / source.folder}, or set DATA_ROOT to the folder that holds {source.folder}"
-        )
-    raw = [_read(source, root, file) for file in source.md5]
-    return ImageSet(source.title, True, _images(raw[0]), _labels(raw[1]), _images(raw[2]), _labels(raw[3]))
+def claim(statement: str, value: float, low=-math.inf, high=math.inf, unit="", *, source: str, **_: Any) -> None:
+    """Print the measured number, the band that it is accepted in, and whether it lies there."""
+    mark = "✓ holds" if low <= value <= high else "✗ FAILS"
+    if os.environ.get("QUICK"):
+        mark = "– not judged: quick run"
+    band = f"{low:g} to {high:g}"
+    if low == -math.inf or high == math.inf:
+        band = f"at most {high:g}" if low == -math.inf else f"at least {low:g}"
+    measured = f"measured {value:.4g} {unit}".rstrip()
+    print(f"{mark} | {statement} | {measured} | accepted {band} (band: {source})")
 
 
-def figures_folder() -> Path:
-    """``FIGURES_DIR``, else ``student_figures`` in the working directory."""
-    return Path(os.environ.get("FIGURES_DIR") or "student_figures")
+def explore(draw: Callable, sliders: Mapping[str, tuple], name: str, alt: str, **_: Any) -> None:
+    """Show ``draw`` of the starting values of the sliders: least, starting and largest value of each."""
+    show(draw([start for _, start, _ in sliders.values()]), name, alt)
 
 
-def checkpoints_folder() -> Path:
-    """``checkpoints`` in the working directory."""
-    return Path("checkpoints")
+# ---------------------------------------------------------------- helpers.numpy_vae
+
+
+def _finite(name: str, value: Any) -> np.ndarray:
+    return np.asarray(value, dtype=np.float64)
+
+
+def _rows(name: str, value: Any, width: int) -> np.ndarray:
+    return _finite(name, value)
+
+
+def _alike(**values: Any) -> list[np.ndarray]:
+    return [_finite(name, value) for name, value in values.items()]
+
+
+def _check_beta(beta: float) -> None:
+    pass
+
+
+# ---------------------------------------------------------------- helpers.core.data
+
+
+class ImageSet(NamedTuple):
+    """Images in [0, 1], shape (N, 1, 28, 28), and labels 0 to 9."""
+
+    title: str
+    genuine: bool
+    train_x: Tensor
+    train_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+
+    def to(self, device: torch.device) -> "ImageSet":
+        return ImageSet(self.title, self.genuine, *(t.to(device) for t in self[2:]))
+
+    def __str__(self) -> str:
+        return f"{self.title}: {len(self.train_x):,} training and {len(self.test_x):,} test images"
+
+
+def load_images(name: str) -> ImageSet:
+    """Load ``"mnist"`` or ``"fashion"`` from the folder ``DATA_ROOT``, else ``data``; what is missing is downloaded."""
+    dataset = {"mnist": datasets.MNIST, "fashion": datasets.FashionMNIST}[name]
+    root = Path(os.environ.get("DATA_ROOT") or "data")
+    folder = root / dataset.__name__ / "raw"
+    train = [folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"]
+    test = [folder / "t10k-images-idx3-ubyte", folder / "t10k-labels-idx1-ubyte"]
+    if not all(file.is_file() or file.with_suffix(".gz").is_file() for file in train + test):
+        try:
+            dataset(root, download=True)
+        except (OSError, RuntimeError) as error:
+            raise RuntimeError(
+                f"the images are not here ({error}): connect to the network and run this cell again, or copy the four "
+                f"files to {folder}, or set DATA_ROOT to the folder that holds {dataset.__name__}"
+            ) from error
+    title = "MNIST" if name == "mnist" else "Fashion-MNIST"
+    train_x, train_y, test_x, test_y = map(_read, train + test)
+    return ImageSet(title, True, _pixels(train_x), train_y.long(), _pixels(test_x), test_y.long())
+
+
+def _read(file: Path) -> Tensor:
+    content = file.read_bytes() if file.is_file() else gzip.decompress(file.with_suffix(".gz").read_bytes())
+    return torch.tensor(np.frombuffer(content, np.uint8, offset=4 + 4 * content[3]))
+
+
+def _pixels(numbers: Tensor) -> Tensor:
+    return numbers.reshape(-1, 1, 28, 28) / 255
+
+
+# ---------------------------------------------------------------- helpers.core.speed
+
+
+def in_precision(precision: str, objective: Objective, device: torch.device) -> Objective:
+    """Return the objective as it is, in float32."""
+    return objective
+
+
+@contextmanager
+def HalvesSideBySide(objective: Objective, model: nn.Module) -> Iterator[Objective]:
+    """Give the objective as it is, for whole batches."""
+    yield objective
+
+
+def keep_freed_memory() -> None:
+    """Do nothing: the machine's settings stay as they are."""
+
+
+# ---------------------------------------------------------------- helpers.core.kept
 
 
 def fit_once(
-    model: nn.Module, optimizer: torch.optim.Optimizer, loader: Iterable[Batch], objective: Objective, **options: Any
+    model: nn.Module, optimizer: optim.Optimizer, loader: Loader, objective: Objective, **options: Any
 ) -> History:
-    """``fit``: a notebook that stands alone trains every time."""
+    """Train as ``fit`` does: a notebook that stands alone trains every time."""
     return fit(model, optimizer, loader, objective, **options)

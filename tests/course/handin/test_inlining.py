@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from course.assignments.presence import ASSIGNMENTS
-from course.handin.inlining import inlining
+from course.handin import inlining
 from helpers import mnist_beta_vae
 from helpers.core import gaussian, latent
 
