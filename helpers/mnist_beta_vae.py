@@ -6,7 +6,7 @@ function that takes ``vae`` accepts the autoencoder too: ``vae=False`` means tha
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,10 +26,11 @@ from helpers.core.training import fit
 from helpers.plots import scatter_classes
 
 IMAGE = (1, 28, 28)
+Model = Any  # an Autoencoder, or a VAE of part A
 
 
 class Encoder(nn.Module):
-    """Image to code: 784 - 512 - latent_dims. Shapes (B, 1, 28, 28) or (B, 784) to (B, latent_dims)."""
+    """Map images to codes: 784 - 512 - latent_dims. Shapes (B, 1, 28, 28) or (B, 784) to (B, latent_dims)."""
 
     def __init__(self, latent_dims: int) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Code to image: latent_dims - 512 - 784, squashed into (0, 1). Shapes (B, latent_dims) to (B, 1, 28, 28)."""
+    """Map codes to images: latent_dims - 512 - 784, squashed into (0, 1). Shapes (B, latent_dims) to (B, 1, 28, 28)."""
 
     def __init__(self, latent_dims: int) -> None:
         super().__init__()
@@ -107,8 +108,8 @@ def train_ae(
 
 
 @torch.no_grad()
-def codes(model: nn.Module, x: Tensor, vae: bool) -> tuple[Tensor, Tensor | None]:
-    """Means and log-variances of q(z|x) for a VAE; codes and None for the autoencoder. Shape (N, latent)."""
+def codes(model: Model, x: Tensor, vae: bool) -> tuple[Tensor, Tensor | None]:
+    """Compute means and log-variances of q(z|x) for a VAE; codes and None for the autoencoder. Shape (N, latent)."""
     if not vae:
         return torch.cat([model.encoder(part) for part in x.split(4096)]), None
     mu, logvar = zip(*(model.encode(part) for part in x.split(4096)), strict=True)
@@ -116,15 +117,15 @@ def codes(model: nn.Module, x: Tensor, vae: bool) -> tuple[Tensor, Tensor | None
 
 
 @torch.no_grad()
-def decode_images(model: nn.Module, z: Tensor, vae: bool) -> Tensor:
-    """The decoder's mean as images, shape (N, 28, 28): never a noisy draw."""
+def decode_images(model: Model, z: Tensor, vae: bool) -> Tensor:
+    """Decode to mean images, shape (N, 28, 28): never a noisy draw."""
     z = z.to(next(model.parameters()).device)
     return (model.decode(z, noise=False) if vae else model.decode(z)).reshape(-1, *IMAGE[1:]).cpu()
 
 
 def plot_latent2D(
-    model: nn.Module,
-    data,
+    model: Model,
+    data: Loader,
     num_batches: int = 8,
     title: str | None = None,
     plot_idx: int = 0,
@@ -150,7 +151,7 @@ def plot_latent2D(
 
 
 def plot_reconstructed(
-    model: nn.Module,
+    model: Model,
     r0: tuple[float, float] = (-5, 5),
     r1: tuple[float, float] = (-5, 5),
     vae: bool = False,
@@ -172,8 +173,8 @@ def plot_reconstructed(
 
 
 @torch.no_grad()
-def interpolation(model: nn.Module, x_1: Tensor, x_2: Tensor, n: int, vae: bool) -> Tensor:
-    """Decoded frames along the straight path between the codes of two images, shape (n, 28, 28).
+def interpolation(model: Model, x_1: Tensor, x_2: Tensor, n: int, vae: bool) -> Tensor:
+    """Decode frames along the straight path between the codes of two images, shape (n, 28, 28).
 
     z(t) = z_1 + (z_2 - z_1) t,   t = 0, 1/(n-1), ..., 1
     """
@@ -185,7 +186,7 @@ def interpolation(model: nn.Module, x_1: Tensor, x_2: Tensor, n: int, vae: bool)
 
 
 def interpolate(
-    model: nn.Module,
+    model: Model,
     x_1: Tensor,
     x_2: Tensor,
     n: int = 20,
@@ -200,13 +201,13 @@ def interpolate(
 
 
 def draw_row(frames: Tensor, title: str | None, ax: Axes) -> None:
-    """Images side by side, without ticks."""
+    """Draw images side by side, without ticks."""
     ax.imshow(latent.tile(frames, len(frames)), cmap="gray", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[], title=title or "")
 
 
 class Measures(NamedTuple):
-    """What one model scores on the test set; None where the model has no such thing."""
+    """Hold what one model scores on the test set; None where the model has no such thing."""
 
     squared_error: float  # per image, summed over pixels; reconstructed from one draw z ~ q(z|x)
     nll: float | None  # nats per image
@@ -217,33 +218,39 @@ class Measures(NamedTuple):
 
 
 @torch.no_grad()
-def measure(model: nn.Module, vae: bool, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> Measures:
+def measure(model: Model, vae: bool, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> Measures:
     """Score a model; ``train`` and ``test`` are (images, labels). Draws are the same on every call."""
     (x_train, y_train), (x, y) = train, test
     generator = torch.Generator(device=x.device).manual_seed(0)
     fit_mu, fit_logvar = codes(model, x_train, vae)
     mu, logvar = codes(model, x, vae)
-    z = reparameterize(mu, logvar, generator) if vae else mu
+    z = mu if logvar is None else reparameterize(mu, logvar, generator)
+    fit_z = None if fit_logvar is None else reparameterize(fit_mu, fit_logvar, generator)
     x_hat = torch.cat([decode_images(model, part, vae) for part in z.split(4096)]).to(x.device)
     squared = (x_hat - x.reshape(x_hat.shape)).square().flatten(1).sum(1)
     return Measures(
         squared_error=float(squared.mean()),
-        nll=float(torch.cat([model(part, per_example=True)[4] for part in x.split(4096)]).mean()) if vae else None,
-        kl=tuple(kl_per_latent(mu, logvar).mean(0).tolist()) if vae else None,
+        nll=mean_nll(model, x) if vae else None,
+        kl=None if logvar is None else tuple(kl_per_latent(mu, logvar).mean(0).tolist()),
         knn_mu=knn_accuracy(fit_mu, y_train, mu, y),
-        knn_z=knn_accuracy(reparameterize(fit_mu, fit_logvar, generator), y_train, z, y) if vae else None,
+        knn_z=None if fit_z is None else knn_accuracy(fit_z, y_train, z, y),
         silhouette=float(silhouette_score(mu.cpu(), y.cpu(), sample_size=2000, random_state=0)),
     )
 
 
+def mean_nll(vae: Model, x: Tensor) -> float:
+    """Average -log p(x|z) over images, in nats, from one draw z ~ q(z|x) each."""
+    return float(torch.cat([vae(part, per_example=True)[4] for part in x.split(4096)]).mean())
+
+
 def knn_accuracy(fit_codes: Tensor, fit_labels: Tensor, codes: Tensor, labels: Tensor, neighbours: int = 10) -> float:
-    """Share of ``codes`` whose label the majority of their nearest ``fit_codes`` has."""
+    """Compute the share of ``codes`` whose label the majority of their nearest ``fit_codes`` has."""
     knn = KNeighborsClassifier(neighbours).fit(fit_codes.cpu().numpy(), fit_labels.cpu().numpy())
     return float(knn.score(codes.cpu().numpy(), labels.cpu().numpy()))
 
 
 def table(rows: Mapping[str, Measures]) -> str:
-    """The measures of several models, one line each."""
+    """Write the measures of several models, one line each."""
     head = f"{'model':<14}{'sq. error':>10}{'NLL':>9}{'KL per latent':>16}{'kNN mu':>9}{'kNN z':>8}{'silhouette':>12}"
     lines = [head]
     for name, m in rows.items():
@@ -255,5 +262,5 @@ def table(rows: Mapping[str, Measures]) -> str:
 
 
 def train_loader(x: Tensor, y: Tensor, batch_size: int = 512) -> TensorBatches:
-    """Shuffled batches of (images, labels), the assignment's batch size."""
+    """Cut shuffled batches of (images, labels), of the assignment's batch size."""
     return TensorBatches(x, y, batch_size=batch_size, shuffle=True)

@@ -39,7 +39,7 @@ class VAE(nn.Module):
         self.decoder = ConvDecoder(latent_dim, channels, hidden)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z|x), shape (B, latent_dim) each.
+        """Compute mean and log-variance of q(z|x), shape (B, latent_dim) each.
 
         Raises:
             ValueError: images of another shape than (B, 1, 28, 28).
@@ -50,12 +50,12 @@ class VAE(nn.Module):
         return mu, logvar
 
     def decode(self, z: Tensor) -> Tensor:
-        """Logits of the pixels, shape (B, 1, 28, 28); their sigmoid is the probability of a white pixel."""
+        """Compute logits of the pixels, shape (B, 1, 28, 28); their sigmoid is the probability of a white pixel."""
         return self.decoder(z)
 
 
 class ElboTerms(NamedTuple):
-    """What ``calc_elbo`` gives, in nats per example, shape (B,); elbo = log_likelihood - kl."""
+    """Hold what ``calc_elbo`` gives, in nats per example, shape (B,); elbo = log_likelihood - kl."""
 
     elbo: Tensor
     log_likelihood: Tensor
@@ -68,7 +68,7 @@ def binarize(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
 
 
 def calc_elbo(model: VAE, x: Tensor, generator: torch.Generator | None = None) -> ElboTerms:
-    """ELBO of each image from one posterior sample: the same function for training, validation and test.
+    """Compute the ELBO of each image from one posterior sample: the same function for training, validation and test.
 
         ELBO = log p(x|z) - KL(q(z|x) || p(z)),   z ~ q(z|x)
 
@@ -89,7 +89,7 @@ def calc_elbo(model: VAE, x: Tensor, generator: torch.Generator | None = None) -
 
 @torch.no_grad()
 def sample(model: VAE, n: int, binary: bool = False, generator: torch.Generator | None = None) -> Tensor:
-    """Images from the model: z ~ N(0, I), decoded; shape (n, 28, 28).
+    """Draw images from the model: z ~ N(0, I), decoded; shape (n, 28, 28).
 
     Args:
         binary: draw the pixels too, as p(x|z) says; else their probabilities, which are means and not draws.
@@ -112,7 +112,7 @@ def train(
     *,
     keep: bool = False,
 ) -> History:
-    """Maximise the ELBO; logs ELBO, log-likelihood and KL of both loaders.
+    """Maximise the ELBO, and remember ELBO, log-likelihood and KL of both loaders.
 
     Args:
         train_loader: yields gray images; each batch is binarised anew.
@@ -138,7 +138,7 @@ def train(
 
 @torch.no_grad()
 def elbo_terms(model: VAE, x: Tensor, num_samples: int = 1, seed: int = 0, chunk: int = CHUNK) -> ElboTerms:
-    """``calc_elbo`` over a whole set, averaged over posterior samples; the same for the same seed."""
+    """Apply ``calc_elbo`` to a whole set, averaged over posterior samples; the same for the same seed."""
     generator = torch.Generator(device=x.device).manual_seed(seed)
     parts = []
     for part in x.split(chunk):
@@ -149,7 +149,7 @@ def elbo_terms(model: VAE, x: Tensor, num_samples: int = 1, seed: int = 0, chunk
 
 @torch.no_grad()
 def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, seed: int = 0) -> Tensor:
-    """Estimate of -log p(x) per image, shape (B,), on average an upper bound: each image is encoded once.
+    """Estimate -log p(x) per image, shape (B,), on average an upper bound: each image is encoded once.
 
         -log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
 
@@ -172,14 +172,14 @@ def importance_weighted_nll(model: VAE, x: Tensor, num_samples: int = 500, seed:
 
 @torch.no_grad()
 def rates(model: VAE, x: Tensor) -> Tensor:
-    """Mean KL of each latent over images, in nats, shape (latent_dim,)."""
+    """Average the KL of each latent over images, in nats, shape (latent_dim,)."""
     mu, logvar = zip(*(model.encode(part) for part in x.split(CHUNK)), strict=True)
     return kl_per_latent(torch.cat(mu), torch.cat(logvar)).mean(dim=0)
 
 
 @torch.no_grad()
 def active_units(model: VAE, x: Tensor, threshold: float = 0.01) -> Tensor:
-    """Which latents' posterior means vary over images by more than ``threshold``, shape (latent_dim,), bool.
+    """Find the latents whose posterior means vary over images by more than ``threshold``, shape (latent_dim,), bool.
 
     Source: Burda et al. 2016 (arXiv 1509.00519), section 5: A_u = Cov_x(E_{q(u|x)}[u]) > 0.01.
     """
@@ -188,10 +188,10 @@ def active_units(model: VAE, x: Tensor, threshold: float = 0.01) -> Tensor:
 
 @torch.no_grad()
 def decode_images(model: VAE, z: Tensor) -> Tensor:
-    """Pixel probabilities of codes, shape (N, 28, 28)."""
+    """Decode codes to pixel probabilities, shape (N, 28, 28)."""
     return torch.sigmoid(model.decode(z))[:, 0].cpu()
 
 
 def report(rows: Mapping[str, float]) -> str:
-    """Named numbers in nats per image, one a line."""
+    """Write named numbers in nats per image, one a line."""
     return "\n".join(f"{name:<58}{value:9.2f}" for name, value in rows.items())

@@ -1,6 +1,7 @@
 """Training as the assignments' texts have it: the way that ours is measured against."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
 import torchvision
@@ -10,15 +11,17 @@ from torch.utils.data import DataLoader
 from helpers.core.batches import Batch, Objective
 from helpers.core.data import ImageSet
 
+Model = TypeVar("Model", bound=nn.Module)
+
 
 def as_assigned(
-    model: nn.Module,
+    model: Model,
     loader: Iterable[Batch],
     objective: Objective,
     epochs: int,
     lr: float = 1e-3,
     val_loader: Iterable[Batch] = (),
-) -> nn.Module:
+) -> Model:
     """Train by the loop of the assignments' texts, which reads every loss with ``.item()`` as soon as it is there."""
     device = next(model.parameters()).device
     optimizer = optim.Adam(model.parameters(), lr=lr)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from course.bench.rows import Case, Train, cases
+from course.bench.rows import Case, cases
 from helpers.core.data import ImageSet
 from helpers.core.training import best_device, progress
 
@@ -139,7 +139,7 @@ def wait_for_device() -> None:
         torch.cuda.synchronize()
 
 
-def _in_precision(word: str, train: Train, epochs: int) -> nn.Module:
+def _in_precision(word: str, train: Callable[[int], nn.Module], epochs: int) -> nn.Module:
     with precision(word):
         return train(epochs)
 

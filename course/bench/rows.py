@@ -9,7 +9,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -23,42 +23,44 @@ from helpers.core.data import ImageSet
 from helpers.core.speed import training_dtype
 from helpers.core.training import best_device, evaluate
 
-Train = Callable[[int], nn.Module]  # a fresh model, trained for so many epochs
+Model = TypeVar("Model", bound=nn.Module)
 IMAGE = 28 * 28
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Generic[Model]):
     """Hold one model on one data set, and the ways to train it."""
 
     name: str
-    assigned: Train
-    ours: Train
+    assigned: Callable[[int], Model]  # a fresh model, trained for so many epochs
+    ours: Callable[[int], Model]
     loss: Callable[[], Tensor]  # of one full batch, for counting its matrix products
     steps: float  # in an epoch; a smaller last batch counts in part
-    test: Callable[[nn.Module], float]
+    test: Callable[[Model], float]
     tested: str  # what ``test`` measures
     precisions: tuple[str, ...] = ("float32",)
     epochs: int = 1  # trained in a round
     unit: str = "epoch"
-    others: Mapping[str, Train] | None = None  # ways that a user might pick instead
+    others: Mapping[str, Callable[[int], nn.Module]] | None = None  # ways that a user might pick instead
 
 
-def toy(number: Literal[1, 2, 3], batch_size: int, lr: float, *sizes: list[int]) -> Case:
+def toy(
+    number: Literal[1, 2, 3], batch_size: int, lr: float, encoder_sizes: list[int], decoder_sizes: list[int]
+) -> Case[toy_vae.VAE]:
     """Compare part A's VAE on toy set 1, 2 or 3, validated after every epoch; for its full ten epochs."""
     device = best_device()
     data = toy_vae.load_toy(number, device)
 
     def new() -> toy_vae.VAE:
-        return toy_vae.VAE(2, 2, *sizes).to(device)
+        return toy_vae.VAE(2, 2, encoder_sizes, decoder_sizes).to(device)
 
-    def assigned(epochs: int) -> nn.Module:
+    def assigned(epochs: int) -> toy_vae.VAE:
         model = new()
         loader = DataLoader(TensorDataset(data.train), batch_size=batch_size, shuffle=True)
         val_loader = DataLoader(TensorDataset(data.val), batch_size=batch_size)
         return as_assigned(model, loader, toy_vae.vae_objective(model), epochs, lr, val_loader)
 
-    def ours(epochs: int) -> nn.Module:
+    def ours(epochs: int) -> toy_vae.VAE:
         model = new()
         train_loader, val_loader, _ = data.loaders(batch_size)
         optimizer = optim.Adam(model.parameters(), lr, fused=True)
@@ -72,25 +74,25 @@ def toy(number: Literal[1, 2, 3], batch_size: int, lr: float, *sizes: list[int])
     )  # fmt: skip
 
 
-def roll() -> Case:
+def roll() -> Case[swiss_roll.VAE]:
     """Compare the Swiss roll's VAE, for its full thousand steps; an "epoch" is a hundred of them."""
 
-    def objective_of(model: nn.Module) -> Objective:
+    def objective_of(model: swiss_roll.VAE) -> Objective:
         def objective(batch: Batch) -> tuple[Tensor, Scalars]:
             loss = swiss_roll.compute_vae_loss(model, batch[0], beta=0.01)
             return loss, {"loss": loss}
 
         return objective
 
-    def assigned(hundreds: int) -> nn.Module:
+    def assigned(hundreds: int) -> swiss_roll.VAE:
         model = swiss_roll.VAE().to(best_device())
         return as_assigned(model, swiss_roll.SwissRollBatches(128, 100), objective_of(model), hundreds)
 
-    def ours(hundreds: int) -> nn.Module:
+    def ours(hundreds: int) -> swiss_roll.VAE:
         return swiss_roll.train_vae(n_steps=100 * hundreds)[0]
 
     @torch.no_grad()
-    def test(model: nn.Module) -> float:
+    def test(model: swiss_roll.VAE) -> float:
         points = swiss_roll.generate_swiss_roll(20_000, generator=torch.Generator().manual_seed(0))
         return float(swiss_roll.compute_vae_loss(model, points.to(best_device()), beta=0.01))
 
@@ -120,16 +122,19 @@ def mean_head(latents: int = 2) -> toy_vae.SharedVarianceVAE:
 
 
 def mnist_vae(
-    data: ImageSet, name: str, network: Callable[[], toy_vae.VAE], others: Mapping[str, Train] | None = None
-) -> Case:
+    data: ImageSet,
+    name: str,
+    network: Callable[[], toy_vae.VAE],
+    others: Mapping[str, Callable[[int], nn.Module]] | None = None,
+) -> Case[toy_vae.VAE]:
     """Compare part B's VAE, 784-512-2-512-784, beta = 1; ``network`` is what the assigned way trains."""
     batch_size, test_batches, device = 512, TensorBatches(data.test_x, batch_size=1000), data.train_x.device
 
-    def assigned(epochs: int) -> nn.Module:
+    def assigned(epochs: int) -> toy_vae.VAE:
         model = network().to(device)
         return as_assigned(model, image_loader(data, batch_size), toy_vae.vae_objective(model), epochs)
 
-    def ours(epochs: int) -> nn.Module:
+    def ours(epochs: int) -> toy_vae.VAE:
         model = mean_head().to(device)
         loader = mnist_beta_vae.train_loader(data.train_x, data.train_y, batch_size)
         optimizer = optim.Adam(model.parameters(), lr=1e-3, fused=True)
@@ -144,25 +149,25 @@ def mnist_vae(
     )  # fmt: skip
 
 
-def autoencoder(data: ImageSet) -> Case:
+def autoencoder(data: ImageSet) -> Case[mnist_beta_vae.Autoencoder]:
     """Compare part B's autoencoder."""
     batch_size, test_batches = 512, TensorBatches(data.test_x, batch_size=1000)
 
-    def objective_of(model: nn.Module) -> Objective:
+    def objective_of(model: mnist_beta_vae.Autoencoder) -> Objective:
         def objective(batch: Batch) -> tuple[Tensor, Scalars]:
             loss = F.mse_loss(model(batch[0])[0], batch[0])
             return loss, {"mse": loss}
 
         return objective
 
-    def new() -> nn.Module:
+    def new() -> mnist_beta_vae.Autoencoder:
         return mnist_beta_vae.Autoencoder(2).to(data.train_x.device)
 
-    def assigned(epochs: int) -> nn.Module:
+    def assigned(epochs: int) -> mnist_beta_vae.Autoencoder:
         model = new()
         return as_assigned(model, image_loader(data, batch_size), objective_of(model), epochs)
 
-    def ours(epochs: int) -> nn.Module:
+    def ours(epochs: int) -> mnist_beta_vae.Autoencoder:
         model = new()
         loader = mnist_beta_vae.train_loader(data.train_x, data.train_y, batch_size)
         return mnist_beta_vae.train_ae(model, loader, optim.Adam(model.parameters(), lr=1e-3, fused=True), epochs)
@@ -174,11 +179,11 @@ def autoencoder(data: ImageSet) -> Case:
     )  # fmt: skip
 
 
-def conv_vae(data: ImageSet) -> Case:
+def conv_vae(data: ImageSet) -> Case[mnist_conv_vae.VAE]:
     """Compare the convolutional VAE on MNIST, pixels drawn anew in every batch."""
     batch_size = 128
 
-    def objective_of(model: nn.Module) -> Objective:
+    def objective_of(model: mnist_conv_vae.VAE) -> Objective:
         def objective(batch: Batch) -> tuple[Tensor, Scalars]:
             terms = mnist_conv_vae.calc_elbo(model, mnist_conv_vae.binarize(batch[0]))
             means = {name: value.mean() for name, value in terms._asdict().items()}
@@ -186,20 +191,20 @@ def conv_vae(data: ImageSet) -> Case:
 
         return objective
 
-    def new() -> nn.Module:
+    def new() -> mnist_conv_vae.VAE:
         return mnist_conv_vae.VAE().to(data.train_x.device)
 
-    def assigned(epochs: int) -> nn.Module:
+    def assigned(epochs: int) -> mnist_conv_vae.VAE:
         model = new()
         return as_assigned(model, image_loader(data, batch_size), objective_of(model), epochs)
 
-    def ours(epochs: int) -> nn.Module:
+    def ours(epochs: int) -> mnist_conv_vae.VAE:
         model = new()
         loader = TensorBatches(data.train_x, batch_size=batch_size, shuffle=True)
         mnist_conv_vae.train(model, optim.Adam(model.parameters(), lr=1e-3, fused=True), loader, None, epochs)
         return model
 
-    def test(model: nn.Module) -> float:
+    def test(model: mnist_conv_vae.VAE) -> float:
         generator = torch.Generator(device=data.test_x.device).manual_seed(2)
         x = mnist_conv_vae.binarize(data.test_x, generator)
         return -float(mnist_conv_vae.elbo_terms(model.eval(), x).elbo.mean())
@@ -210,11 +215,11 @@ def conv_vae(data: ImageSet) -> Case:
     )  # fmt: skip
 
 
-def fashion_vae(data: ImageSet) -> Case:
+def fashion_vae(data: ImageSet) -> Case[fashion_latent_space.VAE]:
     """Compare the Fashion-MNIST VAE of the latent-space exercises; as assigned, its loss is summed over the batch."""
     recipe = fashion_latent_space.Recipe()
 
-    def objective_of(model: nn.Module) -> Objective:
+    def objective_of(model: fashion_latent_space.VAE) -> Objective:
         def objective(batch: Batch) -> tuple[Tensor, Scalars]:
             x_hat, mu, logvar = model(batch[0])
             loss = fashion_latent_space.vae_loss(x_hat, batch[0], mu, logvar)
@@ -222,14 +227,14 @@ def fashion_vae(data: ImageSet) -> Case:
 
         return objective
 
-    def new() -> nn.Module:
+    def new() -> fashion_latent_space.VAE:
         return fashion_latent_space.VAE().to(data.train_x.device)
 
-    def assigned(epochs: int) -> nn.Module:
+    def assigned(epochs: int) -> fashion_latent_space.VAE:
         model = new()
         return as_assigned(model, image_loader(data, recipe.batch_size), objective_of(model), epochs, recipe.lr)
 
-    def ours(epochs: int) -> nn.Module:
+    def ours(epochs: int) -> fashion_latent_space.VAE:
         seed = int(torch.randint(2**31, ()))
         recipe = fashion_latent_space.Recipe(num_epochs=epochs, seed=seed)
         return fashion_latent_space.train_vae(data.train_x, recipe)[0]
@@ -247,7 +252,7 @@ def precisions() -> tuple[str, ...]:
     return tuple(dict.fromkeys(("float32", used)))
 
 
-def cases(mnist: ImageSet, fashion: ImageSet) -> list[Case]:
+def cases(mnist: ImageSet, fashion: ImageSet) -> list[Case[Any]]:
     """List all rows of the benchmark."""
     return [
         toy(1, 512, 1e-2, [20], []),
@@ -261,13 +266,13 @@ def cases(mnist: ImageSet, fashion: ImageSet) -> list[Case]:
     ]
 
 
-def with_pythae(data: ImageSet) -> dict[str, Train]:
+def with_pythae(data: ImageSet) -> dict[str, Callable[[int], nn.Module]]:
     """Train the VAE of 784-512-2 under pythae's own trainer, where pythae is installed (``pip install pythae``)."""
     try:
         logging.disable(logging.WARNING)
-        from pythae.data.datasets import BaseDataset
-        from pythae.models import VAE, VAEConfig
-        from pythae.trainers import BaseTrainer, BaseTrainerConfig
+        from pythae.data.datasets import BaseDataset  # pyright: ignore[reportMissingImports]
+        from pythae.models import VAE, VAEConfig  # pyright: ignore[reportMissingImports]
+        from pythae.trainers import BaseTrainer, BaseTrainerConfig  # pyright: ignore[reportMissingImports]
     except ImportError:
         return {}
     finally:

@@ -131,7 +131,7 @@ def failing_in_notebook(copy: Path, notebook: str) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--notebooks", action="store_true", help="run the regression run of a notebook, too")
     parser.add_argument("--only", default="", help="mistakes whose name holds this")
     chosen = parser.parse_args()

@@ -39,21 +39,21 @@ class MLP(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + conv(relu(conv(relu(x)))): starts as the identity, so that depth costs nothing at first. Keeps the shape."""
+    """Add conv(relu(conv(relu(x)))) to x, in the same shape; it starts as the identity, so that depth does no harm."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.inner = nn.Conv2d(channels, channels, 3, padding=1)
         self.outer = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)
+        for parameter in self.outer.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.outer(F.relu(self.inner(F.relu(x))))
 
 
 class ConvEncoder(nn.Module):
-    """28 x 28 images to features: two strided convolutions and a residual block, then fully connected layers.
+    """Map 28 x 28 images to features: two strided convolutions and a residual block, then fully connected layers.
 
     Shapes: (B, 1, 28, 28) - (B, c1, 14, 14) - (B, c2, 7, 7) - (B, hidden) - (B, output_size). Batch normalisation of
     the maps gains over 4 nats of ELBO on MNIST after three epochs; examples are independent only in ``eval`` mode.
@@ -76,7 +76,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Codes to 28 x 28 maps: the way of :class:`ConvEncoder` backwards, with transposed convolutions.
+    """Map codes to 28 x 28 maps: :class:`ConvEncoder` backwards, with transposed convolutions.
 
     Shapes: (B, latent_size) - (B, hidden) - (B, c2, 7, 7) - (B, c1, 14, 14) - (B, 1, 28, 28); no squashing at the end.
     """

@@ -19,7 +19,7 @@ def scatters(
     xlabel: str = "$x_1$",
     ylabel: str = "$x_2$",
 ) -> Figure:
-    """One scatter a panel on shared, equally scaled axes; ``labels`` colours the points by class."""
+    """Draw one scatter a panel on shared, equally scaled axes; ``labels`` colours the points by class."""
     spans = np.ptp(np.concatenate(list(clouds.values())), axis=0)
     height = 3.2 * float(np.clip(spans[1] / spans[0], 0.3, 1))  # equal scales leave no room unused
     figure = panels(1, len(clouds), (4.0 * len(clouds), height + 1), title, sharex=True, sharey=True, squeeze=False)
@@ -39,7 +39,7 @@ def scatter_classes(ax: Axes, points: np.ndarray, labels: np.ndarray | None, tit
         for label in np.unique(labels):
             where = np.median(points[labels == label], axis=0)
             ax.annotate(
-                str(label), where, ha="center", va="center", weight="bold",
+                str(label), (where[0], where[1]), ha="center", va="center", weight="bold",
                 bbox={"boxstyle": "circle,pad=0.15", "fc": "white", "ec": CLASS_COLOURS[label], "alpha": 0.85},
             )  # fmt: skip
     if title:
@@ -56,7 +56,7 @@ def overlays(
     title: str | None = None,
     limit: float = 1.15,
 ) -> Figure:
-    """Small multiples of 2-D clouds, each over the same reference points; axes run from -limit to limit."""
+    """Draw small multiples of 2-D clouds, each over the same reference points; axes run from -limit to limit."""
     columns = min(columns, len(clouds))
     rows = -(-len(clouds) // columns)
     side, s = (4.2, 6) if len(clouds) == 1 else (2.3, 3)
@@ -78,11 +78,11 @@ def overlays(
 
 @styled
 def displacements(start: np.ndarray, end: np.ndarray, names: tuple[str, str], limit: float = 1.0) -> Figure:
-    """Two clouds of the same points side by side; in the second, a line from each point's start to its end."""
+    """Draw two clouds of the same points side by side; in the second, a line from each point's start to its end."""
     figure = panels(1, 2, (9.4, 5), sharex=True, sharey=True)
     left, right = figure.axes
     left.scatter(*start.T, s=6, color=ORANGE, linewidths=0, rasterized=True)
-    right.add_collection(LineCollection(np.stack([start, end], axis=1), colors=GREY, linewidths=0.6, alpha=0.5))
+    right.add_collection(LineCollection(list(np.stack([start, end], axis=1)), colors=GREY, linewidths=0.6, alpha=0.5))
     right.scatter(*start.T, s=3, color=ORANGE, linewidths=0, rasterized=True)
     right.scatter(*end.T, s=6, color=BLUE, linewidths=0, rasterized=True)
     for ax, name in zip(figure.axes, names, strict=True):
@@ -100,13 +100,13 @@ def cloud_panels(
     ylabel: str = "$x_2$",
     diagonal: str | None = None,
 ) -> Figure:
-    """Clouds of points over one another, one group of them a panel, on shared, square and equally scaled axes.
+    """Draw clouds of points over one another, one group of them a panel, on shared, square and equally scaled axes.
 
     ``diagonal`` names a dashed line of equal coordinates: for a prediction against what it should be.
     """
     size = (4 * len(groups) + 0.2, 4.6 if title else 4.3)
     figure = panels(1, len(groups), size, title, sharex=True, sharey=True, squeeze=False)
-    everything = np.concatenate([points for clouds in groups.values() for points in clouds.values()])
+    everything = np.concatenate([np.concatenate(list(clouds.values())) for clouds in groups.values()])
     low, high = everything.min(axis=0), everything.max(axis=0)
     (x, y), half = (low + high) / 2, 0.52 * (high - low).max()
     for ax, (name, clouds) in zip(figure.axes, groups.items(), strict=True):
@@ -131,11 +131,11 @@ def shaded_scatters(
     xlabel: str = "$z_1$",
     ylabel: str = "$z_2$",
 ) -> Figure:
-    """One scatter a panel on shared, equally scaled axes, its points coloured by one number each."""
+    """Draw one scatter a panel on shared, equally scaled axes, its points coloured by one number each."""
     figure = panels(1, len(clouds), (4.4 * len(clouds) + 1, 4.2), title, sharex=True, sharey=True, squeeze=False)
     low, high = np.quantile(values, [0.02, 0.98])
     for ax, (name, points) in zip(figure.axes[:], clouds.items(), strict=True):
-        drawn = ax.scatter(*points.T, s=10, c=values, cmap="viridis", vmin=low, vmax=high, lw=0)
+        dots = ax.scatter(*points.T, s=10, c=values, cmap="viridis", vmin=low, vmax=high, lw=0)
         ax.set(title=name, xlabel=xlabel, ylabel=ylabel, aspect="equal")
-    figure.colorbar(drawn, ax=list(figure.axes[: len(clouds)]), label=value_label, extend="both")
+    figure.colorbar(dots, ax=list(figure.axes[: len(clouds)]), label=value_label, extend="both")
     return figure

@@ -1,7 +1,7 @@
 """Curves, bars and single numbers beside their limits."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,9 +19,9 @@ def training_curves(
     title: str | None = None,
     limits: Mapping[str, float] | None = None,
 ) -> Figure:
-    """One panel for each scalar in ``titles``: a line over training steps, dots for validation, a line for test.
+    """Draw one panel for each scalar in ``titles``: a line over training steps, dots for validation, a line for test.
 
-    The vertical range is that of everything after the first tenth of training, where the curves tell something;
+    The vertical range is that of everything after the first tenth of training, where the curves differ;
     ``limits`` adds a dashed line at a known bound.
     """
     figure = panels(1, len(titles), (13, 3.4), title)
@@ -29,18 +29,18 @@ def training_curves(
         train = history.train[key]
         epochs = (np.arange(len(train)) + 1) / history.steps_per_epoch
         ax.plot(epochs, train, color=BLUE, lw=0.8, alpha=0.7, label="train, each step", zorder=1)
-        shown = [train[len(train) // 10 :]]
+        visible = [train[len(train) // 10 :]]
         if key in history.val:
             val = history.val[key]
             ax.scatter(np.arange(len(val)) + 1, val, color=ORANGE, s=28, label="validation, each epoch", zorder=3)
-            shown.append(val)
+            visible.append(val)
         if test is not None:
             ax.axhline(test[key], color=GREEN, lw=1.5, label="test, final", zorder=2)
-            shown.append([test[key]])
+            visible.append(np.array([test[key]]))
         if limits and key in limits:
             ax.axhline(limits[key], color=RED, lw=1.2, ls="--", label="limit", zorder=2)
-            shown.append([limits[key]])
-        low, high = np.quantile(np.concatenate(shown), [0.002, 0.998])
+            visible.append(np.array([limits[key]]))
+        low, high = np.quantile(np.concatenate(visible), [0.002, 0.998])
         ax.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
         ax.set(title=name, xlabel="epoch", ylabel="nats per example")
     figure.axes[0].legend(fontsize=8)
@@ -58,15 +58,15 @@ def lines(
     limits: Mapping[str, float] | None = None,
     log: Literal["", "x", "y", "xy"] = "",
 ) -> Figure:
-    """Curves over 1, 2, ..., or as marked points over ``x``, with dashed black lines at known values.
+    """Draw curves over 1, 2, ..., or marked points over ``x``, with dashed black lines at known values.
 
     ``log`` names the axes that are logarithmic.
     """
     figure = panels(1, 1, (7.5, 4))
     (ax,) = figure.axes
-    marked = {"lw": 1} if x is None else {"lw": 1.5, "marker": "o"}
+    line: dict[str, Any] = {"lw": 1} if x is None else {"lw": 1.5, "marker": "o"}
     for (name, y), colour in zip(curves.items(), (BLUE, ORANGE, GREEN, RED), strict=False):
-        ax.plot(np.arange(len(y)) + 1 if x is None else x, y, color=colour, label=name, **marked)
+        ax.plot(np.arange(len(y)) + 1 if x is None else x, y, color=colour, label=name, **line)
     for (name, y), dashes in zip((limits or {}).items(), ("--", ":"), strict=False):
         ax.axhline(y, color="black", lw=1.2, ls=dashes, label=name)
     for axis in log:
@@ -87,7 +87,7 @@ def paths(
     ylabel: str,
     title: str,
 ) -> Figure:
-    """Marked points joined in order, each with its label: for rate against distortion."""
+    """Join marked points in order, each with its label: for rate against distortion."""
     figure = panels(1, 1, (7, 4.2))
     (ax,) = figure.axes
     series = zip(curves.items(), (BLUE, RED, GREEN), "osD", ((7, 5), (-7, -14), (7, -14)), strict=False)
@@ -104,7 +104,7 @@ def paths(
 
 @styled
 def ladder(values: Mapping[str, float], limit: float, *, limit_name: str, xlabel: str, title: str) -> Figure:
-    """Named numbers as dots from a dashed limit, one line each, in the order given: for "how far is it still"."""
+    """Draw named numbers as dots from a dashed limit, one line each, from the top: how far each is from it."""
     figure = panels(1, 1, (8, 1.2 + 0.42 * len(values)))
     (ax,) = figure.axes
     rows = np.arange(len(values))[::-1]
@@ -121,7 +121,7 @@ def ladder(values: Mapping[str, float], limit: float, *, limit_name: str, xlabel
 
 @styled
 def stacked_bars(bars: Mapping[str, Mapping[str, float]], *, xlabel: str, title: str) -> Figure:
-    """One horizontal bar a name, from the top, made of the same parts in the same order, its total at the end."""
+    """Draw one horizontal bar a name, from the top, of the same parts in the same order, its total at the end."""
     figure = panels(1, 1, (9, 1.5 + 0.5 * len(bars)))
     (ax,) = figure.axes
     rows = np.arange(len(bars))[::-1]
@@ -150,7 +150,7 @@ def frontier(
     ylabel: str,
     title: str,
 ) -> Figure:
-    """Named points above a curve that nothing can be below; the shaded ``region`` under it is named inside."""
+    """Draw named points above a curve that nothing can be below; the name of the shaded ``region`` stands inside."""
     figure = panels(1, 1, (8, 4.6))
     (ax,) = figure.axes
     ax.plot(*curve, color=GREY, lw=2, zorder=1)

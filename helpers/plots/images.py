@@ -11,8 +11,10 @@ from helpers.plots.styling import BLUE, GREY, panels, styled
 
 
 @styled
-def densities(maps: Mapping[str, np.ndarray], extent: Sequence[float], title: str | None = None) -> Figure:
-    """Densities on a grid, one a panel, in one colour scale (of square roots, so that thin parts are seen too).
+def densities(
+    maps: Mapping[str, np.ndarray], extent: tuple[float, float, float, float], title: str | None = None
+) -> Figure:
+    """Draw densities on a grid, one a panel, in one colour scale (of square roots, so that thin parts show too).
 
     Rows of each map run from the bottom.
     """
@@ -20,15 +22,15 @@ def densities(maps: Mapping[str, np.ndarray], extent: Sequence[float], title: st
     top = max(float(m.max()) for m in maps.values())
     scale = PowerNorm(0.5, 0, top)
     for ax, (name, m) in zip(figure.axes, maps.items(), strict=True):
-        drawn = ax.imshow(m, extent=extent, origin="lower", cmap="viridis", norm=scale, interpolation="nearest")
+        image = ax.imshow(m, extent=extent, origin="lower", cmap="viridis", norm=scale, interpolation="nearest")
         ax.set(title=name, xlabel="$x_1$", ylabel="$x_2$")
-    figure.colorbar(drawn, ax=figure.axes, label="density")
+    figure.colorbar(image, ax=figure.axes, label="density")
     return figure
 
 
 @styled
 def point_and_image(codes: np.ndarray, labels: np.ndarray, z: Sequence[float], image: np.ndarray) -> Figure:
-    """A point among the codes of a plane, and beside it what the decoder makes of it."""
+    """Draw a point among the codes of a plane, and beside it what the decoder makes of it."""
     figure = panels(1, 2, (9, 4.6), width_ratios=[1.4, 1])
     plane, picture = figure.axes
     scatter_classes(plane, codes, labels, "where the digits' codes lie")
@@ -41,7 +43,7 @@ def point_and_image(codes: np.ndarray, labels: np.ndarray, z: Sequence[float], i
 
 @styled
 def dials_and_image(dials: Mapping[str, float], limit: float, image: np.ndarray, title: str) -> Figure:
-    """Values of some latents as bars from -limit to limit, and beside them what the decoder makes of them."""
+    """Draw the values of some latents as bars from -limit to limit, and beside them what the decoder makes of them."""
     figure = panels(1, 2, (9, 3.6), width_ratios=[1.4, 1])
     bars, picture = figure.axes
     places = np.arange(len(dials))

@@ -15,7 +15,7 @@ CLASS_COLOURS = (
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
@@ -29,7 +29,7 @@ STYLE = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """:data:`STYLE` and nothing else, whatever the reader's own settings are; for drawing and for saving."""
+    """Set :data:`STYLE` and nothing else, whatever the reader's own settings are; for drawing and for saving."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
@@ -40,16 +40,16 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Make ``draw`` work under :func:`style`."""
 
     @wraps(draw)
-    def drawn(*args: Any, **kwargs: Any) -> Figure:
+    def draw_styled(*args: Any, **kwargs: Any) -> Figure:
         with style():
             return draw(*args, **kwargs)
 
-    return drawn
+    return draw_styled
 
 
 @styled
 def panels(rows: int, columns: int, size: tuple[float, float], title: str | None = None, **kwargs: Any) -> Figure:
-    """An empty figure of rows x columns axes, ``size`` inches in all."""
+    """Make an empty figure of rows x columns axes, ``size`` inches in all."""
     figure = Figure(figsize=size)
     figure.subplots(rows, columns, **kwargs)
     if title:
