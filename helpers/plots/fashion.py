@@ -109,11 +109,11 @@ def region_maps(
         page = cells.reshape(side, side, *cells.shape[1:]).swapaxes(1, 2).reshape(side * cells.shape[1], -1)
         confidence = np.asarray(confidences[name]).reshape(side, side, 1)
         colours = np.array([to_rgb(c) for c in CLASS_COLOURS])[np.asarray(labels[name]).reshape(side, side)]
-        extent = [x * limit * side / (side - 1) for x in (-1, 1, -1, 1)]
+        edge = limit * side / (side - 1)
         pages = {name: page, "the judge's verdict": confidence * colours + (1 - confidence)}
         for row, (title, pixels) in enumerate(pages.items()):
             ax = figure.axes[row * len(maps) + column]
-            ax.imshow(pixels, extent=extent, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.imshow(pixels, extent=(-edge, edge, -edge, edge), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.set(title=title, xlabel=axis_names[name][0], ylabel=axis_names[name][1])
             ax.set(xticks=np.linspace(-limit, limit, 5), yticks=np.linspace(-limit, limit, 5))
     handles = [
