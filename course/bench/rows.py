@@ -24,6 +24,7 @@ from helpers.core.speed import training_dtype
 from helpers.core.training import best_device, evaluate
 
 Model = TypeVar("Model", bound=nn.Module)
+Ways = Mapping[str, Callable[[int], nn.Module]]
 IMAGE = 28 * 28
 
 
@@ -41,7 +42,7 @@ class Case(Generic[Model]):
     precisions: tuple[str, ...] = ("float32",)
     epochs: int = 1  # trained in a round
     unit: str = "epoch"
-    others: Mapping[str, Callable[[int], nn.Module]] | None = None  # ways that a user might pick instead
+    others: Ways | None = None  # ways that a user might pick instead
 
 
 def toy(
@@ -125,7 +126,7 @@ def mnist_vae(
     data: ImageSet,
     name: str,
     network: Callable[[], toy_vae.VAE],
-    others: Mapping[str, Callable[[int], nn.Module]] | None = None,
+    others: Ways | None = None,
 ) -> Case[toy_vae.VAE]:
     """Compare part B's VAE, 784-512-2-512-784, beta = 1; ``network`` is what the assigned way trains."""
     batch_size, test_batches, device = 512, TensorBatches(data.test_x, batch_size=1000), data.train_x.device
@@ -266,7 +267,7 @@ def cases(mnist: ImageSet, fashion: ImageSet) -> list[Case[Any]]:
     ]
 
 
-def with_pythae(data: ImageSet) -> dict[str, Callable[[int], nn.Module]]:
+def with_pythae(data: ImageSet) -> Ways:
     """Train the VAE of 784-512-2 under pythae's own trainer, where pythae is installed (``pip install pythae``)."""
     try:
         logging.disable(logging.WARNING)

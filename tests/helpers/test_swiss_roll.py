@@ -200,7 +200,11 @@ def test_loss_stands_in_the_progress_bar(monkeypatch):
 
 
 def test_drawing_sees_before_every_interval_and_after_and_changes_nothing():
-    model, losses, device, figure = train_vae_with_visualization(25, 8, viz_interval=10, hidden_dim=8, seed=3)
+    figures = []
+    model, losses, device = train_vae_with_visualization(
+        25, 8, viz_interval=10, hidden_dim=8, seed=3, show=figures.append
+    )
+    (figure,) = figures
     plain, plain_losses, _ = train_vae(25, 8, hidden_dim=8, seed=3)
     assert isinstance(figure, Figure) and device == next(model.parameters()).device
     assert [ax.get_title() for ax in figure.axes] == ["before", "step 10", "step 20", "after 25 steps"]

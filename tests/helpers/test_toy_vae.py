@@ -13,6 +13,7 @@ from helpers.core.batches import TensorBatches
 from helpers.toy_vae import (
     COUNT,
     VAE,
+    SharedVarianceVAE,
     exact_nll_1,
     exact_nll_2,
     exact_nll_3,
@@ -33,10 +34,17 @@ def as_distribution(mu, logvar):
 # ------------------------------------------------------------------------------------------------ the model
 
 
+def make(variance, *sizes, **options):
+    """A VAE with a variance for each feature, a learned one for all, or a fixed number."""
+    if variance == "per_feature":
+        return VAE(*sizes, **options)
+    return SharedVarianceVAE(*sizes, variance=None if variance == "shared" else variance, **options)
+
+
 @pytest.mark.parametrize("batch", [1, 7])
 @pytest.mark.parametrize("variance", ["per_feature", "shared", 0.5])
 def test_forward_gives_prediction_sample_and_scalar_terms_that_add_up(batch, variance):
-    vae = VAE(4, 3, [8], [9], decoder_variance=variance)
+    vae = make(variance, 4, 3, [8], [9])
     x = torch.randn(batch, 4)
     x_pred, z, elbo, kl, nll = vae(x)
     assert x_pred.shape == x.shape and z.shape == (batch, 3)
@@ -46,13 +54,14 @@ def test_forward_gives_prediction_sample_and_scalar_terms_that_add_up(batch, var
 
 @pytest.mark.parametrize("variance", ["per_feature", "shared", 0.5])
 def test_terms_per_example_are_those_of_torch_distributions(variance):
-    vae = VAE(4, 3, [8], [9], decoder_variance=variance).double()
+    vae = make(variance, 4, 3, [8], [9]).double()
     x = torch.randn(6, 4, dtype=torch.float64)
-    _, z, terms = vae.terms(x)
+    _, z, elbo, kl, nll = vae(x, per_example=True)
     mu, logvar = vae.encode(x)
     prior = as_distribution(torch.zeros_like(mu), torch.zeros_like(mu))
-    torch.testing.assert_close(terms.nll, -as_distribution(*vae.likelihood(z)).log_prob(x))
-    torch.testing.assert_close(terms.kl, torch.distributions.kl_divergence(as_distribution(mu, logvar), prior))
+    torch.testing.assert_close(elbo, -(nll + kl))
+    torch.testing.assert_close(nll, -as_distribution(*vae.likelihood(z)).log_prob(x))
+    torch.testing.assert_close(kl, torch.distributions.kl_divergence(as_distribution(mu, logvar), prior))
 
 
 def test_both_heads_have_a_mean_and_a_log_variance():
@@ -62,10 +71,22 @@ def test_both_heads_have_a_mean_and_a_log_variance():
     assert [layer.out_features for layer in VAE(2, 2, [150, 250], [250, 150]).encoder.layers] == [150, 250, 4]
 
 
-@pytest.mark.parametrize("options", [{}, {"decoder_variance": "shared"}, {"flatten": True, "sigmoid": True}])
-def test_every_parameter_receives_a_gradient(options):
-    vae = VAE(4, 2, [16], [16], **options)
-    x = torch.rand(32, 2, 2) if options.get("flatten") else torch.randn(32, 4)
+def test_forward_gives_the_means_of_the_terms_per_example():
+    vae, x = VAE(4, 3, [8], [9]), torch.randn(6, 4)
+    torch.manual_seed(0)
+    each = vae(x, per_example=True)
+    torch.manual_seed(0)
+    means = vae(x)
+    assert torch.equal(each[0], means[0]) and torch.equal(each[1], means[1])
+    for terms, mean in zip(each[2:], means[2:], strict=True):
+        assert terms.shape == (6,) and torch.equal(terms.mean(), mean)
+
+
+@pytest.mark.parametrize("variance", ["per_feature", "shared"])
+@pytest.mark.parametrize("options", [{}, {"flatten": True, "sigmoid": True}])
+def test_every_parameter_receives_a_gradient(variance, options):
+    vae = make(variance, 4, 2, [16], [16], **options)
+    x = torch.rand(32, 2, 2) if options else torch.randn(32, 4)
     _, _, elbo, _, _ = vae(x)
     elbo.backward()
     for name, p in vae.named_parameters():
@@ -122,18 +143,18 @@ def test_prior_and_posterior_samples():
 
 
 def test_a_fixed_variance_of_one_half_is_the_summed_squared_error():
-    vae = VAE(4, 2, [8], [8], decoder_variance=0.5)
+    vae = SharedVarianceVAE(4, 2, [8], [8], variance=0.5)
     x = torch.randn(9, 4)
-    x_mu, _, terms = vae.terms(x)
+    x_mu, _, _, _, nll = vae(x, per_example=True)
     constant = 2 * np.log(np.pi)
-    torch.testing.assert_close(terms.nll, (x - x_mu).square().sum(-1) + constant)
+    torch.testing.assert_close(nll, (x - x_mu).square().sum(-1) + constant)
 
 
 def test_a_shared_variance_learns_the_mean_squared_error():
-    vae = VAE(8, 1, [], [], decoder_variance="shared")
+    vae = SharedVarianceVAE(8, 1, [], [])
     x = torch.randn(4096, 8) * 0.2
     fit_vae(vae, Adam(vae.parameters(), 1e-2), TensorBatches(x, batch_size=256), None, num_epochs=30)
-    x_mu, _, _ = vae.terms(x)
+    x_mu, *_ = vae(x)
     assert vae.shared_logvar.exp().item() == pytest.approx((x - x_mu).square().mean().item(), rel=0.1)
 
 

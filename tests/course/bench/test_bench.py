@@ -2,10 +2,8 @@
 
 import json
 import math
-import threading
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
 from torch import nn, optim
@@ -13,10 +11,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from typer.testing import CliRunner
 
 from course import __main__ as cli
-from course.bench import bench
+from course.bench import command, growth, measure, rows
+from course.bench.assigned import TorchvisionImages, as_assigned
 from helpers import fashion_latent_space, mnist_beta_vae, mnist_conv_vae, swiss_roll, toy_vae
+from helpers.core.batches import TensorBatches
 from helpers.core.data import ImageSet
-from helpers.core.training import TensorBatches, WithNoise, fit
+from helpers.core.training import fit
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def train_toy(steps):
 
 
 def train_digits(steps):
-    model = bench.mean_head()
+    model = rows.mean_head()
     loader = mnist_beta_vae.train_loader(*images_of(steps, 8), batch_size=8)
     toy_vae.fit_vae(model, adam(model), loader, None, 1, precision="bfloat16")
 
@@ -127,7 +127,7 @@ def test_the_fast_path_and_the_plain_one_have_the_same_losses_in_float32():
     plain = new()
     own = torch.Generator()  # else the loader draws from the state that the model's noise comes from
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x), batch_size=32, generator=own)
-    bench.as_assigned(plain, loader, recording(plain, "plain"), epochs=4, lr=1e-2)
+    as_assigned(plain, loader, recording(plain, "plain"), epochs=4, lr=1e-2)
     ours = new()
     fit(ours, optim.Adam(ours.parameters(), 1e-2, fused=True), TensorBatches(x, batch_size=32),
         recording(ours, "ours"), num_epochs=4, max_norm=math.inf)  # fmt: skip
@@ -137,56 +137,8 @@ def test_the_fast_path_and_the_plain_one_have_the_same_losses_in_float32():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_halves_side_by_side_have_the_losses_and_gradients_of_the_whole(threads):
-    """Two threads with an odd batch between them, against one thread with all of it; noise included."""
-    x = torch.rand(21, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    recorded = {}
-    before = torch.get_num_threads()
-    for side_by_side in (False, True):
-        torch.manual_seed(1)
-        model = fashion_latent_space.VAE(4)
-
-        def objective(batch, model=model):
-            nll, kl = fashion_latent_space.vae_terms(model, batch[0], eps=batch[1])
-            return (nll + kl).mean(), {"nll": nll.mean(), "kl": kl.mean()}
-
-        torch.set_num_threads(threads)
-        history = fit(
-            model, adam(model), WithNoise(TensorBatches(x, batch_size=10, shuffle=True), 4), objective,
-            num_epochs=2, side_by_side=side_by_side,
-        )  # fmt: skip
-        assert torch.get_num_threads() == threads, "as many as before"
-        torch.set_num_threads(before)
-        recorded[side_by_side] = [*history.train.values(), *(p.detach().numpy() for p in model.parameters())]
-    assert len(recorded[True][0]) == 6, "the last batch holds a single image"
-    for one, other in zip(recorded[True], recorded[False], strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
-
-
-def test_halves_run_at_the_same_time_with_half_of_the_threads():
-    seen = []
-    both = threading.Barrier(2, timeout=20)
-    model, before = nn.Linear(2, 1), torch.get_num_threads()
-
-    def objective(batch):
-        both.wait()  # passes only where the other half is being computed meanwhile
-        seen.append((threading.get_ident(), torch.get_num_threads(), len(batch[0])))
-        loss = model(batch[0]).square().mean()
-        return loss, {"loss": loss}
-
-    torch.set_num_threads(4)
-    try:
-        fit(model, adam(model), TensorBatches(torch.randn(9, 2), batch_size=9), objective, num_epochs=1,
-            side_by_side=True)  # fmt: skip
-    finally:
-        torch.set_num_threads(before)
-    assert len({thread for thread, _, _ in seen}) == 2
-    assert sorted(size for _, _, size in seen) == [4, 5] and {threads for _, threads, _ in seen} == {2}
-
-
 def test_the_assigned_network_differs_by_a_half_that_its_loss_does_not_use():
-    assigned, ours = bench.AssignedVAE(), bench.mean_head()
+    assigned, ours = rows.AssignedVAE(), rows.mean_head()
     x = torch.rand(4, 1, 28, 28)
     toy_vae.vae_objective(assigned)((x,))[0].backward()
     gradient = assigned.decoder.layers[-1].weight.grad
@@ -197,33 +149,33 @@ def test_the_assigned_network_differs_by_a_half_that_its_loss_does_not_use():
 def test_products_are_counted_by_hand():
     """A linear map of B x m to n: B m n multiply-adds forward, as many for the weights; none for the data."""
     layer = nn.Linear(7, 5, bias=False)
-    assert bench.flops(lambda: layer(torch.randn(3, 7)).sum()) == 2 * (2 * 3 * 7 * 5)
+    assert measure.flops(lambda: layer(torch.randn(3, 7)).sum()) == 2 * (2 * 3 * 7 * 5)
 
 
 def test_torchvision_s_way_gives_the_same_images(images):
-    batch, labels = next(iter(torch.utils.data.DataLoader(bench.TorchvisionImages(images), batch_size=8)))
+    batch, labels = next(iter(torch.utils.data.DataLoader(TorchvisionImages(images), batch_size=8)))
     torch.testing.assert_close(batch, images.train_x[:8])
     assert torch.equal(labels, images.train_y[:8])
 
 
 def test_every_row_is_measured_and_tested(images, monkeypatch):
-    monkeypatch.setattr(bench, "PEAK_SIZE", 64)
-    cases = bench.cases(images, images)
+    monkeypatch.setattr(measure, "PEAK_SIZE", 64)
+    cases = rows.cases(images, images)
     assert [c.name for c in cases] == [
         "toy 1", "toy 3", "MNIST VAE", "MNIST VAE, mean head only", "MNIST autoencoder", "Swiss roll",
         "conv VAE on MNIST", "Fashion VAE",
     ]  # fmt: skip
     for case in cases[2:5] + cases[6:]:
-        rows = bench.measure(case, rounds=1)
-        assert [r.precision for r in rows] == list(case.precisions)
-        for row in rows:
+        lines = measure.measure(case, rounds=1)
+        assert [line.precision for line in lines] == list(case.precisions)
+        for row in lines:
             assert row.ratio > 0 and row.gflops > 0 and math.isfinite(row.ours_test)
             assert abs(row.ours_test - row.assigned_test) < 0.2 * abs(row.assigned_test), "both trained the same"
 
 
 def test_json_on_stdout_and_the_table_on_stderr(images, monkeypatch):
-    row = bench.Row("toy 1", "epoch", "float32", 0.4, 0.2, 2.0, 1.0, 0.1, None, None, "-ELBO", 4.5, 0.1, 4.46)
-    monkeypatch.setattr(bench, "run", lambda *arguments: [row])
+    row = measure.Row("toy 1", "epoch", "float32", 0.4, 0.2, 2.0, 1.0, 0.1, None, None, "-ELBO", 4.5, 0.1, 4.46)
+    monkeypatch.setattr(command, "run", lambda *arguments: [row])
     monkeypatch.setattr("helpers.core.data.load_images", lambda name: images)
     result = CliRunner().invoke(cli.app, ["bench", "toy", "--json"])
     printed = json.loads(result.stdout)["rows"]
@@ -233,10 +185,10 @@ def test_json_on_stdout_and_the_table_on_stderr(images, monkeypatch):
 
 def test_an_unknown_row_is_named(images):
     with pytest.raises(ValueError, match="no row holds nonsense: expected a part of toy 1, toy 3, MNIST VAE"):
-        bench.run(images, images, ["nonsense"], rounds=1)
+        measure.run(images, images, ["nonsense"], rounds=1)
 
 
 def test_growth_is_drawn(images):
-    figure = bench.growth(images, sizes=(128, 512), latents=(2, 4), rounds=1)
+    figure = growth.growth(images, sizes=(128, 512), latents=(2, 4), rounds=1)
     assert [ax.get_xlabel() for ax in figure.axes] == ["training images", "latents"]
     assert all(len(ax.lines[0].get_xdata()) == 2 for ax in figure.axes)

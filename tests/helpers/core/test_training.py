@@ -1,4 +1,4 @@
-"""The one training loop, its batches and its memory."""
+"""The one training loop, and evaluation."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam
 
-from helpers.core import training
+from helpers.core.batches import TensorBatches
 from helpers.core.settings import budget
-from helpers.core.training import TensorBatches, evaluate, fit
+from helpers.core.training import evaluate, fit
 
 
 def squared_error(model):
@@ -23,44 +23,6 @@ def squared_error(model):
 def linear():
     x = torch.randn(250, 3)
     return nn.Linear(3, 1), x, x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 3
-
-
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_batches_hold_every_example_once_with_its_label(shuffle):
-    x, y = torch.arange(23.0)[:, None], torch.arange(23)
-    batches = TensorBatches(x, y, batch_size=5, shuffle=shuffle)
-    seen = list(batches)
-    assert len(seen) == len(batches) == 5 and len(seen[-1][0]) == 3
-    order = torch.cat([b[1] for b in seen])
-    assert torch.equal(torch.cat([b[0] for b in seen])[:, 0].long(), order)
-    assert torch.equal(order.sort().values, y)
-    assert torch.equal(order, y) != shuffle
-    assert shuffle == (not torch.equal(torch.cat([b[1] for b in batches]), order))
-
-
-def test_a_generator_fixes_the_order():
-    def order():
-        batches = TensorBatches(
-            torch.arange(50), batch_size=7, shuffle=True, generator=torch.Generator().manual_seed(1)
-        )
-        return torch.cat([b[0] for b in batches])
-
-    assert torch.equal(order(), order())
-
-
-@pytest.mark.parametrize(
-    ("tensors", "size", "message"),
-    [
-        ((), 4, "got none"),
-        ((torch.zeros(0, 2),), 4, r"got \[0\]"),
-        ((torch.zeros(3), torch.zeros(4)), 4, r"got \[3, 4\]"),
-        ((torch.zeros(3),), 0, "batch_size must be at least 1, got 0"),
-        ((torch.tensor([1.0, float("nan"), float("inf")]),), 1, "hold 2 values that are NaN or infinite"),
-    ],
-)
-def test_batches_of_bad_data_are_refused(tensors, size, message):
-    with pytest.raises(ValueError, match=message):
-        TensorBatches(*tensors, batch_size=size)
 
 
 def test_fit_finds_the_least_squares_solution(linear):
@@ -125,11 +87,6 @@ def test_empty_loaders_are_refused(linear):
         evaluate(model, [], squared_error(model))
 
 
-def test_finite_data_whose_sum_is_not_are_accepted():
-    (batch,) = TensorBatches(torch.full((4, 2), 3e38), batch_size=4)
-    assert batch[0].isfinite().all() and not batch[0].sum().isfinite()
-
-
 def test_nan_is_reported_with_its_step(linear):
     model, x, y = linear
     batches = [(x[:5], y[:5]), (x[5:10], y[5:10] * float("nan"))]
@@ -141,39 +98,3 @@ def test_quick_mode_shrinks_budgets(monkeypatch):
     assert budget(40, 2) == 40
     monkeypatch.setenv("QUICK", "1")
     assert budget(40, 2) == 2
-
-
-def test_precision_is_one_visible_choice(monkeypatch):
-    cpu = torch.device("cpu")
-    monkeypatch.delenv("PRECISION", raising=False)
-    for has_it, dtype in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(training, "_cpu_has_bfloat16", lambda has_it=has_it: has_it)
-        assert training.training_dtype(cpu) == dtype
-        assert training.training_dtype(cpu, "float32") == torch.float32
-    monkeypatch.setenv("PRECISION", "bfloat16")
-    assert training.training_dtype(cpu) == torch.bfloat16
-    assert training.training_dtype(cpu, "float32") == torch.float32, "what the code asks for wins"
-    monkeypatch.setenv("PRECISION", "half")
-    with pytest.raises(ValueError, match="one of auto, float32, bfloat16, got 'half'"):
-        training.training_dtype(cpu)
-
-
-def test_reduced_precision_is_for_training_steps_only():
-    model = nn.Linear(3, 3)
-    seen = []
-
-    def objective(batch):
-        y = model(batch[0])
-        seen.append((torch.is_grad_enabled(), y.dtype))
-        loss = (y.float() - batch[0]).square().mean()
-        return loss, {"loss": loss}
-
-    x = torch.randn(8, 3)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    before = [p.detach().clone() for p in model.parameters()]
-    fit(model, optimizer, TensorBatches(x, batch_size=8), objective, num_epochs=1, precision="bfloat16",
-        val_loader=TensorBatches(x, batch_size=8))  # fmt: skip
-    assert seen == [(True, torch.bfloat16), (False, torch.float32)]
-    assert all(
-        p.dtype == torch.float32 and not torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True)
-    )
