@@ -42,11 +42,12 @@ class Trial(NamedTuple):
 
 def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
     """Grade the class in ``folder / "in"``; canaries tell what got out."""
-    outside, calls = folder / "owned.txt", []
+    outside = folder / "owned.txt"
+    calls: list[Any] = []
     server = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=listen, args=(server, calls), daemon=True).start()
-    made = attacks.attacks(outside, server.getsockname()[1], REPOSITORY)
-    files = attacks.hand_in(folder / "in", made)
+    attackers = attacks.attacks(outside, server.getsockname()[1], REPOSITORY)
+    files = attacks.hand_in(folder / "in", attackers)
     before = {p.name for p in folder.iterdir()}
     started = time.monotonic()
     options = grading.Options(rerun=True, seconds=seconds, memory_mb=2048)
@@ -59,7 +60,7 @@ def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
     outcomes = {}
     for name, key in files.items():
         if name in by_file:
-            outcomes[key] = outcome(made[key].tries, by_file[name])
+            outcomes[key] = outcome(attackers[key].tries, by_file[name])
     for key, harm in (("outside", bool(strays) or (REPOSITORY / "owned.txt").exists()), ("network", bool(calls))):
         if harm and key in outcomes:
             outcomes[key] = outcomes[key]._replace(through="the canary says so")
@@ -70,7 +71,8 @@ def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
     return Trial(outcomes, by_file.get(NAME, {}), lost, took)
 
 
-def listen(server: socket.socket, calls: list) -> None:
+def listen(server: socket.socket, calls: list[Any]) -> None:
+    """Note every call of the network's canary, until it is closed."""
     while True:
         try:
             calls.append(server.accept())
@@ -79,10 +81,14 @@ def listen(server: socket.socket, calls: list) -> None:
 
 
 def outcome(tries: str, verdict: dict[str, Any]) -> Outcome:
-    found = [(task, f) for task, t in verdict["tasks"].items() for f in t["findings"]]
-    told = [f"{f['evidence']}" for code in TELLING for _, f in found if f["code"] == code]
-    through = next((f["evidence"] for _, f in found if "GOT THROUGH" in f["evidence"]), "")
-    return Outcome(tries, told[0] if told else "graded as any other", verdict["verdict"], through)
+    """Read from a verdict what contained an attack, and whether it got through."""
+    findings: list[dict[str, str]] = []
+    for task in verdict["tasks"].values():
+        findings += task["findings"]
+    telling = [f for f in findings if f["code"] in TELLING]
+    strongest = min(telling, key=lambda f: TELLING.index(f["code"]), default={"evidence": "graded as any other"})
+    through = next((f["evidence"] for f in findings if "GOT THROUGH" in f["evidence"]), "")
+    return Outcome(tries, strongest["evidence"], verdict["verdict"], through)
 
 
 def show(trial: Trial) -> str:

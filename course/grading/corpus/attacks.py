@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from course.figures.fingerprint import KEYWORD
-from course.grading.corpus.notebooks import NAME, cell, class_cells, drawn, honest_cells, notebook, said
+from course.grading.corpus.notebooks import NAME, cell, class_cells, honest_cells, notebook, picture_output, text_output
 
 # ---------------------------------------------------------------- pictures and files
 
@@ -24,13 +24,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
-    """A PNG of a few kilobytes whose header promises 3.6 gigapixels."""
+    """Return a PNG of a few kilobytes whose header promises 3.6 gigapixels."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1_000_000)) + chunk(b"IEND", b"")
 
 
 def text_bomb() -> bytes:
-    """A small picture with a compressed text that unpacks to 200 MB."""
+    """Return a small picture with a compressed text that unpacks to 200 MB."""
     plain = io.BytesIO()
     Image.new("L", (8, 8), 128).save(plain, "PNG")
     raw = plain.getvalue()
@@ -39,7 +39,7 @@ def text_bomb() -> bytes:
 
 
 def forged_fingerprint() -> bytes:
-    """A blank picture that says of itself that it shows four scatter plots."""
+    """Return a blank picture that says of itself that it shows four scatter plots."""
     info = PngInfo()
     for key in (KEYWORD, "fingerprint", "figure"):
         text = json.dumps({"axes": [{"title": "Latent space", "artists": [{"kind": "points"}] * 4}] * 4})
@@ -65,17 +65,17 @@ class Attack(NamedTuple):
 
 
 def programs(outside: Path, port: int, repository: Path) -> dict[str, tuple[str, str]]:
-    """What each tries, and its source. Whoever gets through says so in an error, which a rerun's verdict quotes."""
+    """Return what each tries, and its source. Whoever gets through says so in an error, which the verdict quotes."""
     # the way to Python itself can be seen, where it lies in somebody's home: folders' names, and nothing beside them
     way = {part for folder in (sys.prefix, sys.base_prefix) for part in Path(folder).resolve().parts}
     homes = [os.path.expanduser("~"), "/root", "/etc/shadow", "/proc/1/environ", "/proc/1/root"]
     peek = f"""
 import os
 got = []
-for path in {[str(repository / "course/assignments/rubric.py"), str(repository), *homes]!r}:
+for path in {[str(repository / "course/assignments/a1.py"), str(repository), *homes]!r}:
     try: got += [path] if not os.path.isdir(path) and open(path).read() else set(os.listdir(path)) - {way!r}
     except OSError: pass
-got = set(got) - {{"program.py", "job.json", ".matplotlib", ".ipython"}}  # its own
+got = set(got) - {{"program.py", "job.json", "probes", ".matplotlib", ".ipython"}}  # its own
 raise SystemError("GOT THROUGH " + repr(got)[:200] if got else "nothing was there")
 """
     write = f"""
@@ -111,36 +111,40 @@ raise SystemError("GOT THROUGH " + repr(done) if done else "nobody answered")
 
 
 def attacks(outside: Path, port: int, repository: Path) -> dict[str, Attack]:
-    made = {}
+    """Return the whole class of attackers."""
+    files = {}
     for key, (tries, source) in programs(outside, port, repository).items():
         cells = class_cells()
         cells[0]["source"] = source
-        made[key] = Attack(tries, notebook(cells))
-    for key, (tries, picture) in {
+        files[key] = Attack(tries, notebook(cells))
+    pictures = {
         "pixels": ("a picture of 3.6 gigapixels in 1 kB", bomb()), "text": ("a picture whose text unpacks to 200 MB", text_bomb()),
         "fingerprint": ("a blank picture with a forged fingerprint", forged_fingerprint()),
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for key, (tries, picture) in pictures.items():
         cells = class_cells()
-        cells[-1]["outputs"] = [drawn(picture)]
-        made[key] = Attack(tries, notebook(cells))
-    made["claims"] = Attack("forged claim lines, nothing else", notebook([cell("print('✓ holds')", said(LIE * 20))]))
-    made["deep"] = Attack("JSON nested 200,000 deep", DEEP)
-    made["million"] = Attack("JSON of a million cells", MILLION)
-    made["pickle"] = Attack("a pickle that calls os.system", PICKLE)
-    made["link"] = Attack("a symbolic link to another's file", None)
-    made["pipe"] = Attack("a pipe that never ends", None)
-    made["path"] = Attack("a name with path parts", notebook(class_cells()), "..\\..\\evil_name_a1.ipynb")
-    made["script"] = Attack("a name that is HTML", notebook(class_cells()), "<script>alert(1)<_script>_x_a1.ipynb")
-    made["formula"] = Attack("a name that is a formula", notebook(class_cells()), "=cmd()_x_a1.ipynb")
-    return made
+        cells[-1]["outputs"] = [picture_output(picture)]
+        files[key] = Attack(tries, notebook(cells))
+    files["claims"] = Attack(
+        "forged claim lines, nothing else", notebook([cell("print('✓ holds')", text_output(LIE * 20))])
+    )
+    files["deep"] = Attack("JSON nested 200,000 deep", DEEP)
+    files["million"] = Attack("JSON of a million cells", MILLION)
+    files["pickle"] = Attack("a pickle that calls os.system", PICKLE)
+    files["link"] = Attack("a symbolic link to another's file", None)
+    files["pipe"] = Attack("a pipe that never ends", None)
+    files["path"] = Attack("a name with path parts", notebook(class_cells()), "..\\..\\evil_name_a1.ipynb")
+    files["script"] = Attack("a name that is HTML", notebook(class_cells()), "<script>alert(1)<_script>_x_a1.ipynb")
+    files["formula"] = Attack("a name that is a formula", notebook(class_cells()), "=cmd()_x_a1.ipynb")
+    return files
 
 
-def hand_in(folder: Path, made: dict[str, Attack]) -> dict[str, str]:
-    """Write them, and the honest student's; which attack each file name is."""
+def hand_in(folder: Path, attackers: dict[str, Attack]) -> dict[str, str]:
+    """Write the files of attackers, and the honest student's; return which attack each file name is."""
     folder.mkdir()
     (folder / NAME).write_bytes(notebook(honest_cells()))
     files = {}
-    for key, attack in made.items():
+    for key, attack in attackers.items():
         path = folder / (attack.name or f"attacker_{key}_a1.ipynb")
         files[path.name] = key
         if attack.content is not None:

@@ -1,4 +1,4 @@
-"""How long a class takes from outputs alone, and how much memory.
+"""Measure how long a class takes from outputs alone, and how much memory.
 
     python -m course.grading.corpus.grade_class [--count 300]
 
@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 from rich.console import Console
@@ -25,13 +25,13 @@ MEGA = 1e6
 
 
 class Sample(NamedTuple):
-    done: int  # verdicts written
+    count: int  # of verdicts written
     grader: float  # bytes of the grader's process
     workers: float  # of its workers together
 
 
 class Measured(NamedTuple):
-    verdicts: list
+    verdicts: list[dict[str, Any]]
     seconds: float
     samples: list[Sample]
     processor: float  # seconds of processor time, grader and workers together
@@ -39,10 +39,12 @@ class Measured(NamedTuple):
 
 def measure(folder: Path, count: int, workers: int) -> Measured:
     """Grade ``count`` submissions; memory is sampled four times a second."""
-    made, _ = submission.join(submission.stored_notebooks("a1"), "a1", "Max Mustermann", executed=False)
-    size = hand_in(folder / "in", json.dumps(made).encode(), count)
+    notebook, _ = submission.join(submission.stored_notebooks("a1"), "a1", "Max Mustermann", executed=False)
+    size = hand_in(folder / "in", json.dumps(notebook).encode(), count)
     print(f"{count} submissions of {size / MEGA:.1f} MB", flush=True)
-    samples, used, over = [], {}, threading.Event()
+    samples: list[Sample] = []
+    used: dict[int, float] = {}
+    over = threading.Event()
     watcher = threading.Thread(target=watch, args=(folder / "out" / "verdicts", samples, used, over))
     watcher.start()
     started = time.monotonic()
@@ -57,7 +59,7 @@ def measure(folder: Path, count: int, workers: int) -> Measured:
 
 
 def hand_in(folder: Path, content: bytes, count: int) -> int:
-    """One content under many names."""
+    """Write one content under many names; return its size."""
     folder.mkdir(parents=True)
     first = folder / "student_a0_a1.ipynb"
     first.write_bytes(content)
@@ -75,13 +77,13 @@ def watch(verdicts: Path, samples: list[Sample], used: dict[int, float], over: t
             with contextlib.suppress(psutil.Error):
                 sizes[process.pid] = process.memory_info().rss
                 used[process.pid] = sum(process.cpu_times()[:2]) - (before if process == grader else 0)
-        done = sum(1 for _ in verdicts.iterdir()) if verdicts.is_dir() else 0
-        samples.append(Sample(done, sizes.pop(grader.pid), sum(sizes.values())))
+        count = sum(1 for _ in verdicts.iterdir()) if verdicts.is_dir() else 0
+        samples.append(Sample(count, sizes.pop(grader.pid), sum(sizes.values())))
 
 
 def most(samples: list[Sample], low: int, high: int) -> tuple[float, float]:
-    """The largest sizes while between ``low`` and ``high`` verdicts were written."""
-    mine = [s for s in samples if low <= s.done <= high] or samples[-1:]
+    """Return the largest sizes while between ``low`` and ``high`` verdicts were written."""
+    mine = [s for s in samples if low <= s.count <= high] or samples[-1:]
     return max(s.grader for s in mine), max(s.workers for s in mine)
 
 
@@ -89,15 +91,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--workers", type=int, default=2)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="class-") as folder:
-        found = measure(Path(folder), asked.count, asked.workers)
-    counts = {v: sum(x["verdict"] == v for x in found.verdicts) for v in ("PASS", "LOOK", "FAIL")}
-    print(f"{len(found.verdicts)} verdicts {counts} in {found.seconds:.1f} s with {asked.workers} workers")
-    print(f"{found.processor:.1f} s of processor time: {found.processor / asked.workers:.1f} s on as many free cores")
+        result = measure(Path(folder), arguments.count, arguments.workers)
+    counts = {v: sum(x["verdict"] == v for x in result.verdicts) for v in ("PASS", "LOOK", "FAIL")}
+    print(f"{len(result.verdicts)} verdicts {counts} in {result.seconds:.1f} s with {arguments.workers} workers")
+    share = result.processor / arguments.workers
+    print(f"{result.processor:.1f} s of processor time: {share:.1f} s on as many free cores")
     for third in range(3):
-        low, high = (round(asked.count * part / 3) for part in (third, third + 1))
-        grader, workers = most(found.samples, max(low, 1), high)
+        low, high = (round(arguments.count * part / 3) for part in (third, third + 1))
+        grader, workers = most(result.samples, max(low, 1), high)
         print(f"verdicts {low + 1} to {high}: at most {grader / MEGA:.0f} MB grader, {workers / MEGA:.0f} MB workers")
 
 

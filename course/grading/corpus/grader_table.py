@@ -7,33 +7,53 @@ slips through or an honest variant is failed.
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from joblib import Parallel, delayed
 
-from course.assignments.rubric import ASSIGNMENTS, HINTS
+from course.assignments import ASSIGNMENTS, HINTS
 from course.grading import evidence, outputs
 from course.grading import grade as grading
 from course.grading.corpus import variants
-from course.grading.oracles import Finding
+from course.grading.rerun import rerun
+from course.grading.verdicts import Finding
 
 
 def submission(source: str, key: str = "a1") -> evidence.Submission:
-    """An executed notebook without its outputs: what a rerun finds is the rerun's own."""
-    made = [evidence.Cell(c, i, "", None, "") for i, c in enumerate(variants.cells(source), start=1)]
-    return evidence.Submission(f"max_mustermann_{key}.ipynb", "max mustermann", key, made)
+    """Return an executed notebook without its outputs: what a rerun shows is the rerun's own."""
+    cells = [evidence.Cell(c, i, "", None, "") for i, c in enumerate(variants.cells(source), start=1)]
+    return evidence.Submission(f"max_mustermann_{key}.ipynb", "max mustermann", key, cells)
 
 
-def findings(swaps: tuple[variants.Swap, ...], options: grading.Options, key: str = "a1") -> tuple[list[Finding], ...]:
-    """From a rerun of a reference with these swaps; and what printed lines and source show by themselves."""
+class Judged(NamedTuple):
+    """The findings about a reference with swaps."""
+
+    again: list[Finding]  # of a rerun
+    source: list[Finding]  # failures that the source shows by itself
+
+    @property
+    def all(self) -> list[Finding]:
+        return [*self.again, *self.source]
+
+    @property
+    def printed(self) -> list[Finding]:
+        return [f for f in self.again if f.evidence.startswith("rerun: ")]
+
+
+def judge(swaps: tuple[variants.Swap, ...], options: grading.Options, key: str = "a1") -> Judged:
+    """Rerun a reference with these swaps, small enough to train in seconds, and look at its source."""
     source = variants.apply(variants.SMALL.get(key, ()), variants.apply(swaps, variants.REFERENCES[key]))
-    made = submission(source, key)
-    again, _ = grading.rerun(made, ASSIGNMENTS[key], options)
-    printed = [f for f in again if f.evidence.startswith("rerun: ")]
-    from_source = [f for f in outputs.JUDGES[key](made) if f.level == "FAIL"]
-    return [*again, *from_source], [*printed, *from_source]
+    notebook = submission(source, key)
+    again, _ = rerun(notebook, ASSIGNMENTS[key], options)
+    return Judged(again, [f for f in from_outputs(notebook, key) if f.level == "FAIL"])
+
+
+def from_outputs(notebook: evidence.Submission, key: str) -> Iterator[Finding]:
+    """Yield what the file shows without a rerun."""
+    for f in outputs.JUDGES[key](notebook):
+        yield Finding(f.level, f.code, f.evidence, f.task)
 
 
 class Row(NamedTuple):
@@ -41,36 +61,68 @@ class Row(NamedTuple):
     wrong: bool
 
 
+def catches(findings: Iterable[Finding], mistake: variants.Mistake) -> list[Finding]:
+    """Return the failures of the mistake's task that name it."""
+    return [f for f in findings if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes]
+
+
+def ways(mistake: variants.Mistake, options: grading.Options) -> tuple[str, ...]:
+    """Return how a mistake is looked for: by its functions alone first, then by the whole notebook."""
+    if options.definitions:
+        return ("functions",)
+    return ("run",) if mistake.assignment == "a2" else ("functions", "run")
+
+
 def judge_mistake(mistake: variants.Mistake, options: grading.Options) -> Row:
-    """Functions alone first; the whole notebook only for what they do not show."""
-    ways = ("functions",) if options.definitions else ("run",) if mistake.assignment == "a2" else ("functions", "run")
-    for by in ways:
-        found, alone = findings(mistake.swaps, replace(options, definitions=by == "functions"), mistake.assignment)
-        named = [f for f in found if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes]
-        if named:
-            by = "source" if named[0] in alone and by == "functions" else by
-            break
-    hint = HINTS[named[0].code] if named else f"MISSED: {[f for f in found if f.level != 'PASS'][:4]}"
-    about = f"{'*' if mistake.listed else '':<4}{mistake.name:<48}{mistake.task:<15}{by if named else 'NO':<10}"
-    return Row(f"{about}{verdicts(found, mistake.assignment)}  {hint}", not named)
+    """Look for a mistake until it is caught."""
+    findings: list[Finding] = []
+    for way in ways(mistake, options):
+        judged = judge(mistake.swaps, replace(options, definitions=way == "functions"), mistake.assignment)
+        findings, caught = judged.all, catches(judged.all, mistake)
+        if caught:
+            alone = caught[0] in [*judged.printed, *judged.source] and way == "functions"
+            return row(mistake, "source" if alone else way, findings, HINTS[caught[0].code], wrong=False)
+    missed = f"MISSED: {[f for f in findings if f.level != 'PASS'][:4]}"
+    return row(mistake, "NO", findings, missed, wrong=True)
+
+
+def row(mistake: variants.Mistake, way: str, findings: list[Finding], hint: str, *, wrong: bool) -> Row:
+    about = f"{'*' if mistake.listed else '':<4}{mistake.name:<48}{mistake.task:<15}{way:<10}"
+    return Row(f"{about}{verdicts(findings, mistake.assignment)}  {hint}", wrong)
 
 
 def judge_honest(key: str, name: str, swaps: tuple[variants.Swap, ...], options: grading.Options) -> Row:
-    found, _ = findings(swaps, options, key)
-    failed = [f for f in found if f.level == "FAIL"]
-    about = f"{'BAD' if failed else 'ok':<4}{f'{key}: {name}':<48}{'':<25}{verdicts(found, key)}"
+    findings = judge(swaps, options, key).all
+    failed = [f for f in findings if f.level == "FAIL"]
+    about = f"{'BAD' if failed else 'ok':<4}{f'{key}: {name}':<48}{'':<25}{verdicts(findings, key)}"
     return Row(f"{about}  {failed or ''}".rstrip(), bool(failed))
 
 
-def verdicts(found: list[Finding], key: str) -> str:
-    tasks = [t.name for t in ASSIGNMENTS[key].tasks[1:]]
-    return f"{' '.join(grading.verdict_of([f for f in found if f.task == t]) for t in tasks):<34}"
+def verdicts(findings: list[Finding], key: str) -> str:
+    """Return the verdicts of the assignment's tasks, side by side."""
+    tasks = [task.name for task in ASSIGNMENTS[key].tasks]
+    return f"{' '.join(grading.verdict_of([f for f in findings if f.task == task]) for task in tasks):<34}"
 
 
-def in_order(jobs: list, processes: int) -> Iterator[Row]:
+def in_order(jobs: list[Any], processes: int) -> Iterator[Row]:
     if processes == 1:
         return (function(*arguments) for function, arguments, _ in jobs)
-    return Parallel(n_jobs=processes, return_as="generator")(jobs)
+    return iter(Parallel(n_jobs=processes, return_as="generator")(jobs))
+
+
+def jobs(words: list[str], options: grading.Options) -> tuple[list[Any], list[Any]]:
+    """Return the mistakes and the honest variants whose names hold one of the words; all of them without words."""
+
+    def selected(name: str) -> bool:
+        return not words or any(word in name for word in words)
+
+    mistakes = [delayed(judge_mistake)(m, options) for m in variants.MISTAKES if selected(m.name)]
+    honest = []
+    for key, of_key in variants.HONEST.items():
+        for name, swaps in of_key.items():
+            if selected(f"{key}: {name}"):
+                honest.append(delayed(judge_honest)(key, name, swaps, options))
+    return mistakes, honest
 
 
 def main() -> int:
@@ -78,21 +130,13 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="only variants whose name holds one of these")
     parser.add_argument("--quick", action="store_true", help="try functions only, without executing the training")
     parser.add_argument("--jobs", type=int, default=1, help="variants at a time")
-    asked = parser.parse_args()
-    options, started = grading.Options(rerun=True, definitions=asked.quick), time.monotonic()
-
-    def wanted(name: str) -> bool:
-        return not asked.words or any(word in name for word in asked.words)
-
-    mistakes = [delayed(judge_mistake)(m, options) for m in variants.MISTAKES if wanted(m.name)]
-    honest = [
-        delayed(judge_honest)(key, name, swaps, options)
-        for key, those in variants.HONEST.items() for name, swaps in those.items() if wanted(f"{key}: {name}")
-    ]  # fmt: skip
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    mistakes, honest = jobs(arguments.words, grading.Options(rerun=True, definitions=arguments.quick))
     print(f"{'':<4}{'mistake':<48}{'task':<15}{'caught by':<10}{'verdicts of its tasks':<34}  hint")
-    slipped = show(in_order(mistakes, asked.jobs))
+    slipped = show(in_order(mistakes, arguments.jobs))
     print(f"{'':<4}honest variant")
-    failed = show(in_order(honest, asked.jobs))
+    failed = show(in_order(honest, arguments.jobs))
     print(
         f"{len(mistakes) - slipped} of {len(mistakes)} mistakes caught by their task with a hint that names them; "
         f"{failed} of {len(honest)} honest variants failed; {time.monotonic() - started:.0f} s\n"
@@ -102,10 +146,11 @@ def main() -> int:
 
 
 def show(rows: Iterator[Row]) -> int:
+    """Print the rows as they come; return how many are wrong."""
     wrong = 0
-    for row in rows:
-        print(row.line, flush=True)
-        wrong += row.wrong
+    for line in rows:
+        print(line.line, flush=True)
+        wrong += line.wrong
     return wrong
 
 

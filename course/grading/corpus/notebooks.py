@@ -1,8 +1,9 @@
-"""Small notebooks made here, with made-up outputs: what the grader's tests hand in."""
+"""Small notebooks for the grader's tests to hand in; their outputs are made up."""
 
 import base64
 import io
 import json
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ RESULTS = (
     "Final test performance: ELBO = -4.47891, KL = 1.61863, NLL = 2.86028\n",
     "Final test performance: ELBO = -2.75772, KL = 0.92723, NLL = 1.83049\n",
 )
+PANELS = {"latent_space": (1, 4), "reconstructions": (1, 4), "interpolations": (4, 1)}
 
 
 def png(seed: int = 0, rows: int = 1, columns: int = 3, blank: bool = False) -> bytes:
@@ -28,40 +30,42 @@ def png(seed: int = 0, rows: int = 1, columns: int = 3, blank: bool = False) -> 
     return buffer.getvalue()
 
 
-def cell(source: str, *outs, count: int | None = None) -> dict:
-    return {"cell_type": "code", "source": source, "execution_count": count, "metadata": {}, "outputs": list(outs)}
+def cell(source: str, *outputs: dict[str, Any], count: int | None = None) -> dict[str, Any]:
+    return {"cell_type": "code", "source": source, "execution_count": count, "metadata": {}, "outputs": list(outputs)}
 
 
-def said(text: str) -> dict:
+def text_output(text: str) -> dict[str, Any]:
     return {"output_type": "stream", "name": "stdout", "text": text}
 
 
-def drawn(picture: bytes) -> dict:
-    return {"output_type": "display_data", "metadata": {}, "data": {"image/png": base64.b64encode(picture).decode()}}
+def picture_output(picture: bytes) -> dict[str, Any]:
+    data = {"image/png": base64.b64encode(picture).decode()}
+    return {"output_type": "display_data", "metadata": {}, "data": data}
 
 
-def notebook(cells: list[dict]) -> bytes:
-    for number, c in enumerate((c for c in cells if c["cell_type"] == "code"), start=1):
+def notebook(cells: list[dict[str, Any]]) -> bytes:
+    """Return the file of a notebook whose cells were executed once and in order."""
+    code = [c for c in cells if c["cell_type"] == "code"]
+    for number, c in enumerate(code, start=1):
         c["execution_count"] = c["execution_count"] or number
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
-def class_cells(results=RESULTS) -> list[dict]:
-    """An honest notebook that never saw our helpers, its outputs made up."""
-    made = [cell("class VAE: pass")]
+def class_cells(results: tuple[str, ...] | list[str] = RESULTS) -> list[dict[str, Any]]:
+    """Return an honest notebook that never saw our helpers."""
+    cells = [cell("class VAE: pass")]
     for i, text in enumerate(results, start=1):
-        made.append(cell(f"train_vae(dataset{i})\nfig.savefig('part_a_vae_dataset{i}.png')", drawn(png(i)), said(text)))
-    made.append(cell("train_ae(autoencoder)\nfor beta in [1, 3, 10]: train_vae(beta=beta)"))
-    for i, (name, shape) in enumerate(
-        {"latent_space": (1, 4), "reconstructions": (1, 4), "interpolations": (4, 1)}.items()
-    ):
-        made.append(cell(f"plt.savefig('part_b_{name}.png')", drawn(png(10 + i, *shape))))
-    return made
+        source = f"train_vae(dataset{i})\nfig.savefig('part_a_vae_dataset{i}.png')"
+        cells.append(cell(source, picture_output(png(i)), text_output(text)))
+    cells.append(cell("train_ae(autoencoder)\nfor beta in [1, 3, 10]: train_vae(beta=beta)"))
+    for i, (name, shape) in enumerate(PANELS.items()):
+        cells.append(cell(f"plt.savefig('part_b_{name}.png')", picture_output(png(10 + i, *shape))))
+    return cells
 
 
-def honest_cells() -> list[dict]:
-    """The reference, which can be run; made-up outputs hang on cells of comments."""
-    made = [cell(source) for source in variants.cells(variants.apply(variants.SMALL["a1"]))]
+def honest_cells() -> list[dict[str, Any]]:
+    """Return the reference, which can be run; made-up outputs hang on cells of comments."""
+    cells = [cell(source) for source in variants.cells(variants.apply(variants.SMALL["a1"]))]
     for c in class_cells()[1:]:
-        made.append({**c, "source": "\n".join(f"# {line}" for line in c["source"].splitlines())})
-    return made
+        cells.append({**c, "source": "\n".join(f"# {line}" for line in c["source"].splitlines())})
+    return cells

@@ -1,3 +1,4 @@
+# pyright: basic, reportArgumentType=false, reportCallIssue=false
 # ruff: noqa: B007, B905, RUF007 written as students write
 # A compact honest submission of assignment 1, in cells (# %%), for the grader's tests: mistakes are put into it.
 # %%

@@ -6,13 +6,15 @@ Trained on is what a gradient has flowed back to: many evaluate without ``no_gra
 import contextlib
 import functools
 import inspect
+import itertools
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
-from torch.optim import optimizer as optimizers
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from .models import plain
 
@@ -46,14 +48,17 @@ class Watch:
         self.current: Entered | None = None
         self.depth = 0
         self.on = True
+        # an optimizer that is gone may leave its id to the next one, so each has a number of its own
+        self.numbers: weakref.WeakKeyDictionary[torch.optim.Optimizer, str] = weakref.WeakKeyDictionary()
+        self.count = itertools.count()
         self.parameters: dict[int, nn.Parameter] = {}
         self.owners: dict[int, str] = {}  # of parameters: their optimizer
         self.consumed: set[int] = set()  # parameters whose gradient a step has used
 
     def install(self) -> None:
         """Hook into modules, optimizers and ``backward``."""
-        optimizers.register_optimizer_step_pre_hook(lambda optimizer, *_: self.remember(optimizer))
-        optimizers.register_optimizer_step_post_hook(lambda optimizer, *_: self.step(optimizer))
+        register_optimizer_step_pre_hook(lambda optimizer, *_: self.remember(optimizer))
+        register_optimizer_step_post_hook(lambda optimizer, *_: self.step(optimizer))
         nn.modules.module.register_module_forward_pre_hook(self.enter)
         nn.modules.module.register_module_forward_hook(self.leave)
         plain_backward = torch.Tensor.backward
@@ -116,15 +121,17 @@ class Watch:
 
     def remember(self, optimizer: torch.optim.Optimizer) -> None:
         """Before a step: note whose parameters these are."""
+        if optimizer not in self.numbers:
+            self.numbers[optimizer] = str(next(self.count))
         for parameter in parameters_of(optimizer):
             self.parameters[id(parameter)] = parameter
-            self.owners[id(parameter)] = str(id(optimizer))
+            self.owners[id(parameter)] = self.numbers[optimizer]
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """After a step: its loss, and that the gradients are used."""
         if not self.on:
             return
-        record = self.optimizers.setdefault(str(id(optimizer)), {"losses": [], "stale": 0})
+        record = self.optimizers.setdefault(self.numbers[optimizer], {"losses": [], "stale": 0})
         if self.pending and len(record["losses"]) < MOST_LOSSES:
             record["losses"].append(self.pending[-1])
         self.pending.clear()

@@ -1,4 +1,4 @@
-"""The first process of a sandbox: makes it small, starts the untrusted process in it, and ends with it.
+"""The first process of a sandbox makes it small, starts the untrusted process in it, and ends with it.
 
 Runs alone (``python -I jail.py``, standard library only) as the first process of new namespaces, which ``sandbox``
 asks ``unshare`` for; when it ends, the kernel ends whatever else runs in them. One JSON object on its standard input
@@ -17,7 +17,8 @@ import signal
 import sys
 import time
 
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
@@ -39,7 +40,7 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str |
 
 
 def bind(source: str, root: str, target: str | None = None, *, writable: bool = False) -> None:
-    """Show ``source`` below the new root, read-only; symbolic links (``/bin -> usr/bin``) are made anew."""
+    """Show ``source`` below the new root, read-only; create symbolic links (``/bin -> usr/bin``) anew."""
     target = root + (target or source)
     if os.path.islink(source):
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -55,12 +56,9 @@ def bind(source: str, root: str, target: str | None = None, *, writable: bool = 
         open(target, "a").close()
     mount(source, target, None, MS_BIND | MS_REC)
     if not writable:
-        kept = os.statvfs(target).f_flag  # flags that a less privileged mount may not drop
-        flags = sum(
-            ours
-            for theirs, ours in ((os.ST_NOSUID, MS_NOSUID), (os.ST_NODEV, MS_NODEV), (os.ST_NOEXEC, 8))
-            if kept & theirs
-        )
+        before = os.statvfs(target).f_flag  # flags that a less privileged mount may not drop
+        pairs = ((os.ST_NOSUID, MS_NOSUID), (os.ST_NODEV, MS_NODEV), (os.ST_NOEXEC, MS_NOEXEC))
+        flags = sum(ours for theirs, ours in pairs if before & theirs)
         mount("none", target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | flags)
 
 
@@ -77,7 +75,7 @@ def build_root(job: dict) -> None:
     os.symlink("/proc/self/fd", f"{root}/dev/fd")
     for folder in ("proc", "tmp", "home", "dev/shm", "etc"):
         os.makedirs(f"{root}/{folder}", exist_ok=True)
-    mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | 8)
+    mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     if job["data"]:
         bind(job["data"], root, "/data")
     with open(f"{root}/etc/passwd", "w") as file:
@@ -118,7 +116,7 @@ def limit(job: dict) -> None:
 
 
 def become_untrusted(job: dict) -> None:
-    """In the child: limits, no capabilities, another user, and no way back."""
+    """Take limits, no capabilities and another user, in the child: there is no way back."""
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # when the machine runs out of memory, this goes first
     limit(job)
@@ -152,7 +150,7 @@ def start(job: dict, result_fd: int) -> int:
 
 
 def private_memory(isolated: bool) -> int:
-    """Bytes of anonymous memory of all processes in here; without namespaces, of the children's."""
+    """Return the bytes of anonymous memory of all processes in here; without namespaces, of the children."""
     total, page = 0, os.sysconf("SC_PAGE_SIZE")
     pids = (int(name) for name in os.listdir("/proc") if name.isdigit()) if isolated else descendants()
     for pid in pids:
@@ -181,15 +179,15 @@ def descendants() -> set[int]:
                     parents[int(name)] = int(file.read().rsplit(")", 1)[1].split()[1])
             except (OSError, ValueError, IndexError):
                 continue
-    found, fresh = set(), {os.getpid()}
+    pids, fresh = set(), {os.getpid()}
     while fresh:
-        fresh = {pid for pid, parent in parents.items() if parent in fresh} - found
-        found |= fresh
-    return found
+        fresh = {pid for pid, parent in parents.items() if parent in fresh} - pids
+        pids |= fresh
+    return pids
 
 
 def kill_descendants() -> None:
-    """Until none is left: a process that forks faster than it is killed is stopped first."""
+    """Kill until none is left; stop each first, for a process may fork faster than it is killed."""
     for _ in range(100):
         left = descendants()
         if not left:
@@ -209,7 +207,7 @@ def kill_descendants() -> None:
 
 
 def watch(job: dict, child: int) -> int:
-    """Wait for the child within its time and memory; its exit code, or 128 + the signal that ended it."""
+    """Wait for the child within its time and memory; return its exit code, or 128 + the signal that ended it."""
     deadline = time.monotonic() + job["seconds"]
     while True:
         try:

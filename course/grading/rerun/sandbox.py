@@ -1,6 +1,6 @@
-"""Run an untrusted program: what it can see, use and send back is bounded, and all of it ends when we say so.
+"""Run an untrusted program: what it can see, use and send back is bounded, and all of it ends at a deadline.
 
-With Linux namespaces (asked for through ``unshare``, as root or as any user where the system allows it) the program
+With Linux namespaces (requested through ``unshare``, as root or as any user where the system allows it) the program
 sees an empty file system with read-only views of the system's and Python's folders, no network, no other process and
 a home in memory that vanishes with it: neither this repository nor the tutor's home nor another submission exists for
 it. As root it also runs as a user that owns nothing. Limits everywhere: wall clock, CPU, memory of all its processes
@@ -47,7 +47,7 @@ class SandboxError(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may use; beyond any of them it is ended."""
+    """The resources that a run may use; beyond any of them it is ended."""
 
     seconds: float = 300.0
     memory: int = 4096 * MEGA  # all its processes together
@@ -167,12 +167,12 @@ def _collect(process, read_end: int, order: bytes, limits: Limits, isolated: Iso
             if left <= 0:
                 ended = f"it did not end within {limits.seconds:g} s"
             for key, _ in selector.select(timeout=max(left, 0)):
-                kept, most, complaint = key.data
+                buffer, most, complaint = key.data
                 chunk = os.read(key.fd, 1 << 16)
                 if not chunk:
                     selector.unregister(key.fileobj)
-                kept += chunk[: most - len(kept) + 1]
-                if len(kept) > most:
+                buffer += chunk[: most - len(buffer) + 1]
+                if len(buffer) > most:
                     ended = f"{complaint} {most / MEGA:g} MB"
     if ended is None:
         try:
@@ -188,7 +188,7 @@ def _collect(process, read_end: int, order: bytes, limits: Limits, isolated: Iso
 
 
 def parse(raw: bytes) -> dict[str, Any] | None:
-    """One JSON object, or None: untrusted bytes may be anything, nested a million times."""
+    """Return one JSON object, or None: untrusted bytes may be anything, nested a million times."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
@@ -208,27 +208,27 @@ def _meaning(code: int, limits: Limits) -> str | None:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """The jail is the first process of its namespace, and unshare takes it along: killing one kills all."""
+    """End all processes: the jail is the first of its namespace, and unshare takes it along."""
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    process.stdout.close()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def _folders(packages: list[str]) -> list[str]:
-    """What is shown, read-only: parents first, so that none hides another."""
+    """Return the folders to show, read-only: parents first, so that none hides another."""
     python = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent.parent), *packages}
-    wanted = [*SYSTEM, *sorted(python, key=len)]
-    shown: list[str] = []
-    for folder in wanted:
-        if not any(Path(folder).is_relative_to(known) for known in shown if known != "/"):
-            shown.append(folder)
-    return shown
+    folders: list[str] = []
+    for folder in (*SYSTEM, *sorted(python, key=len)):
+        if not any(Path(folder).is_relative_to(known) for known in folders if known != "/"):
+            folders.append(folder)
+    return folders
 
 
 def _environment(home: str, packages: list[str], data: Path | None) -> dict[str, str]:
-    """Nothing of ours: no tokens, no paths, no proxies."""
+    """Return the program's environment, with nothing of ours: no tokens, no paths, no proxies."""
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
     temporary = "/tmp" if home == "/home" else home
     return threads | {
@@ -241,7 +241,7 @@ def _environment(home: str, packages: list[str], data: Path | None) -> dict[str,
 
 @functools.cache
 def isolation() -> Isolation:
-    """What this system offers, found by trying: namespaces with another user, with a mapped user, or none."""
+    """Try what this system offers: namespaces with another user, with a mapped user, or none."""
     unshare = shutil.which("unshare")
     as_root = os.geteuid() == 0
     why = "unshare (util-linux) is not installed" if sys.platform == "linux" else f"this is {sys.platform}, not Linux"

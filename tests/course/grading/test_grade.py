@@ -16,14 +16,17 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from course import assignments
 from course.__main__ import app
-from course.assignments import presence as assignments
-from course.assignments.rubric import A1, ASSIGNMENTS, HINTS, NUMPY_MISTAKES, NUMPY_VALUES, TOY_BANDS
+from course.assignments import ASSIGNMENTS, HINTS
+from course.assignments.a1 import ASSIGNMENT as A1
+from course.assignments.a1 import TOY_BANDS
+from course.assignments.a2 import NUMPY_MISTAKES, NUMPY_VALUES
 from course.grading import evidence, feedback, outputs
 from course.grading import grade as grading
 from course.grading.corpus import attacks, grade_class, variants
 from course.grading.corpus.attacks import bomb, text_bomb
-from course.grading.corpus.notebooks import NAME, RESULTS, cell, class_cells, drawn, notebook, png, said
+from course.grading.corpus.notebooks import NAME, RESULTS, cell, class_cells, notebook, picture_output, png, text_output
 from course.grading.grade import Options, grade_content
 from course.handin import submit as submission
 
@@ -143,7 +146,7 @@ def test_bands_hold_what_is_exactly_known():
 
 
 def test_missing_numbers_and_figures_are_looked_for_not_failed():
-    verdict = graded([cell("train_vae()", said("done"))] + class_cells()[4:])
+    verdict = graded([cell("train_vae()", text_output("done"))] + class_cells()[4:])
     assert codes(verdict, "A1", "LOOK") >= {"numbers_missing"} and not codes(verdict, "A1", "FAIL")
     verdict = graded(class_cells()[:6])
     assert codes(verdict, "B5", "LOOK") == {"figure_missing"}
@@ -164,7 +167,7 @@ def test_cells_out_of_order_not_executed_or_failing():
 
 def test_blank_and_repeated_figures():
     cells = class_cells()
-    cells[-1]["outputs"] = [drawn(png(blank=True))]
+    cells[-1]["outputs"] = [picture_output(png(blank=True))]
     assert "figure_blank" in codes(graded(cells), "B5", "FAIL")
     cells = class_cells()
     cells[-1]["outputs"] = cells[-2]["outputs"]
@@ -173,7 +176,7 @@ def test_blank_and_repeated_figures():
     cells[-1]["outputs"] *= 2  # the same figure shown twice by one cell is nobody's mistake
     assert graded(cells)["verdict"] == "PASS"
     cells = class_cells()
-    cells[-3]["outputs"] = [drawn(png(77, 1, 2))]
+    cells[-3]["outputs"] = [picture_output(png(77, 1, 2))]
     assert "figure_panels" in codes(graded(cells), "B3", "LOOK")
 
 
@@ -281,14 +284,14 @@ def test_what_mistakes_make_of_the_numbers_is_right():
 
 
 def test_forged_claims_are_worth_nothing():
-    verdict = graded([cell("print('✓ holds')", said(attacks.LIE * 20))])
+    verdict = graded([cell("print('✓ holds')", text_output(attacks.LIE * 20))])
     assert verdict["verdict"] != "PASS"
     assert all(t["verdict"] != "PASS" for name, t in verdict["tasks"].items() if name not in ("file",))
 
 
 def test_a_forged_fingerprint_on_a_blank_picture_is_a_blank_picture():
     cells = class_cells()
-    cells[-1]["outputs"] = [drawn(attacks.forged_fingerprint())]
+    cells[-1]["outputs"] = [picture_output(attacks.forged_fingerprint())]
     assert "figure_blank" in codes(graded(cells), "B5", "FAIL")
 
 
@@ -296,7 +299,7 @@ def test_a_forged_fingerprint_on_a_blank_picture_is_a_blank_picture():
                          ids=["pixels", "text", "broken", "empty", "gif", "no width"])  # fmt: skip
 def test_hostile_pictures_cost_nothing_and_are_looked_at_by_a_person(picture):
     cells = class_cells()
-    cells[-1]["outputs"] = [drawn(picture)]
+    cells[-1]["outputs"] = [picture_output(picture)]
     made = grade_content(NAME, notebook(cells), Options())
     assert made.verdict["tasks"]["B5"]["verdict"] in ("LOOK", "FAIL")
     assert all(evidence.safe_size(png) for _, png, _ in made.pictures)
@@ -331,7 +334,7 @@ def test_patterns_do_not_explode_on_long_lines():
         "data " * 100_000,
         "loss" * 100_000,
     ):
-        assert graded([cell(text, said(text + "\n" + text))])["verdict"] != "PASS"
+        assert graded([cell(text, text_output(text + "\n" + text))])["verdict"] != "PASS"
 
 
 def quiet() -> Console:
@@ -410,7 +413,7 @@ def test_pictures_stand_beside_those_that_they_are_named_after():
 
 def test_a_figure_of_part_a_does_not_stand_for_one_of_part_b():
     cells = class_cells()
-    cells[-3] = cell("plt.savefig('part_a_vae_dataset3_latent_space.png')", drawn(png(5, 1, 1)))
+    cells[-3] = cell("plt.savefig('part_a_vae_dataset3_latent_space.png')", picture_output(png(5, 1, 1)))
     assert codes(graded(cells), "B3") == {"figure_missing"}
 
 
