@@ -62,7 +62,7 @@ class Decoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Deterministic encoder and decoder; ``forward`` gives (x_hat, z)."""
+    """Join a deterministic encoder and decoder; ``forward`` gives (x_hat, z)."""
 
     def __init__(self, latent_dims: int) -> None:
         super().__init__()

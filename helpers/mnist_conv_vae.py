@@ -25,7 +25,7 @@ from helpers.core.training import fit
 
 
 class VAE(nn.Module):
-    """Convolutional encoder and decoder around a Gaussian posterior; Bernoulli pixels.
+    """Model binary images by a convolutional encoder and decoder around a Gaussian posterior; Bernoulli pixels.
 
         q(z|x) = N(z; mu(x), sigma^2(x)),   p(z) = N(0, I),   p(x|z) = prod_i Bernoulli(x_i; sigmoid(logits_i(z)))
 

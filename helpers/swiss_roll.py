@@ -90,7 +90,7 @@ class SwissRollBatches:
 
 
 class VAE(nn.Module):
-    """Variational autoencoder for points in the plane, three hidden layers each way.
+    """Model points in the plane by a variational autoencoder, three hidden layers each way.
 
         q(z|x) = N(z; mu(x), sigma^2(x)),   p(z) = N(0, I),   x_hat = decoder(z)
 

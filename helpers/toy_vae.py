@@ -30,7 +30,7 @@ MAX_NORM = 3.0
 
 
 class VAE(nn.Module):
-    """Variational autoencoder with a Gaussian posterior and a Gaussian decoder, both diagonal.
+    """Model data by a variational autoencoder with a Gaussian posterior and a Gaussian decoder, both diagonal.
 
         q(z|x) = N(z; mu(x), sigma^2(x)),   p(z) = N(0, I),   p(x|z) = N(x; mu(z), sigma^2(z))
 
@@ -401,7 +401,7 @@ def load_toy(number: Literal[1, 2, 3], device: torch.device | str = "cpu") -> To
 
 
 class SharedVarianceVAE(VAE):
-    """A VAE whose decoder has one variance for all features: learned with the network, or a fixed number.
+    """Give the decoder of a VAE one variance for all features: learned with the network, or a fixed number.
 
     For images a variance of each pixel's own would be fitted to pixels that are always black. One learned number for
     all is the sigma-VAE of Rybkin et al. 2021 (arXiv 2006.13202). A fixed 1/2 makes the nll the plain summed squared
@@ -424,7 +424,7 @@ class SharedVarianceVAE(VAE):
 
     @property
     def shared_logvar(self) -> Tensor:
-        """The log-variance common to all features, shape ().
+        """Compute the log-variance common to all features, shape ().
 
         Adam moves any parameter by about its learning rate a step: at 1e-3 a log-variance on its way from 0 to -3
         would not arrive in 25 epochs of MNIST. Counted in tens, it takes steps ten times as long.

@@ -40,7 +40,7 @@ def as_assigned(
 
 
 class TorchvisionImages(torchvision.datasets.MNIST):
-    """torchvision's data set, with its own way to one example, around images that are in memory already."""
+    """Wrap images that are in memory in torchvision's data set, with its own way to one example."""
 
     def __init__(self, data: ImageSet) -> None:
         self.data, self.targets = (data.train_x[:, 0] * 255).round().to(torch.uint8).cpu(), data.train_y.cpu()

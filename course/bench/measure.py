@@ -71,7 +71,8 @@ def measure(case: Case, rounds: int = 5, epochs: int | None = None) -> list[Row]
     epochs = epochs or case.epochs
     others = case.others or {}
     ways = {"assigned": case.assigned, **others}
-    ways |= {word: partial(_in_precision, word, case.ours) for word in case.precisions}
+    for word in case.precisions:
+        ways[word] = partial(_in_precision, word, case.ours)
     times = Times({name: [] for name in ways}, {name: [] for name in ways}, [])
     for seed in progress(range(rounds + 1), case.name):
         for name, train in ways.items():
@@ -85,7 +86,7 @@ def measure(case: Case, rounds: int = 5, epochs: int | None = None) -> list[Row]
 
 
 class Times(NamedTuple):
-    """What the rounds of one case gave, by the name of the way."""
+    """Hold what the rounds of one case gave, by the name of the way."""
 
     seconds: dict[str, list[float]]  # of one unit
     tests: dict[str, list[float]]

@@ -105,7 +105,7 @@ def roll() -> Case[swiss_roll.VAE]:
 
 
 class AssignedVAE(toy_vae.SharedVarianceVAE):
-    """Part B's network as assigned: its decoder computes log-variances too, which a squared error has no use for."""
+    """Build part B's network as assigned: its decoder gives log-variances too, which its loss does not use."""
 
     decoder_heads = 2
 

@@ -27,7 +27,7 @@ COPIED = ("helpers", "course", "tests", "notebooks", "student_figures/expected")
 
 
 class Mistake(NamedTuple):
-    """``old`` stands once in ``file`` below helpers/, and becomes ``new``."""
+    """Break ``file`` below helpers/: ``old``, which stands there once, becomes ``new``."""
 
     name: str
     file: str
@@ -39,8 +39,8 @@ class Mistake(NamedTuple):
 
 GAUSSIAN, TOY, NUMPY = ("core/test_gaussian.py", "core/test_bounds.py"), ("test_toy_vae.py",), ("test_numpy_vae.py",)
 MISTAKES = (
-    Mistake("KL without its half", "core/gaussian.py", "kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1)",
-            "kl = (mu.square() + logvar.exp() - logvar - 1)", GAUSSIAN, "02"),
+    Mistake("KL without its half", "core/gaussian.py", "return 0.5 * (mu.square() + logvar.exp() - logvar - 1)",
+            "return mu.square() + logvar.exp() - logvar - 1", GAUSSIAN, "02"),
     Mistake("KL averaged over latents", "core/gaussian.py", "return kl_per_latent(mu, logvar).sum(dim=-1)",
             "return kl_per_latent(mu, logvar).mean(dim=-1)", GAUSSIAN, "02"),
     Mistake("log-variance used as sigma", "core/gaussian.py",
@@ -48,8 +48,8 @@ MISTAKES = (
             "return rsample(mu, logvar, generator, eps)", GAUSSIAN, "02"),
     Mistake("variance used as sigma", "toy_vae.py", "std = torch.exp(0.5 * logvar)",
             "std = torch.exp(logvar)", TOY, "02"),
-    Mistake("no noise", "core/gaussian.py", "z = mu + std * noise",
-            "z = mu + 0 * std * noise", GAUSSIAN, "02"),
+    Mistake("no noise", "core/gaussian.py", "return mu + std * noise",
+            "return mu + 0 * std * noise", GAUSSIAN, "02"),
     Mistake("NLL without the log-variance term", "core/gaussian.py",
             "-0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)",
             "-0.5 * (residual * torch.exp(-logvar) + LOG_2PI).sum(dim=-1)", GAUSSIAN, "02"),
@@ -77,7 +77,7 @@ MISTAKES = (
 
 @contextmanager
 def scratch_copy(mistake: Mistake | None = None) -> Iterator[Path]:
-    """A copy of the project, broken by a mistake.
+    """Copy the project, and break the copy by a mistake.
 
     Raises:
         ValueError: the line to break is not there exactly once: the solution has moved on, and this list has not.
@@ -102,8 +102,8 @@ def scratch_copy(mistake: Mistake | None = None) -> Iterator[Path]:
 def _python(copy: Path, *arguments: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "DATA_ROOT": _data()}
     environment.pop("CI", None)
-    done = subprocess.run([sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True)
-    return done.stdout + done.stderr
+    process = subprocess.run([sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True)
+    return process.stdout + process.stderr
 
 
 def _data() -> str:
@@ -111,22 +111,21 @@ def _data() -> str:
 
 
 def failing_tests(copy: Path, tests: tuple[str, ...]) -> list[str]:
-    """Names of the fast tests that fail there."""
+    """List the names of the fast tests that fail there."""
     files = [f"tests/helpers/{name}" for name in tests]
-    said = _python(copy, "-m", "pytest", "-q", "--tb=no", "-rfE", "-m", "not slow", "-p", "no:cacheprovider", *files)
-    if not re.search(r"\d+ (passed|failed|error)", said):
-        return [f"the tests did not start: {said[-300:]}"]
-    return sorted(
-        {re.sub(r"\[.*", "", line) for line in re.findall(r"^(?:FAILED|ERROR) \S*?::(\S+)", said, re.MULTILINE)}
-    )
+    output = _python(copy, "-m", "pytest", "-q", "--tb=no", "-rfE", "-m", "not slow", "-p", "no:cacheprovider", *files)
+    if not re.search(r"\d+ (passed|failed|error)", output):
+        return [f"the tests did not start: {output[-300:]}"]
+    names = re.findall(r"^(?:FAILED|ERROR) \S*?::(\S+)", output, re.MULTILINE)
+    return sorted({re.sub(r"\[.*", "", name) for name in names})
 
 
 def failing_in_notebook(copy: Path, notebook: str) -> list[str]:
-    """What the regression run of a notebook finds there: claims whose verdict flips, and figures."""
-    said = _python(copy, "-m", "course", "check", notebook)
-    claims = [f"claim: {c.strip()}" for c in re.findall(r"✗ FAILS \| ([^|]+)", said)]
-    figures = [f"figure: {f}" for f in re.findall(r"figure (\w+): (?!ok|not)\w+", said)]
-    others = [f"cell {c}: {why}" for c, why in re.findall(r"Cell (\d+): (Cell execution caused an exception)", said)]
+    """List what the regression run of a notebook finds there: claims whose verdict flips, and figures."""
+    output = _python(copy, "-m", "course", "check", notebook)
+    claims = [f"claim: {c.strip()}" for c in re.findall(r"✗ FAILS \| ([^|]+)", output)]
+    figures = [f"figure: {f}" for f in re.findall(r"figure (\w+): (?!ok|not)\w+", output)]
+    others = [f"cell {c}: {why}" for c, why in re.findall(r"Cell (\d+): (Cell execution caused an exception)", output)]
     return list(dict.fromkeys(claims + figures + others))
 
 
@@ -134,25 +133,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--notebooks", action="store_true", help="run the regression run of a notebook, too")
     parser.add_argument("--only", default="", help="mistakes whose name holds this")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
+    mistakes = [m for m in MISTAKES if options.only in m.name]
+    columns = ["mistake", "in", "fast tests that fail", *(["in the notebook"] if options.notebooks else [])]
     table = Table(title="mistake -> caught by", show_lines=True)
-    for column in ("mistake", "in", "fast tests that fail", *(["in the notebook"] * chosen.notebooks)):
+    for column in columns:
         table.add_column(column, overflow="fold")
-    missed = 0
-    picked = [m for m in MISTAKES if chosen.only in m.name]
     with scratch_copy() as copy:
-        failing = failing_tests(copy, tuple(sorted({t for m in picked for t in m.tests})))
-        missed += bool(failing)
-        table.add_row("(none: the solution as it is)", "", _listed(failing), *([""] * chosen.notebooks))
-    for mistake in picked:
-        with scratch_copy(mistake) as copy:
-            failing = failing_tests(copy, mistake.tests)
-            found = failing_in_notebook(copy, mistake.notebook) if chosen.notebooks else []
-        missed += not failing and not found
-        row = [f"{mistake.notebook}: {_listed(found)}"] if chosen.notebooks else []
-        table.add_row(mistake.name, mistake.file, _listed(failing), *row)
+        failing = failing_tests(copy, tuple(sorted(set().union(*(mistake.tests for mistake in mistakes)))))
+    table.add_row(*["(none: the solution as it is)", "", _listed(failing), ""][: len(columns)])
+    problems = [bool(failing)] + [_is_missed(mistake, table) for mistake in mistakes]
     Console(width=None if sys.stdout.isatty() else 160).print(table)
-    return int(missed > 0)
+    return int(any(problems))
+
+
+def _is_missed(mistake: Mistake, table: Table) -> bool:
+    """Enter into the table what catches a mistake, and return whether nothing does."""
+    with_notebook = len(table.columns) > 3
+    with scratch_copy(mistake) as copy:
+        failing = failing_tests(copy, mistake.tests)
+        differences = failing_in_notebook(copy, mistake.notebook) if with_notebook else []
+    notebook = [f"{mistake.notebook}: {_listed(differences)}"] if with_notebook else []
+    table.add_row(mistake.name, mistake.file, _listed(failing), *notebook)
+    return not failing and not differences
 
 
 def _listed(names: list[str], most: int = 4) -> str:

@@ -11,15 +11,16 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.optim import Adam
 
 from helpers.core.data import load_images
-from helpers.mnist_beta_vae import Autoencoder, measure, train_ae, train_loader
+from helpers.mnist_beta_vae import Autoencoder, Measures, measure, train_ae, train_loader
 from helpers.toy_vae import MAX_NORM, VAE, SharedVarianceVAE, ToyData, fit_vae, load_toy, negative_elbo
 
 
 def toy_run(data: ToyData, seed: int, max_norm: float) -> tuple[float, float]:
-    """The assigned run on dataset 1 or 2; gap and KL on the test set, in nats."""
+    """Do the assigned run on dataset 1 or 2; return gap and KL on the test set, in nats."""
     torch.manual_seed(seed)
     model = VAE(2, 2, [20], [])
     train, _, _ = data.loaders(512)
@@ -31,6 +32,7 @@ def toy_run(data: ToyData, seed: int, max_norm: float) -> tuple[float, float]:
 
 
 def toy(seeds: int, max_norm: float) -> None:
+    """Print gap and KL of datasets 1 and 2 for each seed."""
     print("dataset   seed   gap (nats)   KL (nats)")
     for number in (1, 2):
         data = load_toy(number)
@@ -42,28 +44,37 @@ def toy(seeds: int, max_norm: float) -> None:
 
 
 def mnist(seeds: int) -> None:
+    """Print the measures of part B's four models for each seed."""
     data = load_images("mnist", allow_standin=False)
     train, test = (data.train_x, data.train_y), (data.test_x, data.test_y)
     print("model         seed   squared error      NLL   KL per latent   kNN mu    kNN z   silhouette")
     for seed in range(seeds):
         for beta in (None, 1, 3, 10):
             torch.manual_seed(seed)
-            if beta is None:
-                model = Autoencoder(2)
-                train_ae(model, train_loader(*train), Adam(model.parameters(), 1e-3, fused=True), num_epochs=15)
-            else:
-                model = SharedVarianceVAE(784, 2, [512], [512], flatten=True, sigmoid=True)
-                fit_vae(model, Adam(model.parameters(), 1e-3, fused=True), train_loader(*train), None, 15, beta)
-            m = measure(model, beta is not None, train, test)
+            model = autoencoder(train) if beta is None else beta_vae(train, beta)
             name = "autoencoder" if beta is None else f"VAE beta {beta}"
-            nll = "-" if m.nll is None else f"{m.nll:.1f}"
-            kl = "-" if m.kl is None else " ".join(f"{k:.2f}" for k in m.kl)
-            knn_z = "-" if m.knn_z is None else f"{m.knn_z:.3f}"
-            print(
-                f"{name:<12} {seed:5d} {m.squared_error:15.2f} {nll:>8} {kl:>15} {m.knn_mu:8.3f} {knn_z:>8} "
-                f"{m.silhouette:12.3f}",
-                flush=True,
-            )
+            print(line(name, seed, measure(model, beta is not None, train, test)), flush=True)
+
+
+def autoencoder(train: tuple[Tensor, Tensor]) -> Autoencoder:
+    model = Autoencoder(2)
+    return train_ae(model, train_loader(*train), Adam(model.parameters(), 1e-3, fused=True), num_epochs=15)
+
+
+def beta_vae(train: tuple[Tensor, Tensor], beta: float) -> VAE:
+    model = SharedVarianceVAE(784, 2, [512], [512], flatten=True, sigmoid=True)
+    fit_vae(model, Adam(model.parameters(), 1e-3, fused=True), train_loader(*train), None, 15, beta)
+    return model
+
+
+def line(name: str, seed: int, m: Measures) -> str:
+    nll = "-" if m.nll is None else f"{m.nll:.1f}"
+    kl = "-" if m.kl is None else " ".join(f"{k:.2f}" for k in m.kl)
+    knn_z = "-" if m.knn_z is None else f"{m.knn_z:.3f}"
+    return (
+        f"{name:<12} {seed:5d} {m.squared_error:15.2f} {nll:>8} {kl:>15} {m.knn_mu:8.3f} {knn_z:>8} "
+        f"{m.silhouette:12.3f}"
+    )
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ Objective = Callable[[Batch], tuple[Tensor, Scalars]]  # batch -> (loss to minim
 
 
 class Loader(Protocol):
-    """Batches (tuples of tensors, the data first) whose number is known: ``TensorBatches``, ``DataLoader``, a list."""
+    """Yield batches (tuples of tensors, the data first) and know their number: as a ``DataLoader`` or a list does."""
 
     def __len__(self) -> int: ...
 

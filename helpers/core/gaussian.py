@@ -26,8 +26,7 @@ def rsample(mu: Tensor, std: Tensor, generator: torch.Generator | None = None, e
         eps: the noise itself, where it is drawn already.
     """
     noise = torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype) if eps is None else eps
-    z = mu + std * noise
-    return z
+    return mu + std * noise
 
 
 def reparameterize(
@@ -38,7 +37,7 @@ def reparameterize(
 
 
 def kl_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
-    """Divergence of N(mu, exp(logvar)) from N(0, I), in nats per example.
+    """Compute the KL divergence of N(mu, exp(logvar)) from N(0, I), in nats per example.
 
         KL = 1/2 sum_j (mu_j^2 + sigma_j^2 - log sigma_j^2 - 1)
 
@@ -62,16 +61,15 @@ def kl_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def kl_per_latent(mu: Tensor, logvar: Tensor) -> Tensor:
-    """The summands of :func:`kl_standard_normal`, one for each latent dimension, in nats.
+    """Compute the summands of :func:`kl_standard_normal`, one for each latent dimension, in nats.
 
     Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix B.
     """
-    kl = 0.5 * (mu.square() + logvar.exp() - logvar - 1)
-    return kl
+    return 0.5 * (mu.square() + logvar.exp() - logvar - 1)
 
 
 def log_prob(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """Log-density of N(mu, exp(logvar)) at x, in nats per example, with its log(2 pi).
+    """Compute the log-density of N(mu, exp(logvar)) at x, in nats per example, with its log(2 pi).
 
         log p(x) = -1/2 sum_j ((x_j - mu_j)^2 / sigma_j^2 + log sigma_j^2 + log 2 pi)
 
@@ -94,7 +92,5 @@ def log_prob(x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
         )
     residual = (x - mu).square()
     if logvar.ndim == 0:  # one variance for all features leaves the sum: two passes over an image less
-        density = -0.5 * (residual.sum(dim=-1) * torch.exp(-logvar) + x.shape[-1] * (logvar + LOG_2PI))
-    else:
-        density = -0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)
-    return density
+        return -0.5 * (residual.sum(dim=-1) * torch.exp(-logvar) + x.shape[-1] * (logvar + LOG_2PI))
+    return -0.5 * (residual * torch.exp(-logvar) + logvar + LOG_2PI).sum(dim=-1)

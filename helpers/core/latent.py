@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def interpolate(z_1: Tensor, z_2: Tensor, n: int) -> Tensor:
-    """The straight path z(t) = z_1 + (z_2 - z_1) t at n equally spaced t from 0 to 1, both ends included.
+    """Walk the straight path z(t) = z_1 + (z_2 - z_1) t at n equally spaced t from 0 to 1, both ends included.
 
     Args:
         z_1, z_2: the two ends, shape (D,) or (1, D).
@@ -20,12 +20,11 @@ def interpolate(z_1: Tensor, z_2: Tensor, n: int) -> Tensor:
     if n < 2:
         raise ValueError(f"an interpolation needs at least its two ends, got n = {n}")
     t = torch.linspace(0, 1, n, device=z_1.device, dtype=z_1.dtype)[:, None]
-    path = torch.lerp(z_1.reshape(1, -1), z_2.reshape(1, -1), t)
-    return path
+    return torch.lerp(z_1.reshape(1, -1), z_2.reshape(1, -1), t)
 
 
 def grid(r0: tuple[float, float], r1: tuple[float, float], n: int) -> Tensor:
-    """An n x n grid of 2-D codes in reading order: rows from the top, where the second latent is largest.
+    """Lay out an n x n grid of 2-D codes in reading order: rows from the top, where the second latent is largest.
 
     Tiled in that order (:func:`tile`), the first latent grows to the right and the second upwards.
 
@@ -34,8 +33,7 @@ def grid(r0: tuple[float, float], r1: tuple[float, float], n: int) -> Tensor:
     """
     rows, columns = torch.linspace(r1[1], r1[0], n), torch.linspace(*r0, n)
     second, first = torch.meshgrid(rows, columns, indexing="ij")
-    codes = torch.stack([first, second], dim=-1).reshape(-1, 2)
-    return codes
+    return torch.stack([first, second], dim=-1).reshape(-1, 2)
 
 
 def tile(images: Tensor, columns: int) -> Tensor:
@@ -45,13 +43,13 @@ def tile(images: Tensor, columns: int) -> Tensor:
 
 
 def unevenness(frames: Tensor) -> float:
-    """Largest step between neighbouring frames over the mean step (Euclidean); 1 is perfectly even."""
+    """Divide the largest step between neighbouring frames by the mean step (Euclidean); 1 is perfectly even."""
     steps = frames.flatten(1).diff(dim=0).norm(dim=1)
     return float(steps.max() / steps.mean())
 
 
 def slerp(z_1: Tensor, z_2: Tensor, n: int) -> Tensor:
-    """The great-circle path between two codes at n equally spaced angles; lengths go over evenly from one to the other.
+    """Walk the great circle between two codes at n equally spaced angles; lengths change evenly from one to the other.
 
         z(t) = sin((1-t) w) / sin(w) z_1 + sin(t w) / sin(w) z_2,   cos w = z_1 . z_2 / (|z_1| |z_2|)
 
@@ -74,19 +72,19 @@ def slerp(z_1: Tensor, z_2: Tensor, n: int) -> Tensor:
 
 
 def traverse(z: Tensor, dimension: int, values: Tensor) -> Tensor:
-    """Copies of one code, shape (D,), with one latent set to each of ``values``; shape (len(values), D)."""
+    """Copy one code, shape (D,), and set one latent to each of ``values``; shape (len(values), D)."""
     moved = z.reshape(1, -1).repeat(len(values), 1)
     moved[:, dimension] = values.to(moved)
     return moved
 
 
 def walk(z: Tensor, direction: Tensor, amounts: Tensor) -> Tensor:
-    """The codes z + a * direction for each a of ``amounts``; shapes (D,), (D,) and (n,) give (n, D)."""
+    """Compute the codes z + a * direction for each a of ``amounts``; shapes (D,), (D,) and (n,) give (n, D)."""
     return z.reshape(1, -1) + amounts.to(z)[:, None] * direction.reshape(1, -1)
 
 
 def plane(coordinates: Tensor, dimensions: tuple[int, int], width: int) -> Tensor:
-    """Codes of ``width`` latents that are 0 but for two of them; 2-D coordinates, shape (n, 2), give (n, width).
+    """Make codes of ``width`` latents that are 0 but for two of them; 2-D coordinates, shape (n, 2), give (n, width).
 
     Raises:
         ValueError: the two are one, or not among the ``width``.
@@ -100,7 +98,7 @@ def plane(coordinates: Tensor, dimensions: tuple[int, int], width: int) -> Tenso
 
 
 def principal_directions(codes: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """The n orthogonal unit directions along which codes spread most, and how far: one standard deviation each.
+    """Find the n orthogonal unit directions along which codes spread most, and how far: one standard deviation each.
 
     Each direction's sign is chosen so that its largest component is positive.
 
@@ -121,19 +119,19 @@ def principal_directions(codes: Tensor, n: int) -> tuple[Tensor, Tensor]:
 
 
 def leave_one_out(codes: Tensor, labels: Tensor, neighbours: int = 10) -> Tensor:
-    """For each code the most frequent label among its nearest ``neighbours``, itself left out; shape (N,).
+    """Find for each code the most frequent label among its nearest ``neighbours``, itself left out; shape (N,).
 
-    Of equally frequent labels the smallest counts.
+    Where labels are equally frequent, the smallest counts.
 
     Raises:
         ValueError: no neighbours, or fewer codes than that.
     """
     if not 0 < neighbours < len(codes):
         raise ValueError(f"{len(codes)} codes do not have {neighbours} neighbours each: ask for 1 to {len(codes) - 1}")
-    found = []
+    majorities = []
     for rows in torch.arange(len(codes), device=codes.device).split(1000):  # else the distances fill the memory
         distances = torch.cdist(codes[rows], codes)
         distances[torch.arange(len(rows)), rows] = torch.inf
         nearest = distances.topk(neighbours, largest=False).indices
-        found.append(torch.nn.functional.one_hot(labels[nearest]).sum(1).argmax(1))
-    return torch.cat(found)
+        majorities.append(torch.nn.functional.one_hot(labels[nearest]).sum(1).argmax(1))
+    return torch.cat(majorities)

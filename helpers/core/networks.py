@@ -10,7 +10,7 @@ CHUNK = 250  # images that convolutions are evaluated on at once: the maps of mo
 
 
 class MLP(nn.Module):
-    """Multilayer perceptron: linear layers with an activation between them, none after the last.
+    """Apply linear layers with an activation between them, none after the last: a multilayer perceptron.
 
     Args:
         input_size: features coming in.

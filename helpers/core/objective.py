@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Terms(NamedTuple):
-    """The two halves of the ELBO, in nats per example, summed over features or latents.
+    """Hold the two halves of the ELBO, in nats per example, summed over features or latents.
 
         ELBO = E_q[log p(x|z)] - KL(q(z|x) || p(z)) = -(nll + kl)
 
@@ -21,13 +21,12 @@ class Terms(NamedTuple):
 
     @property
     def elbo(self) -> Tensor:
-        """The evidence lower bound, shape (B,)."""
-        elbo = -(self.nll + self.kl)
-        return elbo
+        """Compute the evidence lower bound, shape (B,)."""
+        return -(self.nll + self.kl)
 
 
 def beta_objective(nll: Tensor, kl: Tensor, beta: float) -> Tensor:
-    """The beta-VAE's loss: mean over the batch of nll + beta * kl, in nats per example.
+    """Compute the beta-VAE's loss: the mean over the batch of nll + beta * kl, in nats per example.
 
     Source: Higgins et al. 2017, "beta-VAE", equation 4; beta = 1 is the negative ELBO.
 
@@ -36,12 +35,11 @@ def beta_objective(nll: Tensor, kl: Tensor, beta: float) -> Tensor:
     """
     if not beta >= 0:
         raise ValueError(f"beta must be 0 or larger, got {beta}: it weighs the KL term of the loss")
-    loss = (nll + beta * kl).mean()
-    return loss
+    return (nll + beta * kl).mean()
 
 
 def importance_weighted_bound(log_weights: Tensor) -> Tensor:
-    """Lower bound on log p(x) from K posterior samples; rises with K and is the ELBO at K = 1.
+    """Compute a lower bound on log p(x) from K posterior samples; it rises with K and is the ELBO at K = 1.
 
         L_K = log 1/K sum_k w_k,   w_k = p(x, z_k) / q(z_k | x),   z_k ~ q(z | x)
 
@@ -57,12 +55,11 @@ def importance_weighted_bound(log_weights: Tensor) -> Tensor:
 
 
 def bernoulli_nll(logits: Tensor, x: Tensor) -> Tensor:
-    """-log p(x) of independent Bernoulli pixels, in nats per example, summed over pixels, shape (B,).
+    """Compute -log p(x) of independent Bernoulli pixels, in nats per example, summed over pixels, shape (B,).
 
         -sum_i (x_i log p_i + (1 - x_i) log(1 - p_i)),   p = sigmoid(logits)
 
     For gray targets between 0 and 1 the same formula is a cross-entropy and no likelihood.
     Source: Kingma & Welling 2014 (arXiv 1312.6114), equation 11.
     """
-    nll = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(dim=1)
-    return nll
+    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(dim=1)

@@ -142,12 +142,14 @@ class _WithGradients(torch.autograd.Function):
 # ---------------------------------------------------------------- memory
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(device: torch.device) -> None:
     """Ask the GNU C library to keep up to 1 GB of what tensors free, for this process from now on.
 
-    Else it gives the memory back to the system after every step of a network of some megabytes, and the next step
-    takes it again, page by page. Other C libraries are left alone.
+    It matters on the CPU: else the library gives the memory back to the system after every step of a network of some
+    megabytes, and the next step takes it again, page by page. Other C libraries are left alone.
     """
+    if device.type != "cpu":
+        return
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):

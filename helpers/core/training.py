@@ -62,8 +62,7 @@ def fit(
         raise ValueError("the training loader is empty: expected at least one batch of data")
     parameters = list(model.parameters())
     device = parameters[0].device
-    if device.type == "cpu":
-        keep_freed_memory()
+    keep_freed_memory(device)
     history = History(steps_per_epoch=len(loader))
     bar = progress(range(1, num_epochs + 1), description)
     for epoch in bar:
@@ -79,7 +78,7 @@ def fit(
                 nn.utils.clip_grad_norm_(parameters, max_norm)
             optimizer.step()
             ### END CODE HERE ###
-            steps.append({name: value.detach() for name, value in scalars.items()})
+            steps.append(_detached(scalars))
             if schedule is not None:
                 schedule()
         values = _read(steps, f"epoch {epoch}")
@@ -122,6 +121,10 @@ def progress(steps: Iterable, description: str) -> tqdm:
 
 def _to(device: torch.device, batch: Batch) -> Batch:
     return tuple(t.to(device, non_blocking=True) for t in batch)
+
+
+def _detached(scalars: Scalars) -> Scalars:
+    return {name: value.detach() for name, value in scalars.items()}
 
 
 def _read(steps: list[Scalars], where: str) -> dict[str, np.ndarray]:
