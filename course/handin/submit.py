@@ -1,8 +1,11 @@
 """The one file that a student hands in: an assignment's solved notebooks joined, freed from the helpers, executed."""
 
+import ast
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,32 +16,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from course import paths
-from course.assignments import presence as assignments
+from course import assignments
 from course.handin import inlining
 from course.handin import validate as validation
-from course.handin.validate import Finding
 from course.inbox.names import file_name
-from course.notebooks.running import client_of, first_line, kernel_environment, tidy
+from course.notebooks.running import client_of, first_line, kernel_environment, tidy, without_packages
 from course.notebooks.running import execute as execute_notebook
 from helpers.core.files import write_whole
 from helpers.core.settings import data_root
 
-PACKAGES = "torch torchvision scikit-learn matplotlib safetensors tqdm"
+PACKAGES = {"sklearn": "scikit-learn", "IPython": "ipython", "PIL": "pillow"}  # where another name installs a module
 TAKEN_OVER = (
     "The outputs below are those of the notebooks' own runs, with the same cells, and the helpers in their modules; "
     "this joined notebook itself was not run, and its cells are numbered anew."
 )
-Progress = Callable[[int, int, str], None]  # cells done, cells in all, first line of the next one
+Progress = Callable[[int, int, str], None]  # the next cell's number, how many there are, its first line
 
 
 class NotReady(ValueError):
-    """The submission cannot be handed in as it is; the message says what is missing, a line each."""
+    """What was made cannot be handed in as it is; the message says what is missing, a line each."""
 
 
-class Submission(NamedTuple):
+class Handin(NamedTuple):
+    """A file that was written for handing in."""
+
     path: Path
-    kept: list[str]  # the student's own definitions that took a helper's place
-    notes: list[Finding]
+    own: list[str]  # the student's own definitions that took a helper's place
+    notes: list[str]
 
 
 def submit(
@@ -51,8 +55,8 @@ def submit(
     execute: bool = True,
     quick: bool = False,
     force: bool = False,
-    on_cell: Progress = lambda done, total, line: None,
-) -> Submission:
+    on_cell: Progress = lambda number, total, line: None,
+) -> Handin:
     """Write ``first_last_assignment.ipynb`` into ``out``.
 
     Args:
@@ -71,20 +75,20 @@ def submit(
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already: give another folder with --out, or overwrite it with --force")
     sources = [Path(p) for p in notebooks] or stored_notebooks(assignment)
-    nb, kept = join(sources, assignment, f"{first} {last}", executed=execute)
+    nb, own = join(sources, assignment, f"{first} {last}", executed=execute)
     if execute:
         _execute(nb, quick, on_cell)
     content = (nbformat.writes(nb) + "\n").encode()
-    findings = validation.check(content, assignment)
-    problems = [f.text for f in findings if f.problem]
+    remarks = validation.check(content, assignment)
+    problems = [r.text for r in remarks if r.problem]
     if problems:
         raise NotReady("\n".join(["not written, for it cannot be handed in like this:", *problems]))
     write_whole(path, content)
-    return Submission(path, kept, [f for f in findings if not f.problem])
+    return Handin(path, own, [r.text for r in remarks])
 
 
 def stored_notebooks(assignment: str) -> list[Path]:
-    """The repository's notebooks of an assignment.
+    """Find the repository's notebooks of an assignment.
 
     Raises:
         ValueError: an unknown assignment, or a notebook of it is not there.
@@ -92,8 +96,10 @@ def stored_notebooks(assignment: str) -> list[Path]:
     return paths.notebook_paths(list(assignments.find(assignment).notebooks))
 
 
-def join(paths: Sequence[Path], assignment: str, author: str, *, executed: bool) -> tuple[nbformat.NotebookNode, list]:
-    """One notebook of several, with the helpers that they use in its cells; and what of the author's own it keeps.
+def join(
+    paths: Sequence[Path], assignment: str, author: str, *, executed: bool
+) -> tuple[nbformat.NotebookNode, list[str]]:
+    """Make one notebook of several, with the helpers that they use in its cells; also tell what of the author's it has.
 
     Args:
         executed: whether it is about to be run; else it keeps the outputs of ``paths``, numbered anew.
@@ -103,21 +109,41 @@ def join(paths: Sequence[Path], assignment: str, author: str, *, executed: bool)
         NotReady: outputs are to be kept, and a notebook was not run in order, or not without error.
     """
     nbs = [_read(path) for path in paths]
-    codes = [[c.source for c in nb.cells if c.cell_type == "code"] for nb in nbs]
-    about = assignments.find(assignment)
-    joined = inlining.join([(p.name, c) for p, c in zip(paths, codes, strict=True)], about.modules)
-    cells = [_title(assignment, about.title, author, paths, executed), new_code_cell(joined.imports)]
-    for section in joined.sections:
-        cells.append(new_markdown_cell(f"### {section.title}\n\n{section.about}".strip()))
-        cells += [new_code_cell(code) for code in section.cells]
-    for path, nb, sources in zip(paths, nbs, joined.cells, strict=True):
-        if not executed:
+    if not executed:
+        for path, nb in zip(paths, nbs, strict=True):
             _check_run(path, nb)
-        kept = iter(sources)
+    about = assignments.find(assignment)
+    codes = [[c.source for c in nb.cells if c.cell_type == "code"] for nb in nbs]
+    alone = inlining.join([(p.name, c) for p, c in zip(paths, codes, strict=True)], about.modules)
+    cells = [*_helper_cells(alone), *_own_cells(nbs, alone.cells)]
+    title = f"# Assignment {assignment.removeprefix('a')}: {about.title}\n\n**{author}**"
+    cells.insert(0, new_markdown_cell("\n\n".join([title, *_introduction(paths, cells, executed)])))
+    _number(cells, executed)
+    nb = new_notebook(cells=cells)
+    tidy(nb)
+    nb.metadata["submission"] = {"assignment": assignment, "outputs": "run here" if executed else "taken over"}
+    return nb, alone.own
+
+
+def _helper_cells(alone: inlining.StandAlone) -> Iterator[nbformat.NotebookNode]:
+    yield new_code_cell(alone.imports)
+    for section in alone.sections:
+        yield new_markdown_cell(f"### {section.title}\n\n{section.about}".strip())
+        yield from map(new_code_cell, section.cells)
+
+
+def _own_cells(nbs: list[nbformat.NotebookNode], sources: list[list[str | None]]) -> Iterator[nbformat.NotebookNode]:
+    """Yield the notebooks' cells, with new sources for the cells of code."""
+    for nb, code in zip(nbs, sources, strict=True):
+        new = iter(code)
         for cell in nb.cells:
-            source = next(kept) if cell.cell_type == "code" else cell.source
+            source = next(new) if cell.cell_type == "code" else cell.source
             if source is not None:
-                cells.append(_copy(cell, source))
+                yield _copy(cell, source)
+
+
+def _number(cells: list[nbformat.NotebookNode], executed: bool) -> None:
+    """Give each cell its id, and code cells their count; outputs go where they are about to be made anew."""
     count = 0
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:03d}"
@@ -126,26 +152,33 @@ def join(paths: Sequence[Path], assignment: str, author: str, *, executed: bool)
             cell.execution_count = count if not executed and cell.source.strip() else None
             if executed:
                 cell.outputs = []
-    origin = {"assignment": assignment, "outputs": "run here" if executed else "taken over"}
-    nb = new_notebook(cells=cells)
-    tidy(nb)
-    nb.metadata["submission"] = origin
-    return nb, joined.own
 
 
-def _title(assignment: str, title: str, author: str, paths: Sequence[Path], executed: bool) -> nbformat.NotebookNode:
+def _introduction(paths: Sequence[Path], cells: list[nbformat.NotebookNode], executed: bool) -> Iterator[str]:
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
     parts = ", ".join(f"`{path.stem}`" for path in paths)
-    lines = [
-        f"# Assignment {assignment.removeprefix('a')}: {title}",
-        f"**{author}**",
-        f"This notebook stands alone: first the helper functions that it uses, in dependency order, then {parts}.",
-        f"It needs `pip install {PACKAGES}`; on Colab these are installed. Image data are read from the folder that "
-        "the environment variable `DATA_ROOT` names, else from `data`, else downloaded into it.",
-        "## Helper functions",
-    ]
+    yield f"This notebook stands alone: first the helper functions that it uses, in dependency order, then {parts}."
+    yield f"It needs `pip install {' '.join(_packages(code))}`; on Colab these are installed."
+    if any("DATA_ROOT" in source for source in code):
+        yield (
+            "Image data are read from the folder that the environment variable `DATA_ROOT` names, else from `data`, "
+            "else downloaded into it."
+        )
     if not executed:
-        lines.insert(4, TAKEN_OVER)
-    return new_markdown_cell("\n\n".join(lines))
+        yield TAKEN_OVER
+    yield "## Helper functions"
+
+
+def _packages(code: Iterable[str]) -> list[str]:
+    """List what is to be installed for some code."""
+    modules: set[str] = set()
+    for source in code:
+        for node in ast.walk(inlining.parse(source)):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                modules.add(node.module.split(".")[0])
+    return sorted(PACKAGES.get(module, module) for module in modules - set(sys.stdlib_module_names))
 
 
 def _read(path: Path) -> nbformat.NotebookNode:
@@ -158,7 +191,7 @@ def _read(path: Path) -> nbformat.NotebookNode:
 
 
 def _check_run(path: Path, nb: nbformat.NotebookNode) -> None:
-    """Outputs are worth keeping of a notebook that was run once, in order, without error."""
+    """Refuse the outputs of a notebook that was not run once, in order, without error."""
     code = [c for c in nb.cells if c.cell_type == "code" and c.source.strip()]
     if [c.execution_count for c in code] != list(range(1, len(code) + 1)):
         raise NotReady(
@@ -169,7 +202,7 @@ def _check_run(path: Path, nb: nbformat.NotebookNode) -> None:
 
 
 def _copy(cell: nbformat.NotebookNode, source: str) -> nbformat.NotebookNode:
-    copy = nbformat.from_dict(cell)
+    copy = deepcopy(cell)
     copy.source = source
     for private in ("execution", "tags", "student"):
         copy.metadata.pop(private, None)
@@ -188,13 +221,13 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
     def starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
         on_cell(code.index(cell_index), len(code), first_line(cell))
 
-    with tempfile.TemporaryDirectory(prefix="submission-") as folder:
-        environment = kernel_environment(Path(folder) / "student_figures") | {"DATA_ROOT": images}
-        for name in ("PYTHONPATH", "QUICK", "FIGURE_HOOK"):
-            environment.pop(name, None)
-        if quick:
-            environment["QUICK"] = "1"
-        failure = execute_notebook(client_of(nb, Path(folder), on_cell_execute=starts), environment)
+    with tempfile.TemporaryDirectory(prefix="submission-") as outside, tempfile.TemporaryDirectory() as packages:
+        folder = Path(outside)
+        environment = kernel_environment(folder / "student_figures") | {"DATA_ROOT": images}
+        environment = {name: value for name, value in environment.items() if name not in ("FIGURE_HOOK", "QUICK")}
+        environment |= {"QUICK": "1"} if quick else {}
+        environment = without_packages(environment, Path(packages))
+        failure = execute_notebook(client_of(nb, folder, on_cell_execute=starts), environment)
     if failure is not None:
         raise NotReady(f"not written, for it stopped with an error:\n{failure}")
     on_cell(len(code), len(code), "")
@@ -202,20 +235,20 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
 
 @contextmanager
 def progress(console: Console | None = None) -> Iterator[Progress]:
-    """A progress bar for ``on_cell``."""
+    """Show a progress bar, and give the function that moves it, for ``on_cell``."""
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
     with Bars(*columns, console=console) as bars:
         task = bars.add_task("joining the notebooks", total=None)
 
-        def on_cell(done: int, total: int, line: str) -> None:
-            bars.update(task, completed=done, total=total, description=line)
+        def on_cell(number: int, total: int, line: str) -> None:
+            bars.update(task, completed=number, total=total, description=line)
 
         yield on_cell
 
 
-def summary(done: Submission) -> str:
-    """What a submission leaves on the screen."""
-    lines = [f"written: {done.path} ({done.path.stat().st_size / 1e6:.1f} MB), checked"]
-    if done.kept:
-        lines.append(f"your own in place of the helpers': {', '.join(done.kept)}")
-    return "\n".join([*lines, *(f"note: {f.text}" for f in done.notes)])
+def summary(handin: Handin) -> str:
+    """Say what was written, and what its author should know of it."""
+    lines = [f"written: {handin.path} ({handin.path.stat().st_size / 1e6:.1f} MB), checked"]
+    if handin.own:
+        lines.append(f"your own in place of the helpers': {', '.join(handin.own)}")
+    return "\n".join([*lines, *(f"note: {note}" for note in handin.notes)])

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import torch
 
-from course.assignments.presence import ASSIGNMENTS
+from course.assignments import ASSIGNMENTS
 from course.handin import inlining
 from helpers import mnist_beta_vae
 from helpers.core import gaussian, latent
@@ -66,7 +66,7 @@ def test_nothing_is_missing_nothing_superfluous_and_no_helpers_are_left(name):
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_what_is_imported_comes_with_python_or_with_the_requirements(name):
-    installs = {"sklearn": "scikit-learn", "IPython": "ipykernel", "PIL": "pillow"}
+    installs = {"sklearn": "scikit-learn", "IPython": "ipywidgets", "PIL": "pillow"}
     imports = [n for n in ast.walk(ast.parse(stored(name).imports)) if isinstance(n, ast.Import | ast.ImportFrom)]
     modules = {n.module if isinstance(n, ast.ImportFrom) else n.names[0].name for n in imports}
     others = {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names)
@@ -89,7 +89,7 @@ def test_docstrings_comments_and_order_are_kept():
     assert "LOG_2PI = math.log(2 * math.pi)" in code and "def rsample" not in code
     assert code.index("LOG_2PI =") < code.index("def kl_standard_normal") < code.index("def kl_per_latent")
     assert "Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix B." in code
-    assert "# Okabe & Ito's palette" in code_of(join("from helpers.core import plots\nplots.BLUE"))
+    assert "# Okabe & Ito's palette" in code_of(join("from helpers import plots\nplots.BLUE"))
 
 
 def test_what_comes_out_computes_what_the_helpers_compute():
@@ -180,7 +180,7 @@ def test_blank_lines_before_an_import_do_not_shift_what_is_taken_out():
         (["x = 1", "x = = 2"], r"mine, code cell 2: .*line 1\)"),
         (["from helpers.toy_vae import VEA\nVEA"], "helpers.toy_vae has no VEA"),
         (["from helpers.toy import VAE\nVAE"], "no module helpers.toy"),
-        (["from helpers.core import plots\nprint(plots)"], "uses the module plots other than as plots.name"),
+        (["from helpers import plots\nprint(plots)"], "uses the module plots other than as plots.name"),
         (["from helpers.core.training import fit\nfit", "len = 3"], "gives len, which is Python's own"),
     ],
 )

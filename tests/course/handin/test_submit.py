@@ -8,12 +8,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from typer.testing import CliRunner
 
+from course import assignments, paths
 from course.__main__ import app
-from course.assignments import presence as assignments
-from course.assignments.presence import Assignment, Task
+from course.assignments import Assignment, Task
 from course.handin import submit as submission
 from course.handin import validate as validation
-from course.regression import run
 from helpers.core.data import is_present
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +30,7 @@ def shelf(tmp_path, monkeypatch):
     """Two small notebooks of a small assignment, in place of the real ones."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    monkeypatch.setattr(run, "NOTEBOOKS", folder)
+    monkeypatch.setattr(paths, "NOTEBOOKS", folder)
     tasks = (Task("1", "measure a budget", defines=("full",), prints=(("a budget", r"budget \d"),)),)
     monkeypatch.setitem(assignments.ASSIGNMENTS, "a9", Assignment("Small", ("01_first", "02_second"), tasks))
     uses = "from helpers.core.settings import budget\n\nfull = budget(7)"
@@ -74,7 +73,7 @@ def test_joined_run_in_an_empty_folder_and_written_under_the_students_name(shelf
 
 def test_outputs_are_taken_over_where_asked_and_the_file_says_so(shelf, tmp_path):
     done = submission.submit(*WHO, "a9", out=tmp_path, execute=False)
-    assert [note.text for note in done.notes] == [
+    assert done.notes == [
         "The outputs were taken over from the notebooks' own runs; this file itself was not run."
     ]
     text = done.path.read_text()
@@ -113,7 +112,7 @@ def test_own_notebooks_and_own_implementations(shelf, tmp_path):
     put(mine, "from helpers.core.settings import budget", "def is_quick():\n    return True", "full = budget(7, 5)",
         "print('budget', full)")  # fmt: skip
     done = submission.submit(*WHO, "a9", out=tmp_path, notebooks=[mine])
-    assert done.kept == ["is_quick"] and "budget 5" in done.path.read_text()
+    assert done.own == ["is_quick"] and "budget 5" in done.path.read_text()
     assert "your own in place of the helpers': is_quick" in submission.summary(done)
     (tmp_path / "broken.ipynb").write_text("{")
     for path, message in ((tmp_path / "broken.ipynb", "cannot|not a notebook"), (tmp_path / "no.ipynb", "there is no")):
