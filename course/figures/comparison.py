@@ -1,7 +1,7 @@
 """Whether two figures show the same: structure and text exactly, numbers within the tolerance of their figure.
 
-Every tolerance stands in :data:`TOLERANCES`, and :data:`FIGURES` says which one a figure has. A comparison also returns
-how far it was from failing, so that the table can be set from runs on other machines (``make matrix``).
+Every tolerance stands in :data:`TOLERANCES`, and the table of its assignment says which one a figure has. A comparison
+also returns how far it was from failing, so that the table can be set from runs on other machines (``make matrix``).
 """
 
 import base64
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from course.assignments import FIGURES
 from course.figures.fingerprint import QUANTILES, FigureError, read_fingerprint
 from course.figures.pictures import picture
 
@@ -67,34 +68,6 @@ TOLERANCES: Mapping[str, Tolerance] = {
     ),
 }  # fmt: skip
 
-FIGURES: Mapping[str, str] = {
-    "numpy_vae_data": "exact",
-    "numpy_vae_latents": "exact",
-    "numpy_vae_reconstructions": "exact",
-    "numpy_vae_collapse_latents": "exact",
-    "numpy_vae_collapse_reconstructions": "exact",
-    "numpy_vae_frontier": "exact",
-    "numpy_vae_training": "exact",  # gradient descent on an exact loss, no noise
-    "numpy_vae_loss_parts": "exact",
-    "numpy_vae_generated": "exact",
-    "toy_datasets_1_2": "exact",
-    "toy_dataset_3": "exact",
-    "swiss_roll_data": "exact",
-    "part_b_interpolations": "decoded",
-    "part_b_explore": "decoded",
-    "conv_vae_training": "noisy",
-    "conv_vae_samples": "decoded",
-    "conv_vae_interpolations": "decoded",
-    "conv_vae_traversals": "decoded",
-    "fashion_tsne": "free",
-    "fashion_arithmetic_dose": "decoded",
-    "fashion_regions": "ranked",
-    "fashion_explore": "decoded",
-    "fashion_prior_samples": "decoded",
-    "fashion_bags": "decoded",
-}
-"""All others are "trained"."""
-
 DECIMAL = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]?\d+)?")
 KINDS = tuple(f.name for f in fields(Tolerance) if f.name not in ("reason", "layout"))
 VISIBLE = 0.02  # of the axis' range: a correlation is compared where both coordinates vary by more
@@ -109,7 +82,17 @@ class Comparison(NamedTuple):
 
 
 def tolerance(name: str) -> Tolerance:
-    return TOLERANCES[FIGURES.get(name, "trained")]
+    """Return how much the figure of this name may differ, as its assignment's table says.
+
+    Raises:
+        FigureError: no table has a figure of this name.
+    """
+    if name not in FIGURES:
+        raise FigureError(
+            f"no assignment's table has the figure {name}, so nothing says how much it may differ: add it to the "
+            "figures in course/assignments, with its tolerance"
+        )
+    return TOLERANCES[FIGURES[name].tolerance]
 
 
 def compare(name: str, expected: bytes, actual: bytes) -> Comparison:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course import paths
-from course.assignments.rubric import ASSIGNMENTS, HINTS, Task
+from course.assignments import ASSIGNMENTS, HINTS, Task
 from helpers.core.files import write_whole
 
 ORDER = {"LOOK": 0, "FAIL": 1, "PASS": 2}
@@ -31,7 +31,7 @@ def write(out: Path, graded: list[tuple[Any, dict[str, Any]]]) -> None:
 
 def tasks_of(verdict: dict[str, Any]) -> tuple[Task, ...]:
     assignment = ASSIGNMENTS.get(verdict["assignment"])
-    return assignment.tasks if assignment else ()
+    return assignment.graded if assignment else ()
 
 
 def table(verdicts: Iterable[dict[str, Any]]) -> str:

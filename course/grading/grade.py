@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from course.assignments.rubric import ASSIGNMENTS, Assignment, Task
+from course.assignments import ASSIGNMENTS, Assignment, Task
+from course.assignments.task import FILE
 from course.grading import evidence, outputs
 from course.grading.oracles import Finding
 from helpers.core.files import write_whole
@@ -92,7 +93,7 @@ def unreadable(name: str, content: bytes, options: Options, why: str) -> Graded:
     what = options.assignment or what or ""
     assignment = ASSIGNMENTS.get(what)
     found = [Finding("file", "LOOK", "unreadable", why)]
-    tasks = assignment.tasks if assignment else (ASSIGNMENTS["a1"].tasks[0],)
+    tasks = assignment.graded if assignment else (FILE,)
     return Graded(as_json(name, who, what, tasks, content, found, why, options), [])
 
 
@@ -104,7 +105,7 @@ def merge(stored: list[Finding], again: list[Finding]) -> list[Finding]:
 
 
 def assemble(submission, assignment: Assignment, content: bytes, found: list[Finding], note, options) -> Graded:
-    verdict = as_json(submission.name, submission.who, assignment.key, assignment.tasks, content, found, note, options)
+    verdict = as_json(submission.name, submission.who, assignment.key, assignment.graded, content, found, note, options)
     belongs = outputs.assign(submission.figures, assignment)
     pictures = []
     for task in assignment.tasks:

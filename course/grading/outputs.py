@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from course.assignments import rubric
-from course.assignments.presence import ASSIGNMENTS
-from course.assignments.rubric import Assignment, Task
+from course.assignments import ASSIGNMENTS, Assignment, Task, a1, a2, a3, a4, a5
 from course.grading import evidence
 from course.grading.evidence import Picture, Submission, Triple
 from course.grading.oracles import Finding
@@ -18,7 +16,7 @@ def judge(submission: Submission, assignment: Assignment) -> list[Finding]:
     """All findings of all tasks, from the outputs alone."""
     found = list(judge_file(submission, assignment))
     if not any(cell.text or cell.figures for cell in submission.cells):
-        found += [Finding(t.name, "FAIL", "not_executed", "no cell has an output") for t in assignment.tasks[1:]]
+        found += [Finding(t.name, "FAIL", "not_executed", "no cell has an output") for t in assignment.tasks]
         return found
     found += judge_figures(submission, assignment)
     found += JUDGES[assignment.key](submission)
@@ -76,7 +74,7 @@ def judge_figures(submission: Submission, assignment: Assignment) -> Iterator[Fi
     belongs = assign(submission.figures, assignment)
     yield from judge_twice(submission, belongs, looks)
     for task in assignment.tasks:
-        if not task.figures:
+        if not task.words:
             continue
         mine, certain = belongs[task.name]
         needed = bool({"figure", "two_figures", "curves"} & set(task.from_outputs))
@@ -130,18 +128,18 @@ def judge_twice(submission: Submission, belongs: dict, looks: dict) -> Iterator[
 def assign(figures: list[Picture], assignment: Assignment) -> dict[str, tuple[list[Picture], bool]]:
     """The figures of each task: by name or title where there is one, else by words around it, where clear."""
     found: dict[str, tuple[list[Picture], bool]] = {}
-    with_figures = [t for t in assignment.tasks if t.figures]
+    with_figures = [t for t in assignment.tasks if t.words]
     for task in with_figures:
         mine = [f for f in figures if not any(word in f.label for word in task.elsewhere)]
-        named = [f for f in mine if any(word in f.label for word in task.figures)]
+        named = [f for f in mine if any(word in f.label for word in task.words)]
         if named:
             found[task.name] = (named, True)
             continue
         # words in a source name it only where they name no other task's figure
-        near = [f for f in mine if any(word in f.words for word in task.figures)]
+        near = [f for f in mine if any(word in f.words for word in task.words)]
         alone = [
             f for f in near
-            if not any(word in f.words for t in with_figures if t is not task and t.panels for word in t.figures)
+            if not any(word in f.words for t in with_figures if t is not task and t.panels for word in t.words)
         ]  # fmt: skip
         found[task.name] = (alone or near, bool(alone))
     return found
@@ -220,14 +218,14 @@ def judge_triples(results: dict[int, Triple], finals: list[Triple], where: str =
 def judge_toy(number: int, t: Triple, where: str) -> Iterator[Finding]:
     value = t.nll + t.kl
     text = f"{where}data set {number}: -ELBO {value:.3f}, KL {t.kl:.3f}"
-    band = next((b for b in rubric.TOY_BANDS[number] if b.low <= value <= b.high), None)
-    if number == 2 and 0 <= t.kl < rubric.COLLAPSED_KL:
+    band = next((b for b in a1.TOY_BANDS[number] if b.low <= value <= b.high), None)
+    if number == 2 and 0 <= t.kl < a1.COLLAPSED_KL:
         yield Finding("A1", "FAIL", "collapsed", f"{text}; a model of this data needs 1.609 nats of KL")
     elif band:
         yield Finding("A2", "PASS", "bands", f"{text}: inside {band.low:g} to {band.high:g} ({band.convention})")
     else:
-        expected = ", ".join(f"{b.low:g} to {b.high:g}" for b in rubric.TOY_BANDS[number])
-        code = "out_of_band" if value > rubric.ENTROPY[number] else "below_entropy"
+        expected = ", ".join(f"{b.low:g} to {b.high:g}" for b in a1.TOY_BANDS[number])
+        code = "out_of_band" if value > a1.ENTROPY[number] else "below_entropy"
         yield Finding("A2", "LOOK", code, f"{text}, expected {expected}")
 
 
@@ -279,14 +277,14 @@ def judge_numpy(submission: Submission, where: str = "") -> Iterator[Finding]:
     def errors_off(name: str, mean: float, error: float) -> float:
         return float(np.abs(printed[name.split(",")[0]] - mean).min() / (error + 1.4e-4))  # the latter for rounding
 
-    values_of = [(task, name, v) for task, values in rubric.NUMPY_VALUES.items() for name, v in values.items()]
+    values_of = [(task, name, v) for task, values in a2.NUMPY_VALUES.items() for name, v in values.items()]
     missing = {(task, name) for task, name, v in values_of if errors_off(name, *v) > 4.5}
     mistaken = {}
-    for code, changed in rubric.NUMPY_MISTAKES.items():
+    for code, changed in a2.NUMPY_MISTAKES.items():
         spots = [(task, name, v) for task, values in changed.items() for name, v in values.items()]
         if mistaken and all(name.startswith("Loss") for _, name, _ in spots):
             continue  # a wrong term has a wrong sum
-        right = {spot[:2]: rubric.NUMPY_VALUES[spot[0]][spot[1]] for spot in spots}
+        right = {spot[:2]: a2.NUMPY_VALUES[spot[0]][spot[1]] for spot in spots}
         # a wrong value too near the right one tells nothing
         telling = [s for s in spots if abs(s[2] - right[s[:2]][0]) > 6 * right[s[:2]][1]]
         scaled = [(n, v, abs(v / right[t, n][0]) * right[t, n][1]) for t, n, v in telling]
@@ -315,7 +313,7 @@ def judge_training(submission: Submission, task: str) -> Iterator[Finding]:
 
 def judge_swiss(submission: Submission) -> Iterator[Finding]:
     losses = printed_losses(submission)
-    low, high = rubric.SWISS_LOSS
+    low, high = a3.SWISS_LOSS
     yield from judge_training(submission, "train")
     inside, least = [v for v in losses if low <= v <= high], min(losses, default=np.inf)
     for task, name in (("reparameterize", "reparameterize"), ("KL", "compute_vae_loss")):
@@ -348,7 +346,7 @@ LIKELIHOOD = re.compile(
 
 
 def judge_conv(submission: Submission) -> Iterator[Finding]:
-    low, high = rubric.CONV_TEST_ELBO
+    low, high = a4.CONV_TEST_ELBO
     yield from judge_training(submission, "4")
     found = [abs(v) for v in printed_near(submission.text, r"(?<![a-z])elbo(?![a-z])")]
     found += [abs(v) for v in printed_near(submission.text, r"elbo[^\n]{0,80}?(?:measured|=|:)")]
@@ -385,7 +383,7 @@ def judge_identity(submission: Submission, inside: list[float]) -> Finding:
 
 
 def judge_fashion(submission: Submission) -> Iterator[Finding]:
-    low, high = rubric.FASHION_LOSS
+    low, high = a5.FASHION_LOSS
     yield from judge_training(submission, "VAE")
     losses = printed_losses(submission)
     inside = [v for v in losses if low <= v <= high]

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import nbformat
 
-from course.assignments import presence as assignments
-from course.assignments.presence import Figure, Task
+from course import assignments
+from course.assignments import FIGURES, Figure, Task
 from course.handin import inlining
 from course.inbox import names
 
@@ -440,7 +440,7 @@ def _task(view: _View, task: Task) -> Iterator[Finding]:
     missing += [f"no output shows {what}" for what, pattern in task.prints if not re.search(pattern, view.printed)]
     prose = "\n".join(text for _, text in view.prose)
     missing += [f"no text cell says {what}" for what, pattern in task.writes if not re.search(pattern, prose)]
-    missing += [m for figure in task.figures if (m := _missing_figure(view, figure))]
+    missing += [m for name in task.figures if (m := _missing_figure(view, FIGURES[name]))]
     if missing:
         yield _problem(f"Task {task.name} ({task.asks}) is missing or not finished: {'; '.join(missing)}.")
 
@@ -469,7 +469,7 @@ def _missing_figure(view: _View, figure: Figure) -> str | None:
 
 def _promised(view: _View, assignment: str) -> Iterator[Finding]:
     """Figures that a cell shows by name, beyond those that a task asks for."""
-    asked = {f.name for t in assignments.find(assignment).tasks for f in t.figures}
+    asked = {name for t in assignments.find(assignment).tasks for name in t.figures}
     for cell in view.code:
         named = set(shown(cell.tree)) - asked if cell.tree else set()
         if named and not cell.pictures and cell.count is not None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from course.assignments import presence as assignments
+from course import assignments
 from course.handin import inlining
 from course.handin.validate import shown
 from course.paths import ROOT

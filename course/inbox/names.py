@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from course.assignments import presence as assignments
+from course import assignments
 
 FORM = re.compile(r"(?P<first>[a-z]+)_(?P<last>[a-z]+)_(?P<assignment>a[0-9]+)\.ipynb")
 LONGEST = 60  # letters of a name

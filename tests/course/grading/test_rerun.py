@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from course.assignments.rubric import A1
+from course.assignments.a1 import ASSIGNMENT as A1
 from course.grading import grade as grading
 from course.grading import oracles
 from course.grading.corpus import attack_table, attacks, variants

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from typer.testing import CliRunner
 
 from course.__main__ import app
-from course.assignments.presence import ASSIGNMENTS
+from course.assignments import ASSIGNMENTS
 from course.handin import validate as validation
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -45,7 +45,7 @@ def train_ae(autoencoder, data, opt, num_epochs=20):
     return autoencoder
 """
 START, END = "### START CODE HERE ###", "### END CODE HERE ###"
-FIGURES = [f.name for t in ASSIGNMENTS["a1"].tasks for f in t.figures if f.name.startswith("part_a")]
+FIGURES = [name for t in ASSIGNMENTS["a1"].tasks for name in t.figures if name.startswith("part_a")]
 
 
 def by_hand():

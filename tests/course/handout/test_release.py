@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from course.__main__ import app
-from course.assignments.presence import ASSIGNMENTS
+from course.assignments import ASSIGNMENTS
 from course.handout import release
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,0 +1,86 @@
+"""Assignment 3: a VAE on the Swiss roll."""
+
+from course.assignments.task import Assignment, Figure, Task
+
+# ---------------------------------------------------------------- bands
+
+SWISS_LOSS = (0.0173, 0.03)  # from below: the least possible
+
+
+# ---------------------------------------------------------------- the table
+
+ASSIGNMENT = Assignment(
+    key="a3",
+    title="A VAE on the Swiss roll",
+    notebooks=("03_swiss_roll",),
+    tasks=(
+        Task(
+            name="reparameterize",
+            asks="implement the reparameterization trick, and say why it is needed",
+            requires="z = mu + exp(logvar / 2) * eps, eps standard normal; and why it is needed.",
+            defines=("VAE.reparameterize",),
+            writes=(("why reparameterization is needed", r"(?i)reparameteri[sz]"),),
+            regions=("swiss_roll.VAE.reparameterize",),
+            from_outputs=("text",),
+            from_rerun=("reparameterize",),
+        ),
+        Task(
+            name="KL",
+            asks="implement the KL divergence in the loss",
+            requires="Mean squared error plus beta times the KL divergence in closed form.",
+            defines=("compute_vae_loss",),
+            regions=("swiss_roll.compute_vae_loss", "swiss_roll.score_function_loss"),
+            from_rerun=("losses",),
+        ),
+        Task(
+            name="train",
+            asks="train the VAE and draw reconstructions and latent space",
+            requires="A falling loss, to about 0.021 at beta = 0.01; reconstructions, and a decoded grid.",
+            defines=("train_vae", "visualize_reconstructions", "visualize_latent_space"),
+            figures=("swiss_roll_reconstructions", "swiss_roll_latent_space"),
+            from_outputs=("loss_numbers", "figure"),
+            from_rerun=("zero_grad", "losses_fall"),
+            words=("reconstruct", "latent", "generated"),
+            expected=("swiss_roll_loss", "swiss_roll_reconstructions", "swiss_roll_latent_space"),
+        ),
+        Task(
+            name="visualize",
+            asks="draw the latent space before, during and after training",
+            requires="The latent space before, during and after training.",
+            defines=("train_vae_with_visualization",),
+            figures=("swiss_roll_training",),
+            from_outputs=("figure",),
+            words=("training", "train_vae_with_visualization", "before", "step"),
+            expected=("swiss_roll_training",),
+        ),
+        Task(
+            name="experiment",
+            asks="change the latent dimension or the width",
+            requires="Another latent dimension, width or training.",
+            uses=("latent_dim|hidden_dim",),
+            from_outputs=("experiment",),
+        ),
+        Task(
+            name="report",
+            asks="say what you observed of reconstruction and continuity",
+            requires="What was observed of reconstruction and continuity.",
+            writes=(("how continuous the latent space is", r"(?i)continu"),),
+            from_outputs=("text",),
+        ),
+    ),
+    figures=(
+        Figure("swiss_roll_data", "exact"),
+        Figure("swiss_roll_loss", "trained"),
+        Figure("swiss_roll_reconstructions", "trained", ("visualize_reconstructions",)),
+        Figure("swiss_roll_latent_space", "trained", ("visualize_latent_space",)),
+        Figure("swiss_roll_estimators", "trained"),
+        Figure("swiss_roll_training", "trained", ("train_vae_with_visualization",)),
+        Figure("swiss_roll_sizes", "trained"),
+        Figure("swiss_roll_betas", "trained"),
+        Figure("swiss_roll_tradeoff", "trained"),
+    ),
+    hints={
+        "below_least": "The loss is below the least possible one: look at the noise in z, and at the sign of the KL.",
+        "experiment_missing": "No run with another latent dimension, width or training was found.",
+    },
+)

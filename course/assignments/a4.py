@@ -1,0 +1,81 @@
+"""Assignment 4: a convolutional VAE on MNIST."""
+
+from course.assignments.task import Assignment, Figure, Task
+
+# ---------------------------------------------------------------- bands
+
+CONV_TEST_ELBO = (70.0, 160.0)  # -ELBO, nats per image
+
+
+# ---------------------------------------------------------------- the table
+
+ASSIGNMENT = Assignment(
+    key="a4",
+    title="A convolutional VAE on MNIST",
+    notebooks=("05_mnist_conv_vae",),
+    images=("mnist",),
+    tasks=(
+        Task(
+            name="1",
+            asks="implement calc_elbo: log-likelihood and KL",
+            requires="calc_elbo: log-likelihood minus KL divergence.",
+            defines=("calc_elbo",),
+            regions=("mnist_conv_vae.calc_elbo",),
+            from_outputs=("identity",),
+            from_rerun=("elbo",),
+        ),
+        Task(
+            name="2",
+            asks="implement sample, and show samples",
+            requires="Samples from the prior, decoded.",
+            defines=("sample",),
+            figures=("conv_vae_samples",),
+            regions=("mnist_conv_vae.sample",),
+            from_outputs=("figure",),
+            from_rerun=("sample",),
+            words=("sample",),
+            expected=("conv_vae_samples",),
+        ),
+        Task(
+            name="3",
+            asks="build encoder and decoder from convolutions",
+            requires="Encoder and decoder of convolutions.",
+            defines=("VAE|Encoder|ConvEncoder",),
+            uses=("Conv2d", "ConvTranspose2d"),
+            regions=("core.networks.ConvEncoder.__init__", "core.networks.ConvDecoder.__init__"),
+            from_outputs=("convolutions",),
+        ),
+        Task(
+            name="4",
+            asks="train on MNIST, log the terms, report the test ELBO",
+            requires="Training that raises the ELBO, logged with its two terms; the ELBO on the test set.",
+            prints=(("an ELBO with its value", r"ELBO\D*\d"),),
+            figures=("conv_vae_training",),
+            regions=("mnist_conv_vae.train",),
+            from_outputs=("test_elbo", "trains_on_test"),
+            from_rerun=("zero_grad", "losses_fall", "trains_on_test"),
+            words=("training", "elbo", "loss"),
+            expected=("conv_vae_training",),
+        ),
+        Task(
+            name="5",
+            asks="walk through the latent space between two digits",
+            requires="Interpolations between codes of two digits.",
+            figures=("conv_vae_interpolations",),
+            from_outputs=("figure",),
+            words=("interpolat", "travers"),
+            expected=("conv_vae_interpolations", "conv_vae_traversals"),
+        ),
+    ),
+    figures=(
+        Figure("conv_vae_training", "noisy", ("train", "elbo_history", "losses")),
+        Figure("conv_vae_samples", "decoded", ("sample",)),
+        Figure("conv_vae_rates", "trained"),
+        Figure("conv_vae_interpolations", "decoded", ("interpolate", "traverse", "latent_traversal")),
+        Figure("conv_vae_traversals", "decoded"),
+    ),
+    hints={
+        "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
+        "kl_halved": "KL: half of what it should be; sum over the latents, with one factor 1/2.",
+    },
+)
