@@ -19,9 +19,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from course.paths import EXECUTED, ROOT, notebook_paths
 from helpers.core.settings import data_root
@@ -29,6 +30,7 @@ from helpers.core.settings import data_root
 SHOTS = EXECUTED / "browser"
 WIDTH, TALLEST = 1200, 16_000  # Chromium cannot paint a page much taller
 WAIT_MS = 900_000
+POLL_S, START_S = 0.5, 60
 RUN_ALL = """() => {
   window.ran = false;
   jupyterapp.commands.execute('application:toggle-left-area');
@@ -58,9 +60,12 @@ class Look(NamedTuple):
     problems: list[str]
 
 
-@contextmanager
-def served(folder: Path, port: int, token: str):
-    """JupyterLab on a copy of the repository in quick mode; every cell is kept in the page, not only the visible."""
+def variables(folder: Path) -> dict[str, str]:
+    """Return JupyterLab's environment: quick mode, and settings that keep every cell in the page, not only the visible.
+
+    Args:
+        folder: Settings, figures and the home directory go here.
+    """
     settings = {
         "notebook-extension/tracker": {"windowingMode": "none"},
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -69,35 +74,44 @@ def served(folder: Path, port: int, token: str):
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values))
-    env = {
+    return {
         **os.environ, "QUICK": "1", "DATA_ROOT": str(data_root().resolve()), "HOME": str(folder),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"), "FIGURES_DIR": str(folder / "figures"),
     }  # fmt: skip
+
+
+@contextmanager
+def serve(folder: Path, port: int, token: str) -> Iterator[str]:
+    """Serve JupyterLab on the copy of the repository in ``folder``; yield its address."""
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--port-retries=0",
         f"--IdentityProvider.token={token}", "--expose-app-in-browser", f"--ServerApp.root_dir={folder / 'copy'}",
     ]  # fmt: skip
-    with open(folder / "server.log", "w") as log:
-        server = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=folder)
+    log = folder / "server.log"
+    with open(log, "w") as output:
+        server = subprocess.Popen(command, env=variables(folder), stdout=output, stderr=output, cwd=folder)
         try:
-            for _ in range(120):
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status?token={token}", timeout=2).close()
-                    break
-                except (urllib.error.URLError, OSError):
-                    if server.poll() is not None:
-                        raise SystemExit(
-                            f"JupyterLab did not start:\n{(folder / 'server.log').read_text()[-2000:]}"
-                        ) from None
-                    time.sleep(0.5)
+            deadline = time.monotonic() + START_S
+            while not _answers(f"http://127.0.0.1:{port}/api/status?token={token}"):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+                time.sleep(POLL_S)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
             server.wait(timeout=30)
 
 
-def look_at(page, url: str, token: str, name: str) -> Look:
-    """Open, run all cells, wait, take the picture."""
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
+
+
+def look_at(page: Any, url: str, token: str, name: str) -> Look:
+    """Open a notebook in the browser's page, run all cells, wait, take the picture."""
     start = time.perf_counter()
     page.set_viewport_size({"width": WIDTH, "height": 1000})
     page.goto(f"{url}/lab/tree/notebooks/{name}.ipynb?token={token}&reset")
@@ -108,59 +122,71 @@ def look_at(page, url: str, token: str, name: str) -> Look:
     page.evaluate(RUN_ALL)
     page.wait_for_function("() => window.ran", timeout=WAIT_MS)
     page.wait_for_timeout(2000)
-    seen = page.evaluate(LOOK)
-    page.set_viewport_size({"width": WIDTH, "height": min(seen["height"] + 150, TALLEST)})
+    content = page.evaluate(LOOK)
+    page.set_viewport_size({"width": WIDTH, "height": min(content["height"] + 150, TALLEST)})
     page.evaluate("() => document.querySelectorAll('.jp-WindowedPanel-outer').forEach(e => { e.scrollTop = 0 })")
     page.wait_for_timeout(2000)
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png")
-    problems = [f"shows {text!r}" for text in seen["errors"]]
-    if seen["visible"] < len(seen["named"]) or not seen["named"]:
-        problems.append(f"names {len(seen['named'])} figures, but {seen['visible']} pictures are visible")
-    if seen["unrun"]:
-        problems.append(f"{seen['unrun']} cells did not run")
     page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
-    return Look(name, time.perf_counter() - start, len(seen["named"]), seen["sliders"], problems)
+    return Look(name, time.perf_counter() - start, len(content["named"]), content["sliders"], problems_in(content))
+
+
+def problems_in(content: dict[str, Any]) -> list[str]:
+    """Say what is wrong with a page, by what ``LOOK`` returned of it."""
+    problems = [f"shows {text!r}" for text in content["errors"]]
+    if content["visible"] < len(content["named"]) or not content["named"]:
+        problems.append(f"names {len(content['named'])} figures, but {content['visible']} pictures are visible")
+    if content["unrun"]:
+        problems.append(f"{content['unrun']} cells did not run")
+    return problems
+
+
+def look_at_all(names: list[str], chromium: str, sync_playwright: Any) -> list[Look]:
+    """Serve a copy of the repository, and look at each notebook in a page of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    token, looks = secrets.token_hex(16), []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        copy_repository(Path(temporary) / "copy")
+        with serve(Path(temporary), port, token) as url, sync_playwright() as playwright:
+            options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+            browser = playwright.chromium.launch(executable_path=chromium, args=options)
+            for name in names:
+                page = browser.new_page()
+                look = look_at(page, url, token, name)
+                page.close()
+                looks.append(look)
+                counts = f"{look.seconds:6.0f} s {look.figures:4d} figures {look.sliders:3d} sliders"
+                print(f"{look.notebook:<24}{counts}  {'; '.join(look.problems) or 'ok'}", flush=True)
+            browser.close()
+    return looks
+
+
+def copy_repository(folder: Path) -> None:
+    """Copy what a notebook needs of the repository."""
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for part in ("helpers", "notebooks"):
+        shutil.copytree(ROOT / part, folder / part)
 
 
 def main() -> None:
+    """Look at the notebooks, and exit with 1 where one of them has a problem."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", help="names or numbers; all of them where none is given")
-    paths = notebook_paths(parser.parse_args().notebooks)
+    names = [path.stem for path in notebook_paths(parser.parse_args().notebooks)]
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("no Chromium found: install it (Debian: apt install chromium), or name it in CHROMIUM")
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise SystemExit("the package playwright is missing: pip install playwright") from None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token, looks = secrets.token_hex(16), []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
-        folder = Path(temporary)
-        for part in ("helpers", "notebooks", "pyproject.toml"):
-            source = ROOT / part
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, _parent(folder / "copy") / part)
-        with served(folder, port, token) as url, sync_playwright() as playwright:
-            options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=options)
-            for path in paths:
-                page = browser.new_page()
-                looks.append(look_at(page, url, token, path.stem))
-                page.close()
-                found = looks[-1]
-                counts = f"{found.seconds:6.0f} s {found.figures:4d} figures {found.sliders:3d} sliders"
-                print(f"{found.notebook:<24}{counts}  {'; '.join(found.problems) or 'ok'}", flush=True)
-            browser.close()
+    looks = look_at_all(names, chromium, sync_playwright)
     print(f"pictures in {SHOTS.relative_to(ROOT)}")
     raise SystemExit(int(any(look.problems for look in looks)))
-
-
-def _parent(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 if __name__ == "__main__":

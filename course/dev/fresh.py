@@ -17,23 +17,33 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+MODES = ("data", "nothing")
 NOWHERE = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
-KEPT = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS")  # and what pip needs to find its index
+INHERITED = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS")  # and what pip needs to find its index
+FOR_PIP = ("PIP_", "SSL_", "REQUESTS_")
 STEPS = ("setup", "quick", "test")
+LISTED = ("torch", "torchvision", "numpy", "matplotlib", "nbval")  # packages whose versions are printed
 
 
 class Step(NamedTuple):
+    """How one step of a mode went."""
+
     mode: str
     name: str
     seconds: float
     status: int
 
+    def __str__(self) -> str:
+        verdict = "ok" if self.status == 0 else "FAILED"
+        return f"{self.mode:<9} make {self.name:<6} {self.seconds:7.0f} s  {verdict}"
+
 
 def environment(home: Path, data_root: Path | None) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k in KEPT or k.startswith(("PIP_", "SSL_", "REQUESTS_"))}
+    """Return what a fresh machine has of this one's environment: the way to the network, and no more."""
+    inherited = {k: v for k, v in os.environ.items() if k in INHERITED or k.startswith(FOR_PIP)}
     proxies = {k: v for k, v in os.environ.items() if k.lower().endswith("_proxy")}
     data = {"DATA_ROOT": str(data_root)} if data_root else {}
-    return {**kept, **proxies, **data, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**inherited, **proxies, **data, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def try_mode(mode: str, folder: Path, data_root: Path | None) -> list[Step]:
@@ -41,59 +51,76 @@ def try_mode(mode: str, folder: Path, data_root: Path | None) -> list[Step]:
     home, checkout = folder / "home", folder / "checkout"
     home.mkdir(parents=True)
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(checkout)], check=True)
-    steps = []
+    steps: list[Step] = []
     for name in STEPS:
-        env = environment(home, data_root)
+        variables = environment(home, data_root)
         if mode == "nothing" and name != "setup":
-            env |= NOWHERE
-        print(f"{mode}: make {name} ...", flush=True)
-        start = time.perf_counter()
-        with open(folder / f"{name}.log", "w", encoding="utf-8") as log:
-            command = ["make", name, f"PYTHON={sys.executable}"]
-            status = subprocess.run(command, cwd=checkout, env=env, stdout=log, stderr=log).returncode
-        steps.append(Step(mode, name, time.perf_counter() - start, status))
-        print(
-            "\n".join((folder / f"{name}.log").read_text(encoding="utf-8").splitlines()[-15 if status == 0 else -60 :])
-        )
-        if status:
+            variables |= NOWHERE
+        steps.append(_make(Step(mode, name, 0.0, 0), checkout, variables, folder / f"{name}.log"))
+        if steps[-1].status:
             break
     return steps
 
 
+def _make(step: Step, checkout: Path, variables: dict[str, str], log: Path) -> Step:
+    print(f"{step.mode}: make {step.name} ...", flush=True)
+    command = ["make", step.name, f"PYTHON={sys.executable}"]
+    start = time.perf_counter()
+    with open(log, "w", encoding="utf-8") as output:
+        status = subprocess.run(command, cwd=checkout, env=variables, stdout=output, stderr=output).returncode
+    seconds = time.perf_counter() - start
+    lines = log.read_text(encoding="utf-8").splitlines()
+    print("\n".join(lines[-15 if status == 0 else -60 :]))
+    return step._replace(seconds=seconds, status=status)
+
+
 def gigabytes(folder: Path) -> float:
+    """Sum the sizes of all files below a folder; links count as themselves."""
     return sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()) / 1e9
 
 
-def main() -> None:
+def report(mode: str, steps: list[Step], folder: Path) -> list[str]:
+    """Return the lines that are printed of one mode: times, disk, packages."""
+    checkout = folder / "checkout"
+    venv = gigabytes(checkout / ".venv")
+    freeze = subprocess.run([checkout / ".venv/bin/pip", "freeze"], capture_output=True, text=True).stdout.splitlines()
+    versions = [package for package in freeze if package.split("==")[0] in LISTED]
+    return [
+        *map(str, steps),
+        f"{mode:<9} disk: environment {venv:.2f} GB, the rest {gigabytes(folder) - venv:.2f} GB",
+        f"{mode:<9} installed: {len(freeze)} packages, among them {', '.join(versions)}",
+    ]
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line; without images there is nothing to try the mode ``data`` with."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modes", nargs="*", help="data, nothing; both where none is given")
     parser.add_argument("--keep", action="store_true", help="leave the folder for a look")
-    args = parser.parse_args()
-    unknown = set(args.modes) - {"data", "nothing"}
+    arguments = parser.parse_args()
+    unknown = set(arguments.modes) - set(MODES)
     if unknown:
         parser.error(f"modes are data and nothing, got {', '.join(sorted(unknown))}")
-    data_root = Path(os.environ.get("DATA_ROOT") or ROOT / "data").resolve()
-    if "data" in (args.modes or ["data"]) and not data_root.is_dir():
-        parser.error(f"no image files at {data_root}: python -m course data --fetch, or set DATA_ROOT")
+    arguments.modes = arguments.modes or list(MODES)
+    arguments.data_root = Path(os.environ.get("DATA_ROOT") or ROOT / "data").resolve()
+    if "data" in arguments.modes and not arguments.data_root.is_dir():
+        parser.error(f"no image files at {arguments.data_root}: python -m course data --fetch, or set DATA_ROOT")
+    return arguments
+
+
+def main() -> None:
+    """Try each mode, print what it took, and exit with 1 where a step failed."""
+    arguments = parse()
     folder = Path(tempfile.mkdtemp(prefix="fresh-"))
     lines, failed = [], False
-    for mode in args.modes or ["data", "nothing"]:
-        steps = try_mode(mode, folder / mode, data_root if mode == "data" else None)
-        checkout = folder / mode / "checkout"
-        venv = gigabytes(checkout / ".venv")
-        freeze = subprocess.run([checkout / ".venv/bin/pip", "freeze"], capture_output=True, text=True).stdout.split()
-        named = ("torch", "torchvision", "numpy", "matplotlib", "nbval")
-        main_ones = [package for package in freeze if package.split("==")[0] in named]
-        lines += [
-            f"{s.mode:<9} make {s.name:<6} {s.seconds:7.0f} s  {'ok' if s.status == 0 else 'FAILED'}" for s in steps
-        ]
-        lines.append(f"{mode:<9} disk: environment {venv:.2f} GB, the rest {gigabytes(folder / mode) - venv:.2f} GB")
-        lines.append(f"{mode:<9} installed: {len(freeze)} packages, among them {', '.join(main_ones)}")
-        failed |= any(s.status for s in steps)
-        if not args.keep:
-            shutil.rmtree(checkout / ".venv")
+    for mode in arguments.modes:
+        steps = try_mode(mode, folder / mode, arguments.data_root if mode == "data" else None)
+        lines += report(mode, steps, folder / mode)
+        failed |= any(step.status for step in steps)
+        if not arguments.keep:
+            shutil.rmtree(folder / mode / "checkout" / ".venv")
     print(f"\nPython {sys.version.split()[0]}, {os.cpu_count()} processors", *lines, sep="\n")
-    if args.keep:
+    if arguments.keep:
         print(f"left in {folder}")
     else:
         shutil.rmtree(folder)

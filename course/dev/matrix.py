@@ -11,6 +11,7 @@ Exits with 1 unless every row ran and passed.
 """
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -25,7 +26,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from course.figures.comparison import FIGURES, KINDS, tolerance, worst
+from course.assignments import FIGURES
+from course.figures.comparison import KINDS, tolerance, worst
 from course.paths import EXECUTED, ROOT, notebook_paths
 from course.regression.results import NotebookResult, load
 from helpers.core.files import write_whole
@@ -35,7 +37,7 @@ FOLDER = EXECUTED / "matrix"
 
 @dataclass(frozen=True)
 class Row:
-    """One way to run: environment variables, and packages in other versions than those installed here."""
+    """A way to run: environment variables, and packages in other versions than those installed here."""
 
     name: str
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +50,7 @@ def _processor(capability: str, threads: int) -> Row:
 
 
 ROWS = (
-    *(_processor(capability, threads) for capability in ("default", "avx2", "avx512") for threads in (1, 2)),
+    *(_processor(*pair) for pair in itertools.product(("default", "avx2", "avx512"), (1, 2))),
     # a processor without AVX-512 and bfloat16: ATen's own variable leaves oneDNN's products as they are
     Row("older processor", {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "PRECISION": "float32"}),
     Row("matplotlib oldest", packages=("matplotlib==3.8.4",)),  # 3.8.0 to 3.8.3 were built for NumPy 1 alone
@@ -59,7 +61,7 @@ ROWS = (
 
 
 def python_of(row: Row) -> str:
-    """The interpreter of a row, its environment made on first use.
+    """Return the interpreter of a row; its environment is built on first use.
 
     Raises:
         RuntimeError: pip cannot install the row's packages.
@@ -79,9 +81,9 @@ def python_of(row: Row) -> str:
     # system_site_packages: that would name the base interpreter's packages where this one is an environment itself.
     (Path(site) / "underlay.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n", encoding="utf-8")
     command = [python, "-m", "pip", "install", "--quiet", "--upgrade", *row.packages]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"pip install {' '.join(row.packages)}: {done.stderr.strip()[-300:]}")
+    pip = subprocess.run(command, capture_output=True, text=True)
+    if pip.returncode:
+        raise RuntimeError(f"pip install {' '.join(row.packages)}: {pip.stderr.strip()[-300:]}")
     (home / "ready").touch()
     return str(python)
 
@@ -94,7 +96,7 @@ print("torch", m.version("torch"), "matplotlib", m.version("matplotlib"), "numpy
 
 
 @dataclass
-class Ran:
+class RowResult:
     """How a row went; ``problem`` is why it did not run, else empty."""
 
     row: Row
@@ -105,98 +107,125 @@ class Ran:
 
     @property
     def failed_cells(self) -> list[str]:
-        return [f"{r.stem[:2]}:{c.cell}" for r in self.results for c in r.cells if c.outcome != "passed"]
+        """Return the failed cells as ``04:12``."""
+        cells = []
+        for result in self.results:
+            cells += [f"{result.stem[:2]}:{cell}" for cell in result.failed_cells]
+        return cells
 
     @property
     def failed_figures(self) -> list[str]:
-        return [f.name for r in self.results for f in r.figures if f.failed]
+        """Return the names of the failed figures."""
+        names = []
+        for result in self.results:
+            names += [figure.name for figure in result.figures if figure.failed]
+        return names
 
     @property
     def passed(self) -> bool:
         return not self.problem and self.status == 0 and not self.failed_figures
 
 
-def run_row(row: Row, notebooks: Sequence[str]) -> Ran:
-    """Run the notebooks as ``helpers check`` does; its output goes to a file beside the results."""
-    ran = Ran(row)
+def run_row(row: Row, notebooks: Sequence[str]) -> RowResult:
+    """Run the notebooks as ``course check`` does; its output goes to a file beside the results."""
+    folder = FOLDER / row.name.replace(", ", "-").replace(" ", "-")
+    environment = os.environ | row.environment | {"CHECKPOINTS_DIR": str(folder / "checkpoints")}
+    outcome = RowResult(row)
     try:
         python = python_of(row)
+        outcome.versions = _versions(python, environment)
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        ran.problem = f"not run: {error}"
-        return ran
-    folder = FOLDER / row.name.replace(", ", "-").replace(" ", "-")
+        outcome.problem = f"not run: {error}"
+        return outcome
     shutil.rmtree(folder, ignore_errors=True)  # with its checkpoints: what another row trained would prove nothing
-    environment = os.environ | row.environment | {"CHECKPOINTS_DIR": str(folder / "checkpoints")}
-    seen = subprocess.run([python, "-c", VERSIONS], cwd=ROOT, env=environment, capture_output=True, text=True)
-    if seen.returncode:
-        ran.problem = f"not run: {seen.stderr.strip().splitlines()[-1]}"
-        return ran
-    ran.versions = seen.stdout.strip()
     share = ["-n", "0"] if int(row.environment.get("OMP_NUM_THREADS", 1)) > 1 else []  # else two notebooks at a time
     command = [python, "-m", "course", "check", f"--results={folder}", *share, *notebooks]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    write_whole(folder / "output.txt", (done.stdout + done.stderr).encode())
-    ran.status = done.returncode
-    wanted = {path.stem for path in notebook_paths(list(notebooks))}
-    ran.results = [r for r in load(folder) if r.stem in wanted]
-    if {r.stem for r in ran.results} != wanted:
-        ran.problem = f"not all notebooks ran, see {folder / 'output.txt'}"
-    elif not all(r.compared for r in ran.results):
-        ran.problem = "on stand-in data: nothing was compared"
-    return ran
+    check = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    write_whole(folder / "output.txt", (check.stdout + check.stderr).encode())
+    stems = {path.stem for path in notebook_paths(list(notebooks))}
+    outcome.status = check.returncode
+    outcome.results = [result for result in load(folder) if result.stem in stems]
+    if {result.stem for result in outcome.results} != stems:
+        outcome.problem = f"not all notebooks ran, see {folder / 'output.txt'}"
+    elif not all(result.compared for result in outcome.results):
+        outcome.problem = "on stand-in data: nothing was compared"
+    return outcome
 
 
-def differences(rows: Sequence[Ran]) -> dict[str, dict[str, float]]:
-    """The largest difference of each kind that each figure showed in any row."""
+def _versions(python: str, environment: Mapping[str, str]) -> str:
+    """Return what the row runs with.
+
+    Raises:
+        RuntimeError: Its packages cannot be imported.
+    """
+    probe = subprocess.run([python, "-c", VERSIONS], cwd=ROOT, env=environment, capture_output=True, text=True)
+    if probe.returncode:
+        raise RuntimeError(probe.stderr.strip().splitlines()[-1])
+    return probe.stdout.strip()
+
+
+def differences(rows: Sequence[RowResult]) -> dict[str, dict[str, float]]:
+    """Return the largest difference of each kind that each figure showed in any row."""
     measured: dict[str, list[dict[str, float]]] = {}
-    for figure in (f for ran in rows for r in ran.results for f in r.figures):
-        measured.setdefault(figure.name, []).append(figure.measured)
-    return {name: worst(found) for name, found in sorted(measured.items())}
+    for row in rows:
+        for result in row.results:
+            for figure in result.figures:
+                measured.setdefault(figure.name, []).append(figure.measured)
+    return {name: worst(values) for name, values in sorted(measured.items())}
 
 
-def rows_table(rows: Sequence[Ran]) -> Table:
+def rows_table(rows: Sequence[RowResult]) -> Table:
+    """Return how each row went."""
     table = Table(title="The regression run elsewhere", show_lines=True)
     for column in ("row", "ran with", "seconds", "cells that failed", "figures that failed", "result"):
         table.add_column(column, overflow="fold")
-    for ran in rows:
-        seconds = sum(c.seconds for r in ran.results for c in r.cells)
-        cells, figures = ", ".join(ran.failed_cells) or "none", ", ".join(ran.failed_figures) or "none"
-        outcome = ran.problem or ("ok" if ran.passed else "FAILED")
-        table.add_row(ran.row.name, ran.versions, f"{seconds:.0f}", cells, figures, outcome)
+    for outcome in rows:
+        seconds = sum(result.seconds for result in outcome.results)
+        cells, figures = ", ".join(outcome.failed_cells) or "none", ", ".join(outcome.failed_figures) or "none"
+        verdict = outcome.problem or ("ok" if outcome.passed else "FAILED")
+        table.add_row(outcome.row.name, outcome.versions, f"{seconds:.0f}", cells, figures, verdict)
     return table
 
 
-def figures_table(found: Mapping[str, Mapping[str, float]]) -> Table:
+def figures_table(measured: Mapping[str, Mapping[str, float]]) -> Table:
+    """Return each figure's differences beside what it is allowed."""
     table = Table(title="Largest difference over all rows / allowed", caption="kinds as in comparison.Tolerance")
     for column in ("figure", "tolerance", *KINDS):
         table.add_column(column)
-    for name, measured in found.items():
+    for name, values in measured.items():
         allowed = tolerance(name)
-        cells = [f"{measured[k]:.2g} / {getattr(allowed, k):g}" if k in measured else "" for k in KINDS]
-        table.add_row(name, FIGURES.get(name, "trained"), *cells)
+        cells = [f"{values[kind]:.2g} / {getattr(allowed, kind):g}" if kind in values else "" for kind in KINDS]
+        table.add_row(name, FIGURES[name].tolerance, *cells)
     return table
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("notebooks", nargs="*", help="names or numbers; all of them where none is given")
     parser.add_argument("--rows", action="append", default=[], help="rows whose name begins so; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
-    chosen = parser.parse_args()
-    rows = [row for row in ROWS if not chosen.rows or any(row.name.startswith(start) for start in chosen.rows)]
-    if chosen.list or not rows:
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the chosen rows, print both tables, and return 1 unless every row ran and passed."""
+    arguments = parse()
+    starts = tuple(arguments.rows) or ("",)
+    rows = [row for row in ROWS if row.name.startswith(starts)]
+    if arguments.list or not rows:
         print("\n".join(row.name for row in ROWS))
         return int(not rows)
     console = Console(width=None if sys.stdout.isatty() else 180)
-    done = []
+    outcomes: list[RowResult] = []
     for row in rows:
         console.print(f"{row.name} ...")
-        done.append(run_row(row, chosen.notebooks))
-        found = differences(done)  # after each row: an interrupted run keeps what it measured
-        write_whole(FOLDER / "differences.json", json.dumps(found, indent=1).encode())
-    console.print(rows_table(done))
-    console.print(figures_table(found))
-    return int(not all(ran.passed for ran in done))
+        outcomes.append(run_row(row, arguments.notebooks))
+        measured = differences(outcomes)  # after each row: an interrupted run keeps what it measured
+        write_whole(FOLDER / "differences.json", json.dumps(measured, indent=1).encode())
+    console.print(rows_table(outcomes))
+    console.print(figures_table(differences(outcomes)))
+    return int(not all(outcome.passed for outcome in outcomes))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image, ImageChops
 
-from course.figures.comparison import FIGURES, KINDS, tolerance
+from course.assignments import FIGURES
+from course.figures.comparison import KINDS, tolerance
 from course.figures.fingerprint import FigureError
 from course.figures.pictures import picture
 from course.regression.results import MOST_PROBLEMS, FigureResult, NotebookResult
@@ -62,20 +63,23 @@ def write_report(results: Sequence[NotebookResult], folder: Path, expected: Path
 
 
 def _section(notebook: str, figure: FigureResult, folder: Path, expected: Path) -> Section:
-    allowed = tolerance(figure.name)
-    differences = [(kind, figure.measured[kind]) for kind in KINDS if kind in figure.measured]
+    kind, measured = _tolerance(figure)
+    pictures = _pictures(figure, folder, expected)
     return Section(
-        notebook,
-        figure.cell,
-        figure.name,
-        figure.status,
-        figure.failed,
-        f"{FIGURES.get(figure.name, 'trained')}, {allowed.reason}",
-        figure.sentence,
-        _pictures(figure, folder, expected),
-        figure.problems,
-        [f"{kind} {difference:.3g} (allowed {getattr(allowed, kind):g})" for kind, difference in differences],
-    )
+        notebook, figure.cell, figure.name, figure.status, figure.failed, kind, figure.sentence, pictures,
+        figure.problems, measured,
+    )  # fmt: skip
+
+
+def _tolerance(figure: FigureResult) -> tuple[str, list[str]]:
+    """Return the figure's tolerance in words, and each measured difference beside what is allowed."""
+    try:
+        allowed = tolerance(figure.name)
+    except FigureError:
+        return "none, for no assignment's table has it", []
+    kinds = [kind for kind in KINDS if kind in figure.measured]
+    measured = [f"{kind} {figure.measured[kind]:.3g} (allowed {getattr(allowed, kind):g})" for kind in kinds]
+    return f"{FIGURES[figure.name].tolerance}, {allowed.reason}", measured
 
 
 def _pictures(figure: FigureResult, folder: Path, expected: Path) -> list[Panel]:

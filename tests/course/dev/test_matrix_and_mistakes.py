@@ -18,7 +18,7 @@ def test_the_matrix_keeps_the_largest_difference_of_each_kind():
     def ran(**measured):
         figure = FigureResult("numpy_vae_data", 1, "ok", [], measured)
         cells = [CellResult(0, 1.0, "passed")]
-        return matrix.Ran(matrix.ROWS[0], results=[NotebookResult("01_a.ipynb", True, cells, [figure])], status=0)
+        return matrix.RowResult(matrix.ROWS[0], results=[NotebookResult("01_a.ipynb", True, cells, [figure])], status=0)
 
     rows = [ran(numbers=0.001, ssim=0.2), ran(numbers=0.002)]
     assert matrix.differences(rows) == {"numpy_vae_data": {"numbers": 0.002, "ssim": 0.2}}

@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from rich.console import Console
 
 from course import paths
+from course.assignments import FIGURES, Figure
 from course.figures.fingerprint import read_fingerprint
 from course.notebooks.running import FIGURE_HOOK
 from course.regression import check as regression
@@ -47,6 +48,13 @@ def outputs(*shown):
     made = [new_output("stream", name="stdout", text=lines)] if lines else []
     pictures = [base64.b64encode(png).decode() for _, png in shown if png is not None]
     return made + [new_output("display_data", {"image/png": p, "text/plain": "A line."}) for p in pictures]
+
+
+@pytest.fixture(autouse=True)
+def listed(monkeypatch):
+    """An assignment's table lists the figures of these tests."""
+    for name in ("a", "b"):
+        monkeypatch.setitem(FIGURES, name, Figure(name, "trained"))
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +94,21 @@ def test_each_way_to_go_wrong_has_its_name(pngs, expected):
     (expected / "b.png").unlink()
     assert judged(both, both, expected) == [("a", "ok"), ("b", "unexpected")]
     assert judged(both, outputs(("a", other)), expected, compared=False) == [("a", "not compared")]
+
+
+def test_a_figure_that_no_table_lists_fails_with_a_sentence(monkeypatch, pngs, expected, tmp_path):
+    monkeypatch.delitem(FIGURES, "a")
+    both = outputs(("a", pngs["a"]))
+    ((result, _),) = judge_cell(3, both, both, set(), expected)
+    assert result.failed and "no assignment's table has the figure a" in result.problems[0]
+    page = report.write_report([NotebookResult("01_a.ipynb", True, [], [result])], tmp_path, expected).read_text()
+    assert "tolerance: none, for no assignment&#39;s table has it" in page
+
+
+def test_what_a_notebook_says_is_escaped_in_the_report(expected, tmp_path):
+    bad = FigureResult("a", 0, "differs", ["<script>1</script>"], {}, "", '"><script>2</script>')
+    page = report.write_report([NotebookResult("<i>01", True, [], [bad])], tmp_path, expected).read_text()
+    assert "<script>" not in page and "<i>" not in page and "&lt;script&gt;1" in page
 
 
 def test_pictures_of_other_kinds_are_noticed_and_bad_base64_does_not_hurt():
@@ -203,14 +226,14 @@ def change(path, cell, source):
 
 @pytest.mark.slow
 def test_a_run_catches_what_changed_and_an_update_accepts_it(shelf, capfd):
-    path = write(shelf, "01_a.ipynb", 'draw("one")', 'draw("two")', 'draw("three")')
+    path = write(shelf, "01_a.ipynb", 'draw("swiss_roll_loss")', 'draw("swiss_roll_betas")', 'draw("swiss_roll_sizes")')
     execute_in_place()
-    change(path, 1, 'draw("one", title="Another")')
-    change(path, 2, 'import time; time.sleep(0.3); draw("two", y=(2, 1))')
+    change(path, 1, 'draw("swiss_roll_loss", title="Another")')
+    change(path, 2, 'import time; time.sleep(0.3); draw("swiss_roll_betas", y=(2, 1))')
     assert regression.check([]) == 1
     said = capfd.readouterr().out
-    assert "01_a, cell 1: figure one: differs" in said and "expected 'T', got 'Another'" in said
-    assert "01_a, cell 2: figure two: differs" in said and "1 passed" not in said and "2 passed" in said
+    assert "01_a, cell 1: figure swiss_roll_loss: differs" in said and "expected 'T', got 'Another'" in said
+    assert "01_a, cell 2: figure swiss_roll_betas: differs" in said and "1 passed" not in said and "2 passed" in said
     assert re.search(r"01_a +\d+\.\d s   seconds of each cell: .*2: 0\.[3-9]", said)
     assert "figures: 2 differs, 1 ok" in said
     (page,) = re.findall(r"report: (.*report\.html)", said)
@@ -220,8 +243,9 @@ def test_a_run_catches_what_changed_and_an_update_accepts_it(shelf, capfd):
 
     assert regression.check([], update=True) == 0
     said = capfd.readouterr().out
-    assert "01_a: one changed: axes title: expected 'T', got 'Another'" in said and "01_a: two changed" in said
-    names = ("one", "two", "three")
+    assert "01_a: swiss_roll_loss changed: axes title: expected 'T', got 'Another'" in said
+    assert "01_a: swiss_roll_betas changed" in said
+    names = ("swiss_roll_loss", "swiss_roll_betas", "swiss_roll_sizes")
     kept = [s.png for c in nbformat.read(path, as_version=4).cells[1:] for s in figures_in(c.outputs)]
     assert kept == [(paths.EXPECTED / f"{name}.png").read_bytes() for name in names]
 

@@ -45,7 +45,9 @@ def outputs(path):
 
 
 def execute(names=(), **options):
-    return run.execute_notebooks(list(names), **({"inplace": False, "quick": False, "console": Console(quiet=True)} | options))
+    return run.execute_notebooks(
+        list(names), **({"inplace": False, "quick": False, "console": Console(quiet=True)} | options)
+    )
 
 
 def test_a_run_leaves_an_executed_copy_and_the_source_alone(shelf):
