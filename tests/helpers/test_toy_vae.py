@@ -82,6 +82,18 @@ def test_forward_gives_the_means_of_the_terms_per_example():
         assert terms.shape == (6,) and torch.equal(terms.mean(), mean)
 
 
+def test_the_likelihood_has_a_mean_and_a_log_variance_for_each_feature_or_one_for_all():
+    z, vae = torch.randn(7, 2), VAE(2, 2, [4], [])
+    x_mu, x_logvar = vae.likelihood(z)
+    both = vae.decoder(z)
+    assert torch.equal(x_mu, both[:, :2]) and torch.equal(x_logvar, both[:, 2:])
+    squashed = SharedVarianceVAE(2, 2, [4], [], sigmoid=True)
+    x_mu, x_logvar = squashed.likelihood(z)
+    assert x_mu.shape == (7, 2) and x_mu.min() > 0 and x_mu.max() < 1
+    assert torch.allclose(torch.logit(x_mu), squashed.decoder(z), atol=1e-4)
+    assert x_logvar.shape == () and x_logvar == squashed.shared_logvar
+
+
 @pytest.mark.parametrize("variance", ["per_feature", "shared"])
 @pytest.mark.parametrize("options", [{}, {"flatten": True, "sigmoid": True}])
 def test_every_parameter_receives_a_gradient(variance, options):

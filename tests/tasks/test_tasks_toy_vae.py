@@ -32,15 +32,17 @@ def real(model, name):
     return getattr(model, name)
 
 
-def test_toy_vae_VAE_terms(vae, moments):
+def test_toy_vae_VAE_forward(vae, moments):
     model, x = vae(), torch.randn(5000, 2)
-    x_mu, z, terms = real(model, "terms")(x)
-    moments(z, MU, STD)
-    assert torch.allclose(x_mu, 3 * z)
+    x_pred, z, elbo, kl, nll = model(x, per_example=True)
+    moments(z.detach(), MU, STD)
+    assert torch.allclose(x_pred, 3 * z)
     posterior, prior = Normal(MU, STD), Normal(torch.zeros(2), torch.ones(2))
-    assert torch.allclose(terms.kl, kl_divergence(posterior, prior).sum().expand(5000), atol=1e-4)
+    assert torch.allclose(kl, kl_divergence(posterior, prior).sum().expand(5000), atol=1e-4)
     expected = -Normal(3 * z, torch.tensor(-0.5).exp()).log_prob(x).sum(-1)
-    assert torch.allclose(terms.nll, expected, rtol=1e-4)
+    assert torch.allclose(nll, expected, rtol=1e-4)
+    assert torch.allclose(elbo, -(nll + kl))
+    assert all(term.shape == () for term in model(x)[2:]), "means over the batch"
 
 
 def test_toy_vae_VAE_encode(vae):
@@ -48,19 +50,6 @@ def test_toy_vae_VAE_encode(vae):
     mu, logvar = real(model, "encode")(x)
     both = model.encoder(x)
     assert torch.equal(mu, both[:, :2]) and torch.equal(logvar, both[:, 2:])
-
-
-def test_toy_vae_VAE_likelihood(vae):
-    z = torch.randn(7, 2)
-    model = vae()
-    x_mu, x_logvar = real(model, "likelihood")(z)
-    both = model.decoder(z)
-    assert torch.equal(x_mu, both[:, :2]) and torch.equal(x_logvar, both[:, 2:])
-    squashed = vae(sigmoid=True, decoder_variance="shared")
-    x_mu, x_logvar = real(squashed, "likelihood")(z)
-    assert x_mu.shape == (7, 2) and x_mu.min() > 0 and x_mu.max() < 1
-    assert torch.allclose(torch.logit(x_mu), squashed.decoder(z), atol=1e-4)
-    assert x_logvar.shape == () and x_logvar == squashed.shared_logvar
 
 
 def test_toy_vae_VAE_decode(vae, moments):
