@@ -62,7 +62,7 @@ def probability_curves(
     """Draw marked curves of probabilities over x, one group of them a panel, with the same names in each."""
     figure = panels(1, len(groups), (4.4 * len(groups), 3.9), title, sharey=True, squeeze=False)
     for ax, (name, curves) in zip(figure.axes, groups.items(), strict=True):
-        for (curve, y), colour, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, GREY), "osD^", strict=True):
+        for (curve, y), colour, marker in zip(curves.items(), (BLUE, ORANGE, GREEN, GREY), "osD^", strict=False):
             ax.plot(x, y, color=colour, marker=marker, ms=4, label=curve)
         ax.set(title=name, xlabel=xlabel, ylim=(-0.03, 1.03))
     figure.axes[0].set_ylabel(ylabel)

@@ -1,14 +1,13 @@
-"""Fashion-MNIST's latent space: the assigned model and loss, checkpoints that are never trusted blindly, the judge."""
+"""Fashion-MNIST's latent space: the assigned model and loss, trainings that are loaded, the judge."""
 
-import json
 import math
 from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from matplotlib.colors import to_rgb
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
@@ -16,27 +15,25 @@ from torch.nn.functional import one_hot
 from torch.utils.data import TensorDataset
 
 from helpers import fashion_latent_space as fashion
-from helpers.core import latent
+from helpers import plots
+from helpers.core import kept, latent
 from helpers.core.batches import TensorBatches
 from helpers.core.data import ImageSet
-from helpers.core.kept import digest, source_of
-from helpers.core.settings import checkpoints_folder
-from helpers.core.training import History
+from helpers.core.training import fit
 from helpers.fashion_latent_space import (
     CATEGORY_NAMES,
     VAE,
+    Judgement,
     Recipe,
-    Verdict,
-    checkpoint_key,
     encode_to_mu,
     get_items_by_category,
     judge,
-    load_or_train,
     measurements,
     nearest_distance,
     vae_loss,
     vae_terms,
 )
+from helpers.plots.fashion import arithmetic, code_plane, probability_curves, rate_bars, region_maps
 
 
 @pytest.fixture
@@ -82,7 +79,7 @@ def test_shapes(batch, latents):
     assert recon.min() >= 0 and recon.max() <= 1
     assert model.decode(mu).shape == x.shape
     assert all(term.shape == (batch,) for term in vae_terms(model, x))
-    assert encode_to_mu(model, x).shape == (batch, latents)
+    assert encode_to_mu(x, model).shape == (batch, latents)
     assert fashion.decode_images(model, mu).shape == (batch, 28, 28)
 
 
@@ -176,7 +173,7 @@ def test_measured_loss_is_the_mean_over_images_and_the_same_each_time(data):
     torch.testing.assert_close(fashion.latent_rates(model, data.train_x), kl.mean(0))
 
 
-# ---------------------------------------------------------------- training and checkpoints
+# ---------------------------------------------------------------- training, and loading what was trained
 
 
 def test_training_depends_on_data_and_recipe_alone_and_lowers_the_loss(data):
@@ -194,191 +191,81 @@ def test_training_depends_on_data_and_recipe_alone_and_lowers_the_loss(data):
     assert not first.training
 
 
-class Trainer:
-    """Trains nothing: counts its calls, and gives a model that can be told from any other."""
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("CHECKPOINTS_DIR", str(tmp_path / "kept"))
+    return tmp_path / "kept"
 
-    def __init__(self):
-        self.calls = 0
 
-    def __call__(self, images, recipe):
-        self.calls += 1
-        model = VAE(recipe.latent_dim)
-        nn.init.constant_(model.fc_mu.bias, float(self.calls))
-        return model, History(2, train={"loss": np.array([3.0, 2.0]), "kl": np.array([0.0, 0.5])})
+TINY = Recipe(latent_dim=2, num_epochs=1, batch_size=8)
 
 
 @pytest.fixture
-def trainer():
-    return Trainer()
+def trainings(monkeypatch):
+    """The descriptions of the trainings that were not loaded."""
+    descriptions = []
+
+    def counted(*parts, **options):
+        descriptions.append(options["description"])
+        return fit(*parts, **options)
+
+    monkeypatch.setattr(kept, "fit", counted)
+    return descriptions
 
 
-@pytest.fixture
-def ask(data, tmp_path, trainer):
-    """Load or train with the fake trainer; returns what came and how often was trained so far."""
-
-    def asked(data=data, recipe=Recipe(latent_dim=2), **options):  # noqa: B008 (it is frozen)
-        return load_or_train(data, recipe, folder=tmp_path / "kept", train=trainer, **options), trainer.calls
-
-    return asked
-
-
-def only_file(tmp_path):
-    (path,) = (tmp_path / "kept").iterdir()
-    return path
-
-
-def test_the_second_time_the_checkpoint_is_used(ask):
-    first, calls = ask()
-    assert calls == 1 and not first.from_checkpoint
-    second, calls = ask()
-    assert calls == 1 and second.from_checkpoint
-    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True))
-    assert second.history.steps_per_epoch == 2 and not second.model.training
-    assert {name: v.tolist() for name, v in second.history.train.items()} == {"loss": [3, 2], "kl": [0, 0.5]}
-
-
-def test_loading_leaves_the_random_state_alone(ask):
-    ask()
+def test_the_second_time_what_was_trained_is_loaded(data, folder, trainings):
+    first, history = fashion.train_vae(data.train_x, TINY, keep=True)
     state = torch.get_rng_state()
-    assert ask()[0].from_checkpoint
-    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(7)
+    second, again = fashion.train_vae(data.train_x, TINY, keep=True)
+    assert trainings == ["VAE, beta = 1"] and not second.training
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert again.steps_per_epoch == history.steps_per_epoch == 4
+    assert {name: v.tolist() for name, v in again.train.items()} == {n: v.tolist() for n, v in history.train.items()}
+    torch.set_rng_state(state)
+    fashion.train_vae(data.train_x, TINY, keep=True)
+    assert torch.equal(torch.get_rng_state(), state), "loading leaves the random state alone"
 
 
-def test_retrain_ignores_the_checkpoint_and_replaces_it(ask, tmp_path):
-    ask()
-    assert ask(retrain=True)[1] == 2
-    third, calls = ask()
-    assert calls == 2 and third.model.fc_mu.bias[0] == 2
-    assert only_file(tmp_path).suffix == ".safetensors"
-
-
-def changed(recipe, name):
-    return replace(recipe, **{name: getattr(recipe, name) + 1})
+def test_what_is_loaded_is_what_training_gives(data, folder, trainings):
+    for _ in range(2):
+        model, _ = fashion.train_vae(data.train_x, TINY, keep=True)
+    plain, _ = fashion.train_vae(data.train_x, TINY)
+    assert len(trainings) == 1
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Recipe)])
-def test_another_recipe_is_another_checkpoint(data, name):
-    assert checkpoint_key(data, changed(Recipe(), name)) != checkpoint_key(data, Recipe())
+def test_another_recipe_is_trained_anew(data, folder, trainings, name):
+    fashion.train_vae(data.train_x, TINY, keep=True)
+    fashion.train_vae(data.train_x, replace(TINY, **{name: 2 * getattr(TINY, name)}), keep=True)
+    assert len(trainings) == len(list(folder.iterdir())) == 2
 
 
-def test_the_key_depends_on_images_origin_code_torch_and_precision(data, monkeypatch):
-    monkeypatch.setenv("PRECISION", "float32")
-    keys = {checkpoint_key(data, Recipe())}
-    assert keys == {checkpoint_key(data, Recipe())}
-
+def test_so_are_other_images_and_another_precision(data, folder, trainings, monkeypatch):
     pixel = data.train_x.clone()
     pixel[17, 0, 3, 3] += 1 / 255
-    for other in (
-        replace(data, train_x=pixel),
-        replace(data, train_x=data.train_x[:-1]),
-        replace(data, train_x=data.train_x.reshape(15, 2, 28, 28)),
-        replace(data, title="Other"),
-        replace(data, genuine=False),
-    ):
-        keys.add(checkpoint_key(other, Recipe()))
-    for i in range(len(fashion.SOURCES)):
-        with monkeypatch.context() as patched:
-            patched.setattr(fashion, "SOURCES", [s + "#" * (i == j) for j, s in enumerate(fashion.SOURCES)])
-            keys.add(checkpoint_key(data, Recipe()))
+    monkeypatch.setenv("PRECISION", "float32")
+    for images in (data.train_x, pixel, data.train_x[:-1], data.train_x):
+        fashion.train_vae(images, TINY, keep=True)
+    assert len(trainings) == 3
     monkeypatch.setenv("PRECISION", "bfloat16")
-    keys.add(checkpoint_key(data, Recipe()))
-    monkeypatch.setattr(torch, "__version__", "9.9")
-    keys.add(checkpoint_key(data, Recipe()))
-    assert len(keys) == 1 + 5 + len(fashion.SOURCES) + 2
+    fashion.train_vae(data.train_x, TINY, keep=True)
+    assert len(trainings) == 4
 
 
-def test_the_key_reads_the_code_of_model_loss_and_loop():
-    code = "\n".join(fashion.SOURCES)
-    for telltale in (
-        "class VAE(",
-        "def vae_terms(",
-        "def train_vae(",
-        "def fit(",
-        "class HalvesSideBySide",
-        "class TensorBatches",
-        "def rsample(",
-    ):
-        assert telltale in code
-    assert source_of(len) != source_of(len), "code that cannot be read matches nothing"
+def test_the_recipe_is_the_assigned_one_where_none_is_given(data, monkeypatch):
+    monkeypatch.setattr(fashion, "fit", lambda *parts, **options: options["num_epochs"])
+    model, epochs = fashion.train_vae(data.train_x)
+    assert epochs == 15 and model.latent_dim == 32
 
 
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:-1000])
-
-
-def flip_a_bit(path):
-    content = bytearray(path.read_bytes())
-    content[-100] ^= 1
-    path.write_bytes(content)
-
-
-def rewrite(path, change_tensors=lambda t: None, **about):
-    """Store a changed file the way an editor of it would: valid, with the digest made to fit where not given."""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-    tensors = load_file(path)
-    change_tensors(tensors)
-    save_file(tensors, path, metadata | {"digest": digest(tensors)} | about)
-
-
-DAMAGE = {
-    "truncated": truncate,
-    "one bit flipped": flip_a_bit,
-    "empty": lambda path: path.write_bytes(b""),
-    "no safetensors": lambda path: path.write_text("weights"),
-    "another key inside": lambda path: rewrite(path, key="0" * 16),
-    "no metadata": lambda path: save_file(load_file(path), path),
-    "a tensor missing": lambda path: rewrite(path, lambda t: t.pop("model.fc_mu.bias")),
-    "a tensor too many": lambda path: rewrite(path, lambda t: t.update({"model.extra": torch.zeros(1)})),
-    "another shape": lambda path: rewrite(path, lambda t: t.update({"model.fc_mu.bias": torch.zeros(3)})),
-    "not finite": lambda path: rewrite(path, lambda t: t["model.fc_mu.bias"].fill_(math.nan)),
-    "steps no number": lambda path: rewrite(path, steps_per_epoch="many"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_broken_or_stale_checkpoint_is_trained_over(ask, tmp_path, damage):
-    ask()
-    DAMAGE[damage](only_file(tmp_path))
-    second, calls = ask()
-    assert calls == 2 and not second.from_checkpoint and second.model.fc_mu.bias[0] == 2
-    assert ask()[0].from_checkpoint, "and the new one is sound"
-
-
-def test_a_checkpoint_under_anothers_name_is_not_trusted(ask, tmp_path):
-    ask(recipe=Recipe(latent_dim=2))
-    old = only_file(tmp_path)
-    ask(recipe=Recipe(latent_dim=2, lr=0.1))
-    (new,) = set((tmp_path / "kept").iterdir()) - {old}
-    new.write_bytes(old.read_bytes())
-    assert ask(recipe=Recipe(latent_dim=2, lr=0.1))[1] == 3
-
-
-def test_it_is_written_whole_or_not_at_all_and_training_is_not_lost(ask, tmp_path, monkeypatch):
-    ask()
-    before = only_file(tmp_path).read_bytes()
-
-    def full(self, content):
-        self.touch()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(fashion.Path, "write_bytes", full)
-    with pytest.warns(UserWarning, match=r"could not be kept, .*No space left on device.*free some space"):
-        trained, calls = ask(retrain=True)
-    assert calls == 2 and trained.model.fc_mu.bias[0] == 2
-    assert only_file(tmp_path).read_bytes() == before
-
-
-def test_a_checkpoint_says_in_clear_what_it_is(ask, tmp_path):
-    ask()
-    with safe_open(only_file(tmp_path), framework="pt") as file:
-        assert json.loads(file.metadata()["recipe"])["latent_dim"] == 2
-
-
-def test_checkpoints_lie_in_a_folder_that_git_ignores(monkeypatch):
-    monkeypatch.delenv("CHECKPOINTS_DIR", raising=False)
-    folder = checkpoints_folder()
-    assert f"{folder.name}/" in (folder.parent / ".gitignore").read_text(encoding="utf-8").split()
+def test_the_classifier_is_loaded_too(data, folder, trainings):
+    first, second = (fashion.train_classifier(data.train_x, data.train_y, num_epochs=1, keep=True) for _ in range(2))
+    assert trainings == ["classifier"]
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    fashion.train_classifier(data.train_x, (data.train_y + 1) % 10, num_epochs=1, keep=True)
+    assert len(trainings) == 2, "labels count"
 
 
 # ---------------------------------------------------------------- the judge and its rulers
@@ -404,7 +291,9 @@ def test_the_judge_names_classes_and_how_sure_it_is(data):
         "with or without channel"
     )
     assert verdict.share(3) == pytest.approx(0.1)
-    head, line = fashion.judge_table(Verdict(one_hot(torch.tensor([8]), 10) * 0.5), ["a picture"], (9, 8)).splitlines()
+    head, line = fashion.judge_table(
+        Judgement(one_hot(torch.tensor([8]), 10) * 0.5), ["a picture"], (9, 8)
+    ).splitlines()
     assert head.split() == ["Ankle", "boot", "Bag"] and line.split() == ["a", "picture", "0.00", "0.50"]
 
 
@@ -463,9 +352,16 @@ def test_items_that_are_not_there(pairs):
 
 def test_codes_are_means_not_draws(data):
     model = VAE(4)
-    first = encode_to_mu(model, data.train_x)
-    assert torch.equal(first, encode_to_mu(model, data.train_x)) and not first.requires_grad
+    first = encode_to_mu(data.train_x, model)
+    assert torch.equal(first, encode_to_mu(data.train_x, model)) and not first.requires_grad
     torch.testing.assert_close(first, model.encode(data.train_x)[0].detach())
+
+
+def test_codes_are_asked_for_as_assigned_and_of_another_model_besides(data):
+    model, other = VAE(4), VAE(3)
+    of_the_notebook = partial(encode_to_mu, model=model)
+    assert torch.equal(of_the_notebook(data.train_x), encode_to_mu(data.train_x, model))
+    assert torch.equal(of_the_notebook(data.train_x, model=other), encode_to_mu(data.train_x, other))
 
 
 def test_paths_end_where_they_should(data):
@@ -473,7 +369,7 @@ def test_paths_end_where_they_should(data):
     blend, walk = fashion.pixel_path(a, b, 5), fashion.latent_path(model, a, b, 5)
     assert blend.shape == walk.shape == (5, 28, 28)
     torch.testing.assert_close(blend, torch.stack([(1 - t) * a[0] + t * b[0] for t in (0, 0.25, 0.5, 0.75, 1)]))
-    z = encode_to_mu(model, data.train_x[:2])
+    z = encode_to_mu(data.train_x[:2], model)
     ends = fashion.decode_images(model, torch.stack([z[0], (z[0] + z[1]) / 2, z[1]]))
     torch.testing.assert_close(walk[[0, 2, 4]], ends)
 
@@ -594,18 +490,37 @@ def test_grid_and_strips():
 
 def test_the_difference_of_two_pictures_is_drawn_with_its_sign():
     boot, sneaker, start, result = torch.rand(4, 28, 28)
-    figure = fashion.show_arithmetic(boot, sneaker, start, result, list("abcde"))
+    figure = arithmetic(boot, sneaker, start, result, list("abcde"))
     torch.testing.assert_close(torch.from_numpy(np.asarray(figure.axes[2].images[0].get_array())), boot - sneaker)
 
 
 def test_maps_colour_each_cell_by_its_verdict():
     images = torch.rand(4, 28, 28)
-    verdict = Verdict(one_hot(torch.tensor([9, 1, 2, 3]), 10).float())
-    figure = fashion.show_regions({"m": images}, {"m": verdict}, {"m": ("x", "y")})
+    verdict = Judgement(one_hot(torch.tensor([9, 1, 2, 3]), 10).float())
+    figure = region_maps(
+        {"m": images}, {"m": verdict.label}, {"m": verdict.confidence}, {"m": ("x", "y")}, CATEGORY_NAMES
+    )
+    decoded = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_array_equal(decoded, latent.tile(images, 2))
     page = np.asarray(figure.axes[1].images[0].get_array())
     assert page.shape == (2, 2, 3)
-    np.testing.assert_allclose(page[0, 0], fashion.to_rgb(fashion.plots.CLASS_COLOURS[9]))
-    np.testing.assert_allclose(page[1, 1], fashion.to_rgb(fashion.plots.CLASS_COLOURS[3]))
+    np.testing.assert_allclose(page[0, 0], to_rgb(plots.CLASS_COLOURS[9]))
+    np.testing.assert_allclose(page[1, 1], to_rgb(plots.CLASS_COLOURS[3]))
+
+
+def test_bars_fall_and_codes_are_named():
+    bars = rate_bars(torch.tensor([0.5, 2.0, 1.0]), "T").axes[0].patches
+    assert [bar.get_height() for bar in bars] == [2, 1, 0.5]
+    plane = code_plane(np.zeros((3, 2)), np.array([9, 1, 9]), CATEGORY_NAMES, "T")
+    assert [text.get_text() for text in plane.axes[0].get_legend().get_texts()] == ["1  Trouser", "9  Ankle boot"]
+
+
+def test_curves_of_probabilities_share_their_names_and_scale():
+    groups = {name: {"a": np.array([0.0, 1.0]), "b": np.array([1.0, 0.0])} for name in ("left", "right")}
+    figure = probability_curves([0, 1], groups, title="T", xlabel="x", ylabel="p")
+    assert [ax.get_title() for ax in figure.axes] == ["left", "right"] and figure.axes[0].get_ylim() == (-0.03, 1.03)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+    assert figure.axes[1].lines[1].get_ydata().tolist() == [1, 0]
 
 
 def test_training_loaders_refuse_nan(data):
