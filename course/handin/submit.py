@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from course import paths
-from course import assignments
+from course.assignments import Assignment, find
 from course.handin import inlining
 from course.handin import validate as validation
 from course.inbox.names import file_name
@@ -71,15 +71,16 @@ def submit(
         NotReady: an error in a cell, or something is missing; nothing is written.
         FileExistsError: the file is there already, and not to be overwritten.
     """
-    path = Path(out) / file_name(first, last, assignment)
+    about = find(assignment)
+    path = Path(out) / file_name(first, last, about.key)
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already: give another folder with --out, or overwrite it with --force")
-    sources = [Path(p) for p in notebooks] or stored_notebooks(assignment)
-    nb, own = join(sources, assignment, f"{first} {last}", executed=execute)
+    sources = [Path(p) for p in notebooks] or stored_notebooks(about)
+    nb, own = join(sources, about, f"{first} {last}", executed=execute)
     if execute:
         _execute(nb, quick, on_cell)
     content = (nbformat.writes(nb) + "\n").encode()
-    remarks = validation.check(content, assignment)
+    remarks = validation.check(content, about.key)
     problems = [r.text for r in remarks if r.problem]
     if problems:
         raise NotReady("\n".join(["not written, for it cannot be handed in like this:", *problems]))
@@ -87,17 +88,17 @@ def submit(
     return Handin(path, own, [r.text for r in remarks])
 
 
-def stored_notebooks(assignment: str) -> list[Path]:
+def stored_notebooks(assignment: Assignment) -> list[Path]:
     """Find the repository's notebooks of an assignment.
 
     Raises:
-        ValueError: an unknown assignment, or a notebook of it is not there.
+        ValueError: one is not there.
     """
-    return paths.notebook_paths(list(assignments.find(assignment).notebooks))
+    return paths.notebook_paths(list(assignment.notebooks))
 
 
 def join(
-    paths: Sequence[Path], assignment: str, author: str, *, executed: bool
+    paths: Sequence[Path], assignment: Assignment, author: str, *, executed: bool
 ) -> tuple[nbformat.NotebookNode, list[str]]:
     """Make one notebook of several, with the helpers that they use in its cells; also tell what of the author's it has.
 
@@ -112,16 +113,15 @@ def join(
     if not executed:
         for path, nb in zip(paths, nbs, strict=True):
             _check_run(path, nb)
-    about = assignments.find(assignment)
     codes = [[c.source for c in nb.cells if c.cell_type == "code"] for nb in nbs]
-    alone = inlining.join([(p.name, c) for p, c in zip(paths, codes, strict=True)], about.modules)
+    alone = inlining.join([(p.name, c) for p, c in zip(paths, codes, strict=True)], assignment.modules)
     cells = [*_helper_cells(alone), *_own_cells(nbs, alone.cells)]
-    title = f"# Assignment {assignment.removeprefix('a')}: {about.title}\n\n**{author}**"
+    title = f"# Assignment {assignment.key.removeprefix('a')}: {assignment.title}\n\n**{author}**"
     cells.insert(0, new_markdown_cell("\n\n".join([title, *_introduction(paths, cells, executed)])))
     _number(cells, executed)
     nb = new_notebook(cells=cells)
     tidy(nb)
-    nb.metadata["submission"] = {"assignment": assignment, "outputs": "run here" if executed else "taken over"}
+    nb.metadata["submission"] = {"assignment": assignment.key, "outputs": "run here" if executed else "taken over"}
     return nb, alone.own
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import psutil
 from rich.console import Console
 
+from course.assignments import ASSIGNMENTS
 from course.grading import grade as grading
 from course.handin import submit as submission
 
@@ -39,7 +40,8 @@ class Measured(NamedTuple):
 
 def measure(folder: Path, count: int, workers: int) -> Measured:
     """Grade ``count`` submissions; memory is sampled four times a second."""
-    notebook, _ = submission.join(submission.stored_notebooks("a1"), "a1", "Max Mustermann", executed=False)
+    a1 = ASSIGNMENTS["a1"]
+    notebook, _ = submission.join(submission.stored_notebooks(a1), a1, "Max Mustermann", executed=False)
     size = hand_in(folder / "in", json.dumps(notebook).encode(), count)
     print(f"{count} submissions of {size / MEGA:.1f} MB", flush=True)
     samples: list[Sample] = []

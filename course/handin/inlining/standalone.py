@@ -136,7 +136,7 @@ def HalvesSideBySide(objective: Objective, model: nn.Module) -> Iterator[Objecti
     yield objective
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(device: torch.device) -> None:
     """Do nothing: the machine's settings stay as they are."""
 
 

@@ -198,7 +198,8 @@ def own() -> dict[str, bytes]:
     """This repository's own submissions, with the outputs that are stored."""
     made = {}
     for key in assignments.ASSIGNMENTS:
-        nb, _ = submission.join(submission.stored_notebooks(key), key, "Max Mustermann", executed=False)
+        about = ASSIGNMENTS[key]
+        nb, _ = submission.join(submission.stored_notebooks(about), about, "Max Mustermann", executed=False)
         made[key] = nbformat.writes(nb).encode()
     return made
 

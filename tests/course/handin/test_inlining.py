@@ -2,17 +2,21 @@
 
 import ast
 import functools
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import libcst as cst
 import nbformat
 import pytest
 import torch
 
 from course.assignments import ASSIGNMENTS
 from course.handin import inlining
+from course.handin.inlining.modules import file_of, read, replacements
+from course.handin.inlining.writing import in_order, shortened
 from helpers import mnist_beta_vae
 from helpers.core import gaussian, latent
 
@@ -90,6 +94,128 @@ def test_docstrings_comments_and_order_are_kept():
     assert code.index("LOG_2PI =") < code.index("def kl_standard_normal") < code.index("def kl_per_latent")
     assert "Source: Kingma & Welling 2014 (arXiv 1312.6114), appendix B." in code
     assert "# Okabe & Ito's palette" in code_of(join("from helpers import plots\nplots.BLUE"))
+
+
+def test_docstrings_keep_their_first_paragraph_and_their_source():
+    code = shortened('''
+class A:
+    r"""Say what it is,
+    in two lines.
+
+    More of it.
+
+    Source: a book.
+    """
+
+    def f(self, x="""no docstring"""):
+        """Compute.
+
+        Args:
+            x: a text.
+        """
+        return """kept
+
+        as it is"""
+''')
+    space = {}
+    exec(code, space)
+    assert space["A"].__doc__ == "Say what it is,\n    in two lines.\n    Source: a book."
+    assert space["A"].f.__doc__ == "Compute." and space["A"]().f() == "kept\n\n        as it is"
+
+
+def test_modules_stand_behind_what_they_import_mathematics_first_and_the_assignments_own_last():
+    modules = [f"helpers.{name}" for name in (
+        "notebook", "toy_vae", "core.training", "core.gaussian", "core.objective", "core.batches", "plots.styling",
+        "core.settings",
+    )]  # fmt: skip
+    order = [m.removeprefix("helpers.") for m in in_order(set(modules), ("toy_vae",))]
+    assert order[:2] == ["core.gaussian", "core.objective"] and order[-3:] == ["plots.styling", "notebook", "toy_vae"]
+    assert order.index("core.batches") < order.index("core.training") > order.index("core.settings")
+
+
+def test_what_stands_in_for_a_helper_takes_the_same_arguments():
+    """A helper that was renamed or takes other arguments is noticed here, not when a submission is run."""
+    own = {s.section for s in replacements().statements}
+    for module in own:
+        original = read(file_of(module), module)
+        names = {name for s in replacements().statements if s.section == module for name in s.binds}
+        for name in names:
+            place = original.index(name)
+            if place is None:
+                assert name.startswith("_"), f"{module} has no {name} any more"
+                continue
+            old, new = (signature(m.statement(name).nodes[0]) for m in (original, replacements()))
+            assert new is None or old is None or new == old[: len(new)], f"{module}.{name} takes {old}, here {new}"
+    assert not [m for m in sys.modules if m.endswith(".standalone")], "it is never imported"
+
+
+def signature(node):
+    """The names of the positional parameters; of a class, those of its __init__ without self, or None."""
+    if isinstance(node, cst.ClassDef):
+        inits = [n for n in node.body.body if isinstance(n, cst.FunctionDef) and n.name.value == "__init__"]
+        return signature(inits[0])[1:] if inits else None
+    return [p.name.value for p in node.params.params]
+
+
+# ------------------------------------------------------------------------------- how much is handed in
+
+HELPER_LINES = {"a1": 1100, "a2": 500, "a3": 750, "a4": 650, "a5": 1000}  # the issue asks for 1200 and 500
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_a_submission_holds_few_lines_of_helpers(name):
+    joined = stored(name)
+    cells = [joined.imports, *(cell for section in joined.sections for cell in section.cells)]
+    assert sum(cell.count("\n") + 1 for cell in cells) <= HELPER_LINES[name]
+    code = "\n".join(cells)
+    for machinery in ("fingerprint", "ctypes", "mallopt", "bfloat16", "cloudpickle", "safetensors", "ipywidgets"):
+        assert machinery not in code
+    for name in ("show", "claim", "explore"):
+        body = re.search(rf"^def {name}\(.*?(?=^\S)", code + "\nend", re.MULTILINE | re.DOTALL)
+        assert body is None or body[0].rstrip().count("\n") < 12
+
+
+@pytest.mark.slow
+def test_the_numpy_submission_needs_no_torch(tmp_path):
+    """Its code as a script, where torch and torchvision cannot be imported."""
+    code = "\n".join([
+        "import sys", "sys.modules.update(dict.fromkeys(['torch', 'torchvision', 'helpers', 'course']))",
+        code_of(stored("a2")),
+    ])  # fmt: skip
+    assert "torch" not in stored("a2").imports
+    (tmp_path / "script.py").write_text(code, encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"QUICK": "1", "MPLBACKEND": "agg"}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("not judged: quick run") > 20
+    figures = {p.name for p in (tmp_path / "student_figures").iterdir()}
+    assert figures == {p.name for p in (ROOT / "student_figures" / "expected").glob("numpy_vae_*.png")}
+
+
+def test_what_a_submission_claims_reads_as_in_the_notebook(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIGURES_DIR", str(tmp_path / "ours"))
+    cell = """
+import math
+from matplotlib.figure import Figure
+from helpers.notebook import claim, explore, show
+for quick in ("", "1"):
+    import os
+    os.environ["QUICK"] = quick
+    for value, low, high in [(0.5, 0, 1), (2, 0, 1), (math.nan, 0, 1), (3.14159265, -math.inf, 4), (1e-5, 1e-6, math.inf)]:
+        claim("a value", value, low, high, "nats", source="theory", data=None)
+    claim("another", 1, 0, 2, source="theory")
+show(Figure(figsize=(2, 1)), "part_a_x", alt="Nothing.")
+explore(lambda values: Figure(figsize=(1 + values[0], 1)), {"z": (0, 1, 2)}, "part_a_y", alt="Nothing.")
+"""
+    exec(cell, {})
+    ours = capsys.readouterr().out
+    run(join(cell))
+    assert capsys.readouterr().out == ours and ours.count("\n") == 14 + 2 * ours.count("<Figure")
+    for name in ("part_a_x", "part_a_y"):
+        sizes = {(tmp_path / folder / f"{name}.png").read_bytes()[16:24] for folder in ("student_figures", "ours")}
+        assert len(sizes) == 1, "width and height"
 
 
 def test_what_comes_out_computes_what_the_helpers_compute():

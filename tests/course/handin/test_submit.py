@@ -31,8 +31,8 @@ def shelf(tmp_path, monkeypatch):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     monkeypatch.setattr(paths, "NOTEBOOKS", folder)
-    tasks = (Task("1", "measure a budget", defines=("full",), prints=(("a budget", r"budget \d"),)),)
-    monkeypatch.setitem(assignments.ASSIGNMENTS, "a9", Assignment("Small", ("01_first", "02_second"), tasks))
+    tasks = (Task("1", "measure a budget", "It is measured.", defines=("full",), prints=(("a budget", r"budget \d"),)),)
+    monkeypatch.setitem(assignments.ASSIGNMENTS, "a9", Assignment("a9", "Small", ("01_first", "02_second"), tasks, ()))
     uses = "from helpers.core.settings import budget\n\nfull = budget(7)"
     put(folder / "01_first.ipynb", SET_UP, uses, "print('budget', full)")
     alone = (
@@ -73,9 +73,7 @@ def test_joined_run_in_an_empty_folder_and_written_under_the_students_name(shelf
 
 def test_outputs_are_taken_over_where_asked_and_the_file_says_so(shelf, tmp_path):
     done = submission.submit(*WHO, "a9", out=tmp_path, execute=False)
-    assert done.notes == [
-        "The outputs were taken over from the notebooks' own runs; this file itself was not run."
-    ]
+    assert done.notes == ["The outputs were taken over from the notebooks' own runs; this file itself was not run."]
     text = done.path.read_text()
     assert "budget 3" in text and "was not run" in read(done.path).cells[0].source
     put(shelf / "02_second.ipynb", "x = 1", "y = 2")
@@ -146,7 +144,7 @@ def test_a_submission_runs_in_an_empty_folder(name, tmp_path):
     if name in ("a1", "a4", "a5") and not (is_present("mnist") and is_present("fashion")):
         pytest.skip("a submission has no stand-in: it needs the genuine images")
     done = submission.submit("Max", "Mustermann", name, out=tmp_path, quick=True)
-    assert all("quick run" in note.text for note in done.notes)
+    assert all("quick run" in note for note in done.notes)
     assert "helpers." not in "".join(
         line for c in json.loads(done.path.read_text())["cells"] if c["cell_type"] == "code" for line in c["source"]
         if "import" in line
