@@ -159,13 +159,16 @@ def sample(answers: Answers, task: Task) -> Iterator[Finding]:
     mean, spread, low, high, pixels = numbers(probe["drawn"])
     right_mean, right_spread = numbers(probe["direct"])[:2]
     evidence = f"samples: mean {mean:.3f}, spread {spread:.3f}; decoded N(0, I): {right_mean:.3f}, {right_spread:.3f}"
-    spread_off = abs(math.log(max(spread, LEAST_SPREAD) / right_spread))
     if int(number(probe["count"])) != SAMPLES or pixels != PIXELS:
         evidence = f"{probe['count']} samples of {pixels:g} pixels, expected {SAMPLES} of {PIXELS}"
         yield Finding("LOOK", "shape", evidence)
     elif low < -BEYOND or high > 1 + BEYOND:
         yield Finding("LOOK", "sigmoid_missing", f"samples from {low:.2f} to {high:.2f}: logits?")
-    elif abs(mean - right_mean) > MEAN_OFF or (not probe["binary"] and spread_off > SPREAD_OFF):
+    elif abs(mean - right_mean) > MEAN_OFF or (not probe["binary"] and spreads_differ(spread, right_spread)):
         yield Finding("FAIL", "not_prior", evidence)
     else:
         yield Finding("PASS", "sample", evidence)
+
+
+def spreads_differ(spread: float, right: float) -> bool:
+    return abs(math.log(max(spread, LEAST_SPREAD) / right)) > SPREAD_OFF
