@@ -32,6 +32,17 @@ def one_sentence(verb: str, interrupted: str = "interrupted") -> Iterator[None]:
         raise SystemExit(f"{verb}: {stop.args[0] if stop.args else interrupted}") from None
 
 
+def key_of(assignment: str | None) -> str | None:
+    """Return ``a1`` for ``a1``, ``A1`` and ``1``; None for None.
+
+    Raises:
+        ValueError: There is no such assignment.
+    """
+    from course.assignments import find
+
+    return None if assignment is None else find(assignment).key
+
+
 @app.callback()
 def course() -> None:
     """Run and check the VAE course's notebooks, hand them in, hand them out, and grade them."""
@@ -85,7 +96,7 @@ def data(fetch: Annotated[bool, typer.Option(help="Download what is missing.")] 
 def submit(
     first: Annotated[str, typer.Option(help="First name, the first one only.")],
     last: Annotated[str, typer.Option(help="Surname.")],
-    assignment: Annotated[str, typer.Option(help="a1 to a5.")],
+    assignment: Annotated[str, typer.Option(help="a1 to a5; A1 and 1 mean a1.")],
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
     notebook: Annotated[
         list[Path] | None, typer.Option(help="Your notebooks, in order; else the repository's.")
@@ -96,16 +107,18 @@ def submit(
 ) -> None:
     """Write the one notebook to hand in: self-contained, executed, checked, called max_mustermann_a1.ipynb."""
     with one_sentence("submit", "interrupted; nothing was written"):
+        from course.assignments import find
         from course.inbox import names
 
+        key = find(assignment).key
         if dry_run:
-            print(names.file_name(first, last, assignment))
+            print(names.file_name(first, last, key))
             return
         from course.handin import submit as handin
 
         with handin.progress() as on_cell:
             submission = handin.submit(
-                first, last, assignment, out=out, notebooks=notebook or [], execute=run, force=force, on_cell=on_cell
+                first, last, key, out=out, notebooks=notebook or [], execute=run, force=force, on_cell=on_cell
             )
         print(handin.summary(submission))
 
@@ -119,7 +132,7 @@ def validate(
     with one_sentence("validate"):
         from course.handin import validate as validation
 
-        findings = validation.validate(file, assignment)
+        findings = validation.validate(file, key_of(assignment))
         print(validation.report(file, findings))
     raise typer.Exit(int(any(f.problem for f in findings)))
 
@@ -135,7 +148,7 @@ def release(
         from course.handout import release as handout
 
         paths.clone()
-        print(handout.summary(handout.release(folder, assignment)))
+        print(handout.summary(handout.release(folder, key_of(assignment))))
 
 
 @app.command()
@@ -153,7 +166,7 @@ def grade(
     with one_sentence("grade", "interrupted; verdicts that were written are kept, call again for the rest"):
         from course.grading import grade as grading
 
-        started, options = time.monotonic(), grading.Options(assignment, rerun, seconds)
+        started, options = time.monotonic(), grading.Options(key_of(assignment), rerun, seconds)
         verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler)
         print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
 

@@ -1,6 +1,6 @@
-"""Called by each notebook's set-up cell on Colab: installs what the notebooks need and the machine lacks.
+"""Install on Colab what the notebooks need and the machine lacks; each notebook's set-up cell calls this.
 
-What is there stays as it is, torch above all: pip is held to the versions found.
+What is there stays as it is, torch above all: pip is held to the versions that are installed.
 """
 
 import subprocess
@@ -14,37 +14,31 @@ from packaging.requirements import Requirement
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 
 
-def for_notebooks(text: str) -> list[Requirement]:
-    """The requirements below the heading "for the notebooks".
-
-    Raises:
-        ValueError: no such heading.
-    """
-    sections = [part for part in text.split("# --- ")[1:] if part.startswith("for the notebooks")]
-    if not sections:
-        raise ValueError("requirements.txt has no heading '# --- for the notebooks'")
-    lines = (line.split("#")[0].strip() for line in sections[0].splitlines()[1:])
+def parse(text: str) -> list[Requirement]:
+    """Parse the text of a requirements file, one requirement a line."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [Requirement(line) for line in lines if line]
 
 
-def installed(wanted: list[Requirement]) -> dict[str, str]:
-    """Name and version of those that are here."""
-    found = {}
-    for requirement in wanted:
+def installed_versions(requirements: list[Requirement]) -> dict[str, str]:
+    """Return name and version of those packages that are here."""
+    versions = {}
+    for requirement in requirements:
         try:
-            found[requirement.name] = version(requirement.name)
+            versions[requirement.name] = version(requirement.name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def main() -> None:
-    wanted = for_notebooks(REQUIREMENTS.read_text(encoding="utf-8"))
-    found = installed(wanted)
-    missing = [str(requirement) for requirement in wanted if requirement.name not in found]
+    """Install what is missing, and nothing where nothing is."""
+    requirements = parse(REQUIREMENTS.read_text(encoding="utf-8"))
+    versions = installed_versions(requirements)
+    missing = [str(requirement) for requirement in requirements if requirement.name not in versions]
     if missing:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-            constraints.write("".join(f"{name}=={found[name]}\n" for name in found))
+            constraints.write("".join(f"{name}=={versions[name]}\n" for name in versions))
             constraints.flush()
             subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", constraints.name, *missing], check=True)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from course.dev import fresh
+from course.notebooks.running import client_of
 from helpers import colab
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,9 +63,7 @@ def execute(path, folder, num_cells=None):
     nb = nbformat.read(path, as_version=4)
     if num_cells:
         nb.cells = [c for c in nb.cells if c.cell_type == "code"][:num_cells]
-    NotebookClient(nb, timeout=300, resources={"metadata": {"path": str(folder)}}).execute(
-        env={**os.environ, "QUICK": "1"}
-    )
+    client_of(nb, folder).execute(env={**os.environ, "QUICK": "1"})
     return nb
 
 
@@ -92,9 +90,7 @@ def test_on_colab_a_whole_notebook_runs(emulated):
 
 def test_colab_keeps_what_is_there_and_installs_the_rest(monkeypatch, tmp_path):
     listed = tmp_path / "requirements.txt"
-    listed.write_text(
-        "# --- for the notebooks\ntorch>=2.4,<3  # why\nno-such-package>=1\n# --- for the tests\npytest>=8\n"
-    )
+    listed.write_text("# for the notebooks\ntorch>=2.4,<3  # why\nno-such-package>=1\n")
     calls = []
 
     def pip(command, check):
@@ -114,10 +110,9 @@ def test_colab_installs_nothing_where_nothing_is_missing(monkeypatch):
 
 
 def test_the_requirements_name_what_notebooks_import():
-    names = {r.name for r in colab.for_notebooks(colab.REQUIREMENTS.read_text())}
-    assert {"torch", "torchvision", "numpy", "matplotlib", "scikit-learn", "safetensors"} <= names
-    with pytest.raises(ValueError, match="no heading"):
-        colab.for_notebooks("torch\n")
+    names = {r.name for r in colab.parse(colab.REQUIREMENTS.read_text())}
+    assert {"torch", "torchvision", "numpy", "matplotlib", "scikit-learn", "safetensors", "cloudpickle"} <= names
+    assert not names & {"pytest", "nbval", "libcst", "typer", "ruff"}  # of the commands and the tests
 
 
 def test_a_fresh_machine_inherits_nothing_of_this_one(monkeypatch, tmp_path):
