@@ -1,170 +1,76 @@
-# ruff: noqa: E501 programs of attackers stand on long lines
-"""Reruns: functions tried by behaviour in the sandbox, judged outside; and what answers that were tampered with do."""
+"""Reruns in the sandbox: functions tried by behaviour, the whole confusion table, and a class of attackers."""
 
-import json
 import os
 
-import numpy as np
 import pytest
 
-from course.assignments.a1 import ASSIGNMENT as A1
-from course.grading import grade as grading
-from course.grading import oracles
+from course.assignments import ASSIGNMENTS
 from course.grading.corpus import attack_table, attacks, variants
 from course.grading.corpus.grader_table import judge_honest, judge_mistake, submission
 from course.grading.grade import Options
-from course.grading.rerun import sandbox
+from course.grading.rerun import again, rerun, sandbox
+from course.grading.rerun.digits import TEST_DIGITS, TRAIN_DIGITS, digits, name_digits, small_set
 
+A1 = ASSIGNMENTS["a1"]
 DEFINITIONS = Options(rerun=True, definitions=True)
-
-
-def levels(found, task):
-    return {f.level for f in found if f.task == task}
-
-
-# ---------------------------------------------------------------- oracles alone, fast
-
-
-def network(kl_factor=1.0, nll=lambda full, d2, n: full, elbo_sign=-1.0, z_noise=1.0, seed=0):
-    """Answers such as probes send, made from closed forms written out here: the oracles use torch.distributions."""
-    rand = np.random.RandomState(seed)
-    cases = []
-    for _ in range(4):
-        mean, logvar = rand.randn(5), rand.randn(5)
-        x, d_mean, d_logvar = rand.randn(3), rand.randn(3), rand.randn(3)
-        kl = kl_factor * 0.5 * (mean**2 + np.exp(logvar) - logvar - 1).sum()
-        d2 = (x - d_mean) ** 2
-        full = 0.5 * (d2 / np.exp(d_logvar) + d_logvar + np.log(2 * np.pi)).sum()
-        value = nll(full, d2, len(x))
-        cases.append({
-            "x": x.tolist(), "z": mean.tolist(), "x_pred": d_mean.tolist(), "kl": kl, "nll": value,
-            "elbo": elbo_sign * (value + kl), "encoder_out": [*mean, *logvar], "decoder_out": [*d_mean, *d_logvar],
-            "z_mean": mean.tolist(), "z_std": (z_noise * np.exp(logvar / 2)).tolist(), "z_kurtosis": [3.0] * 5,
-            "of_many": [elbo_sign * (value + kl), kl, value], "z_corr": 0.0, "z_between_calls": z_noise, "x_pred_std": [0.3] * 3, "d_mean": d_mean.tolist(),
-            "d_std": np.exp(d_logvar / 2).tolist(), "d_clean": d_mean.tolist(), "d_clean_again": d_mean.tolist(),
-        })  # fmt: skip
-    slopes = [[-2.0, 1.0, 1.0]] * 3
-    return {"cases": cases, "shapes": [[7, 3], [7, 5], [], [], []], "kl_of_six": 1.0, "kl_of_one": 1.0,
-            "gradients": {"analytic": slopes, "numeric": slopes}}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("changed", "code"),
-    [
-        ({}, None),
-        ({"kl_factor": 2.0}, "kl_no_half"),
-        ({"kl_factor": 0.2}, "kl_mean_latents"),
-        ({"kl_factor": -1.0}, "kl_sign"),
-        ({"kl_factor": 1.3}, "kl_wrong"),
-        ({"elbo_sign": 1.0}, "elbo_sign"),
-        ({"nll": lambda full, d2, n: full / n}, "nll_mean_features"),
-        ({"nll": lambda full, d2, n: full - 0.5 * n * np.log(2 * np.pi)}, None),
-        ({"nll": lambda full, d2, n: d2.sum()}, None),
-        ({"nll": lambda full, d2, n: d2.mean()}, None),
-        ({"nll": lambda full, d2, n: -full}, "nll_sign"),
-        ({"nll": lambda full, d2, n: full + 1.0}, "nll_wrong"),
-        ({"z_noise": 0.0}, "no_noise"),
-    ],
-)
-def test_the_oracles_tell_mistakes_from_honest_conventions(changed, code):
-    found = oracles.attempt("A1", oracles.judge_vae, [network(**changed, seed=s) for s in range(3)])
-    failed = {f.code for f in found if f.level == "FAIL"}
-    assert failed == ({code} if code else set()), found
-
-
-@pytest.mark.parametrize(
-    "answers",
-    [
-        {}, {"probes": 3}, {"probes": {"vae": None}}, {"probes": {"vae": [{"cases": "x"}]}},
-        {"probes": {"vae": [{"cases": [{"kl": "1"}]}]}}, {"probes": {"train_vae": {"runs": {}, "has_epochs": 1}}},
-        {"probes": {"interpolate": [{"cells": [[1e999]], "ends": [], "vae": 0, "noise": []}]}},
-        {"probes": {"plot_reconstructed": [{"cells": [[["a"] * 4]]}]}, "optimizers": {"a": {"stale": "x"}}},
-        {"probes": {"error": "x", "vae": {"error": {"a": []}}}, "calls": 5, "rows": [], "tagged": {"A": 1}},
-        {"probes": {"vae": [{"cases": [[[[[]]]]]}]}, "calls": [{"beta": []}]},
-    ],
-)  # fmt: skip
-def test_answers_that_were_tampered_with_never_pass_and_never_raise(answers):
-    found = oracles.judge(json.loads(json.dumps(answers)), "a1")
-    assert all(f.level == "LOOK" for f in found if f.task in ("A1", "B4", "B5")), found
-
-
-def test_a_stub_with_known_gradients_tells_beta_from_its_absence():
-    def run(a, b):
-        return {"steps": [[[a * 0.05] * 2, [-b * 0.05] * 2]] * 6, "count": 6, "used": [[0.05, True]]}
-
-    def judged(first, fifth):
-        runs = {"1": run(*first), "5": run(*fifth)}
-        return {f.code for f in oracles.judge_train_vae({"runs": runs, "has_beta": True, "has_epochs": True})}
-
-    assert judged((1, 1), (5, 1)) == {"objective"}
-    assert judged((0.1, 0.1), (0.5, 0.1)) == {"objective"}  # clipped: both scaled
-    assert judged((1, 1), (1, 5)) == {"beta_on_nll"}
-    assert judged((1, 1), (1, 1)) == judged((1, 1), (5, 5)) == {"beta_ignored"}
-    assert judged((-1, -1), (-5, -1)) == {"maximises"} and judged((0, 1), (0, 1)) == {"kl_left_out"}
-
-
-def rows(trained: str, tested: str, leaked: int = 0) -> dict:
-    """Of a model that saw 20,000 points of one set in training, and test points of others."""
-    sets = {
-        k: {
-            "trained": 20_000 * (k == trained),
-            "trained_test": leaked * (k == trained),
-            "seen_test": 5000 * (k in tested),
-        }
-        for k in "123"
-    }
-    return {"trained": 20_000, "seen": 5000, "sets": sets}
-
-
-@pytest.mark.parametrize(
-    ("models", "stopped", "expected"),
-    [
-        ([rows("1", "1"), rows("2", "2")], False, set()),
-        ([rows("1", ""), rows("2", "2")], False, set()),  # a trial that was never evaluated
-        ([rows("1", ""), rows("2", "")], False, {("FAIL", "evaluates_on_train")}),
-        ([rows("1", "")], True, {("LOOK", "evaluates_on_train")}),  # it stopped before it could
-        ([rows("1", "1"), rows("2", "1")], False, {("FAIL", "mixed_sets")}),
-        ([rows("1", "1", leaked=15_000)], False, {("FAIL", "trains_on_test")}),
-        ([rows("1", "1", leaked=500)], False, {("LOOK", "trains_on_test")}),
-    ],
-)
-def test_what_models_were_trained_and_evaluated_on(models, stopped, expected):
-    assert {(f.level, f.code) for f in oracles.judge_rows(models, stopped)} == expected
-
-
-def test_panels_under_a_wrong_title_of_one_model_or_of_wrong_digits():
-    trained = [{"name": "train_vae", "model": m, "beta": b} for m, b in ((1, 1.0), (3, 3.0), (10, 10.0))]
-
-    def judged(*calls) -> set[str]:
-        return {f.code for f in oracles.judge_panels([*trained, *calls])}
-
-    right = [{"name": "plot_latent2D", "model": m, "title": f"$\\beta$ = {m}"} for m in (1, 3, 10)]
-    ae = {"name": "plot_latent2D", "model": 7, "title": "Autoencoder"}
-    assert judged(ae, *right) == set()
-    assert judged(ae, *right[:2], {**right[2], "title": "beta=3"}) == {"panels_mixed"}
-    assert judged(ae, *[{**c, "model": 10, "title": ""} for c in right]) == {"same_panel"}
-    walk = {"name": "interpolate", "n": 15.0}
-    assert judged({**walk, "digits": [0, 1]}) == judged({**walk, "digits": [1, 0]}) == set()
-    assert judged({**walk, "digits": [None, 7]}) == set()  # not to be recognised: no verdict
-    assert judged({**walk, "digits": [0, 0]}) == judged({**walk, "digits": [0, 7]}) == {"interpolation_digits"}
-    grid = {"name": "plot_reconstructed", "model": 3}
-    assert judged({**grid, "r0": [-3.0, 3.0], "r1": [-3.0, 3.0]}) == set()
-    assert judged({**grid, "r0": [-5.0, 5.0], "r1": [-5.0, 5.0]}) == {"grid_range"}
-
-
-# ---------------------------------------------------------------- in the sandbox
-
-
-@pytest.mark.skipif(
+needs_sandbox = pytest.mark.skipif(
     os.geteuid() == 0 and sandbox.isolation().missing is not None, reason="root without namespaces: nothing is run"
 )
+
+
+def levels(findings, task):
+    return {f.level for f in findings if f.task == task}
+
+
+def test_the_small_set_has_ten_digits_and_a_mark_on_its_test_images():
+    images, labels = small_set(digits())
+    assert images.shape == (TRAIN_DIGITS + TEST_DIGITS, 784) and set(labels.tolist()) == set(range(10))
+    mark = abs(images[:, 0] - images[:, 1])
+    assert (mark[:TRAIN_DIGITS] == 0).all() and (mark[TRAIN_DIGITS:] > 0).all() and mark.max() < 0.02
+    call = {"name": "interpolate", "image x_1": images[5].tolist(), "image x_2": (1 - images[5]).tolist()}
+    name_digits({"calls": [call, 3]}, digits())
+    assert call["digits"] == [labels[5], None]
+
+
+@needs_sandbox
 def test_functions_of_an_honest_submission_hold_and_one_mistake_is_named():
-    found, _ = grading.rerun(submission(variants.REFERENCE), A1, DEFINITIONS)
-    assert not [f for f in found if f.level == "FAIL"]
-    assert all(levels(found, t) == {"PASS"} for t in ("A1", "B1", "B3", "B4", "B5")), found
+    findings, _ = rerun(submission(variants.REFERENCE), A1, DEFINITIONS)
+    assert not [f for f in findings if f.level == "FAIL"]
+    assert all(levels(findings, t) == {"PASS"} for t in ("A1", "B1", "B3", "B4", "B5")), findings
     wrong = next(m for m in variants.MISTAKES if m.name == "KL without 1/2")
-    found, _ = grading.rerun(submission(variants.apply(wrong.swaps)), A1, DEFINITIONS)
-    assert {f.code for f in found if f.level == "FAIL"} == {"kl_no_half"}
+    findings, _ = rerun(submission(variants.apply(wrong.swaps)), A1, DEFINITIONS)
+    assert {f.code for f in findings if f.level == "FAIL"} == {"kl_no_half"}
+
+
+@needs_sandbox
+def test_a_notebook_without_an_answer_is_looked_at(monkeypatch):
+    monkeypatch.setattr(again, "PROGRAM", "raise SystemExit")
+    findings, _ = rerun(submission("# %%\npass\n"), A1, DEFINITIONS)
+    assert {(f.level, f.code) for f in findings} == {("LOOK", "rerun_ended")}
+    assert {f.task for f in findings} == {t.name for t in A1.tasks if t.from_rerun}
+
+
+@needs_sandbox
+def test_optimizers_are_told_apart_although_one_may_take_the_id_of_another():
+    source = """# %%
+import torch
+from torch import nn
+def train_briefly():
+    model = nn.Linear(3, 3)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(3):
+        loss = model(torch.ones(2, 3)).square().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+for _ in range(6):
+    train_briefly()
+"""
+    job = {"cells": [submission(source).cells[0].source], "mode": "full", "assignment": "a3", "seed": 0}
+    outcome, _ = again.execute(job, sandbox.Limits(seconds=100), digits())
+    assert outcome.result is not None
+    assert [len(o["losses"]) for o in outcome.result["optimizers"].values()] == [3] * 6, outcome.output
+    assert all(o["stale"] <= 1 for o in outcome.result["optimizers"].values())
 
 
 @pytest.mark.slow
@@ -175,9 +81,14 @@ def test_every_mistake_is_caught_by_its_task_with_a_hint_that_names_it(mistake):
     assert not row.wrong, row.line
 
 
+VARIANTS = []
+for _key, _of_key in variants.HONEST.items():
+    VARIANTS += [(_key, _name) for _name in _of_key]
+
+
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.parametrize(("key", "name"), [(key, name) for key, those in variants.HONEST.items() for name in those])
+@pytest.mark.parametrize(("key", "name"), VARIANTS)
 def test_no_honest_variant_fails(key, name):
     row = judge_honest(key, name, variants.HONEST[key][name], Options(rerun=True))
     assert not row.wrong, row.line

@@ -39,21 +39,27 @@ def attack(source: str, limits: Limits = SMALL, **options):
 
 
 def processes() -> set[int]:
-    """Processes of sandboxes that this test run started: its jails, its numbered user's, its homes'."""
-    found = {child.pid for child in psutil.Process().children(recursive=True)}
+    """Return the processes of sandboxes that this test run started: its jails, its numbered user's, its homes'."""
+    pids = {child.pid for child in psutil.Process().children(recursive=True)}
     for process in psutil.process_iter(["uids"]):
         try:
             mine = sandbox.isolation().uid is not None and process.info["uids"].real == sandbox.isolation().uid
             if mine or process.environ().get("HOME", "").startswith(f"{tempfile.gettempdir()}/sandbox-"):
-                found.add(process.pid)
+                pids.add(process.pid)
         except psutil.Error:
             continue
-    return found
+    return pids
 
 
 def test_an_honest_program_answers():
     outcome = attack("send({'job': json.load(open('job.json')), 'x': 1})\nprint('hello')")
     assert outcome.ended is None and outcome.result == {"job": {}, "x": 1} and outcome.output == "hello\n"
+
+
+def test_a_program_can_bring_modules_of_its_own():
+    modules = {"pack/__init__.py": "", "pack/part.py": "from . import other\nx = other.x", "pack/other.py": "x = 7"}
+    outcome = attack("from pack.part import x; send({'x': x})", modules=modules)
+    assert outcome.ended is None and outcome.result == {"x": 7}, outcome.output
 
 
 def test_a_package_does_not_take_the_place_of_a_standard_module(tmp_path, monkeypatch):
@@ -136,7 +142,7 @@ def test_nothing_of_ours_can_be_seen_or_written(tmp_path):
 def tried(do):
     try: return repr(do())[:80]
     except BaseException as e: return "refused " + type(e).__name__
-paths = {[str(secret), str(here / "helpers" / "course" / "rubric.py"), str(here), "/etc/shadow", os.path.expanduser("~/.ssh"), "/proc/1/environ", "/proc/1/root/etc"]!r}
+paths = {[str(secret), str(here / "course" / "assignments" / "a1.py"), str(here), "/etc/shadow", os.path.expanduser("~/.ssh"), "/proc/1/environ", "/proc/1/root/etc"]!r}
 r = {{p: tried(lambda: os.listdir(p) if os.path.isdir(p) else open(p).read()) for p in paths}}
 for p in ["/usr/x", "/x", "/etc/passwd", "/data/x", {str(tmp_path / "x")!r}]:
     r["write " + p] = tried(lambda: open(p, "w").write("x"))
@@ -152,10 +158,10 @@ send(r)
         result = attack(source).result
     finally:
         del os.environ["GRADER_SECRET_TOKEN"]
-    kept = ["environment", "mount", "setuid", "kill", "pids"]
+    others = ["environment", "mount", "setuid", "kill", "pids"]
     if result[str(here)] == f"['{Path(sys.prefix).name}']":  # the way to the packages, where they lie inside
-        kept.append(str(here))
-    assert all(value.startswith("refused") for key, value in result.items() if key not in kept), result
+        others.append(str(here))
+    assert all(value.startswith("refused") for key, value in result.items() if key not in others), result
     assert "GRADER_SECRET_TOKEN" not in result["environment"] and result["mount"] == "-1"
     assert len(result["pids"]) <= 2 and not (tmp_path / "x").exists()
     assert secret.read_text() == "expected answers"
@@ -182,11 +188,11 @@ send(r)
 @needs_namespaces
 def test_two_sandboxes_do_not_see_each_other():
     source = (
-        "found = [f for d in ('/tmp', '/dev/shm', '.') for f in os.listdir(d) if f == 'mine']\n"
-        "for d in ('/tmp', '/dev/shm', '.'): open(f'{d}/mine', 'w').write('x')\nsend({'found': found})"
+        "left = [d for d in ('/tmp', '/dev/shm', '.') if 'mine' in os.listdir(d)]\n"
+        "for d in ('/tmp', '/dev/shm', '.'): open(f'{d}/mine', 'w').write('x')\nsend({'left': left})"
     )
     for _ in range(2):
-        assert attack(source).result == {"found": []}
+        assert attack(source).result == {"left": []}
 
 
 def test_without_namespaces_it_says_so_and_root_is_refused(monkeypatch):
@@ -212,8 +218,8 @@ def test_the_weak_sandbox_still_ends_everything(monkeypatch):
 
 def test_the_reason_is_given_where_unshare_is_missing(monkeypatch):
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    found = sandbox.isolation.__wrapped__()
-    assert found.prefix == () and "unshare (util-linux) is not installed" in found.missing
+    offer = sandbox.isolation.__wrapped__()
+    assert offer.prefix == () and "unshare (util-linux) is not installed" in offer.missing
 
 
 def test_the_parser_of_answers_is_the_jsons():
