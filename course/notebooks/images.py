@@ -1,10 +1,14 @@
-"""Say which image files are here, and where they may come from."""
+"""Say which image files are here, and have those downloaded that are missing."""
 
+import os
+import subprocess
+import sys
 from typing import get_args
 
 from rich.console import Console
 
-from helpers.core import data
+from course.paths import SOURCES
+from helpers.core.image_files import Name, is_present, status
 
 ADVICE = (
     "Notebooks whose images are missing run on an offline stand-in. To have the genuine ones: "
@@ -19,13 +23,23 @@ def print_status(fetch: bool) -> int:
         fetch: Download what is missing, first.
     """
     console, complete = Console(), True
-    for name in get_args(data.Name):
-        reason = data.fetch(name) if fetch else None
-        status = data.status(name)
-        complete &= status.problem is None
-        console.print(f"{status.title}: {status.folder} ({status.files})", soft_wrap=True, highlight=False)
-        verdict = "genuine, every md5 sum is right" if status.problem is None else reason or status.problem
+    for name in get_args(Name):
+        reason = download(name) if fetch else None
+        title, folder, files, problem = status(name)
+        complete &= problem is None
+        console.print(f"{title}: {folder} ({files})", soft_wrap=True, highlight=False)
+        verdict = "genuine, every md5 sum is right" if problem is None else reason or problem
         console.print(f"  {verdict}", soft_wrap=True, highlight=False, markup=False)
     if not complete:
         console.print(ADVICE, soft_wrap=True)
     return int(not complete)
+
+
+def download(name: Name) -> str | None:
+    """Let another process, which imports torchvision, download what is missing; return the reason where that fails."""
+    if is_present(name):
+        return None
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCES), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "helpers.core.data", name]
+    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    return run.stdout or (None if run.returncode == 0 else "the download failed")

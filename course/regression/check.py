@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import get_args
 
 from course import paths
+from course.notebooks.images import download
 from course.notebooks.running import CELL_TIMEOUT_S, default_jobs, kernel_environment, processors
 from course.regression.results import refuse_under_ci
-from helpers.core.data import Name, fetch
+from helpers.core.image_files import Name
 
 SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 IMAGE_DATA: tuple[Name, ...] = get_args(Name)
@@ -60,7 +61,7 @@ def check(names: list[str], *, update: bool = False, workers: int | None = None,
 def _has_images(notebook: Path) -> bool:
     """Say whether the images that a notebook loads are here, or could be fetched."""
     source = notebook.read_text(encoding="utf-8")
-    return all(fetch(name) is None for name in IMAGE_DATA if f'load_images(\\"{name}\\"' in source)
+    return all(download(name) is None for name in IMAGE_DATA if f'load_images(\\"{name}\\"' in source)
 
 
 def _nbval(chosen: list[Path], options: list[str], folder: Path, quick: bool, workers: int | None) -> int:

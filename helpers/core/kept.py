@@ -149,20 +149,20 @@ def key_of(*parts: Any) -> str:
         NoKeyError: a part of a kind that :func:`fingerprint` cannot follow; or the helpers' files have changed since
             they were imported, and some of them may have been loaded again since (autoreload), and some not.
     """
-    if sources() != SOURCES:
+    if helpers_code() != CODE:
         raise NoKeyError("the helpers' files have changed since they were imported: restart the kernel")
     versions = [torch.__version__, np.__version__, platform.python_version()]
-    return fingerprint([parts, random_states(), versions, training_dtype(best_device()), SOURCES])[:16]
+    return fingerprint([parts, random_states(), versions, training_dtype(best_device()), CODE])[:16]
 
 
-def sources() -> dict[str, str]:
+def helpers_code() -> dict[str, str]:
     """Read the text of ``core`` and of the notebooks' modules; what draws and shows changes no training."""
     core = Path(__file__).resolve().parent
     files = [file for file in (*core.glob("*.py"), *core.parent.glob("*.py")) if file.stem not in {"notebook", "colab"}]
     return {file.relative_to(core.parent).as_posix(): file.read_text(encoding="utf-8") for file in sorted(files)}
 
 
-SOURCES = sources()  # of the code that runs: on import, for the files may change before a key is asked for
+CODE = helpers_code()  # of the code that runs: on import, for the files may change before a key is asked for
 
 
 def fingerprint(thing: Any) -> str:

@@ -1,6 +1,6 @@
-"""Images for machines where no data set can be reached: ten classes, 60,000 / 10,000, 28 x 28, never called MNIST.
+"""The offline stand-in: images of ten classes for machines where no data set can be reached, never called MNIST.
 
-A generative model in a file of under a megabyte: for each class a Gaussian mixture over the codes of a VAE, and
+A file of under a megabyte holds a generative model: for each class a Gaussian mixture over the codes of a VAE, and
 that VAE's decoder. ``course/dev/make_standin.py`` fitted it to the genuine training images and measured how good it is.
 """
 
@@ -16,11 +16,14 @@ TITLES = {"mnist": "Stand-in digits", "fashion": "Stand-in garments"}
 
 
 class StandIn(NamedTuple):
+    """The images and their labels: 60,000 to train on, then 10,000 to test on."""
+
     images: np.ndarray  # (70000, 28, 28), float32 in [0, 1]
     labels: np.ndarray  # (70000,), int64
 
 
 def weights_path(name: str) -> Path:
+    """Return the file of the generative model for "mnist" or "fashion"."""
     return Path(__file__).with_name("standin") / f"{name}.safetensors"
 
 

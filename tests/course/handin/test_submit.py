@@ -13,7 +13,7 @@ from course.__main__ import app
 from course.assignments import Assignment, Task
 from course.handin import submit as submission
 from course.handin import validate as validation
-from helpers.core.data import is_present
+from helpers.core.image_files import is_present
 
 ROOT = Path(__file__).resolve().parents[3]
 SET_UP = """

@@ -159,10 +159,10 @@ def test_check_compares_words_and_verdicts(shelf, source, text, passes):
 @pytest.mark.slow
 def test_without_the_images_a_notebook_is_executed_but_not_compared(shelf, monkeypatch, capfd):
     stored(shelf, 'name = lambda x: x\nload_images = print\nload_images("mnist")', "something else\n")
-    monkeypatch.setattr(regression, "fetch", lambda name: "no network")
+    monkeypatch.setattr(regression, "download", lambda name: "no network")
     assert regression.check([]) == 0
     assert "STAND-IN DATA: no images; executed with small budgets, but not compared: 01_a" in capfd.readouterr().out
-    monkeypatch.setattr(regression, "fetch", lambda name: None)
+    monkeypatch.setattr(regression, "download", lambda name: None)
     assert regression.check([]) != 0
 
 

@@ -2,7 +2,10 @@
 
 import gzip
 import hashlib
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +14,18 @@ import torch
 from typer.testing import CliRunner
 
 from course.__main__ import app
-from helpers.core import data, standin
-from helpers.core.data import DataError, load_images
+from course.notebooks import images
+from course.paths import SOURCES
+from helpers.core import data, image_files, standin
+from helpers.core.data import load_images
+from helpers.core.image_files import DATA_SETS, DataError
 
-FILES = tuple(data._SOURCES["mnist"].md5)
+FILES = tuple(DATA_SETS["mnist"].md5)
 
 
 def downloads_are(monkeypatch, dataset):
     """Put ``dataset(folder, download)`` in the place of torchvision's."""
-    monkeypatch.setitem(data._SOURCES, "mnist", data._SOURCES["mnist"]._replace(dataset=dataset))
+    monkeypatch.setitem(data.DOWNLOADS, "mnist", dataset)
 
 
 def write_raw(folder, contents):
@@ -46,9 +52,9 @@ def tiny(tmp_path, monkeypatch):
     def no_network(*_, **__):
         raise RuntimeError("Error downloading\n<urlopen error Name or service not known>")
 
-    for key, source in data._SOURCES.items():
-        known = md5 if key == "mnist" else source.md5
-        monkeypatch.setitem(data._SOURCES, key, source._replace(md5=known, dataset=no_network))
+    monkeypatch.setitem(DATA_SETS, "mnist", DATA_SETS["mnist"]._replace(md5=md5))
+    for key in DATA_SETS:
+        monkeypatch.setitem(data.DOWNLOADS, key, no_network)
     return tmp_path, contents
 
 
@@ -123,7 +129,7 @@ def test_a_download_that_fails_is_tried_again_and_then_explained(tiny, tmp_path,
 
     downloads_are(monkeypatch, flaky)
     assert data.fetch("mnist", tmp_path / "fresh") is None and len(calls) == 3
-    assert data.status("mnist", tmp_path / "fresh").problem is None
+    assert image_files.status("mnist", tmp_path / "fresh").problem is None
     assert data.socket.getdefaulttimeout() is None
     calls.clear()
     downloads_are(monkeypatch, lambda folder, download: flaky(folder, download, good_from=99))
@@ -132,15 +138,15 @@ def test_a_download_that_fails_is_tried_again_and_then_explained(tiny, tmp_path,
 
 def test_a_half_finished_folder_is_completed_and_what_was_there_is_left_alone(tiny, tmp_path, monkeypatch):
     root, contents = tiny
-    kept, gone = root / "MNIST" / "raw" / FILES[0], root / "MNIST" / "raw" / FILES[1]
-    gone.unlink()
-    kept.write_bytes(b"the reader's own")
+    present, missing = root / "MNIST" / "raw" / FILES[0], root / "MNIST" / "raw" / FILES[1]
+    missing.unlink()
+    present.write_bytes(b"the reader's own")
 
     downloads_are(monkeypatch, lambda folder, download: write_raw(Path(folder), contents))
-    assert data.status("mnist", root).problem == "1 of 4 files are missing"
+    assert image_files.status("mnist", root).problem == "1 of 4 files are missing"
     assert data.fetch("mnist", root) is None
-    assert gone.read_bytes() == contents[FILES[1]] and kept.read_bytes() == b"the reader's own"
-    assert "should hold MNIST's" in data.status("mnist", root).problem
+    assert missing.read_bytes() == contents[FILES[1]] and present.read_bytes() == b"the reader's own"
+    assert "should hold MNIST's" in image_files.status("mnist", root).problem
 
 
 def test_a_folder_that_may_not_be_written_to_is_named(tiny, tmp_path, monkeypatch):
@@ -159,13 +165,28 @@ def test_a_file_in_place_of_the_folder_is_named(tiny, tmp_path):
 def test_the_command_says_what_is_there_and_how_it_was_checked(tiny, monkeypatch):
     root, _ = tiny
     monkeypatch.setenv("DATA_ROOT", str(root))
-    told = CliRunner().invoke(app, ["data"])
-    assert told.exit_code == 1
-    assert f"MNIST: {root / 'MNIST' / 'raw'} (4 plain, 0 gzipped, 0 missing)" in told.output
-    assert "genuine, every md5 sum is right" in told.output
-    assert "4 of 4 files are missing" in told.output and "data --fetch" in told.output
-    asked = CliRunner().invoke(app, ["data", "--fetch"])
-    assert asked.exit_code == 1 and "the download failed: <urlopen error Name or service not known>" in asked.output
+    report = CliRunner().invoke(app, ["data"])
+    assert report.exit_code == 1
+    assert f"MNIST: {root / 'MNIST' / 'raw'} (4 plain, 0 gzipped, 0 missing)" in report.output
+    assert "genuine, every md5 sum is right" in report.output
+    assert "4 of 4 files are missing" in report.output and "data --fetch" in report.output
+    monkeypatch.setattr(images, "download", data.fetch)
+    report = CliRunner().invoke(app, ["data", "--fetch"])
+    assert report.exit_code == 1 and "the download failed: <urlopen error Name or service not known>" in report.output
+
+
+def test_another_process_downloads_and_says_why_it_could_not(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path / "file"))
+    assert images.download("fashion").startswith("the download failed: ")
+
+
+def test_files_are_looked_at_and_the_stand_in_is_made_without_torch():
+    code = "import sys, helpers.core.image_files, helpers.core.standin, course.notebooks.images as images\n"
+    code += "images.print_status(fetch=False); print([m for m in ('torch', 'torchvision') if m in sys.modules])"
+    environment = os.environ | {"PYTHONPATH": str(SOURCES)}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.endswith("[]\n")
 
 
 def test_unknown_names_are_refused():

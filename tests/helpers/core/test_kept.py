@@ -117,9 +117,9 @@ def test_so_is_what_training_finds_around_it(fits, monkeypatch, around):
     if around == "random":
         monkeypatch.setattr(torch, "manual_seed", lambda seed: torch.random.default_generator.manual_seed(seed + 1))
     elif around == "source":
-        changed = kept.SOURCES | {"core/objective.py": "# changed"}
-        monkeypatch.setattr(kept, "SOURCES", changed)
-        monkeypatch.setattr(kept, "sources", lambda: changed)
+        changed = kept.CODE | {"core/objective.py": "# changed"}
+        monkeypatch.setattr(kept, "CODE", changed)
+        monkeypatch.setattr(kept, "helpers_code", lambda: changed)
     elif around == "torch":
         monkeypatch.setattr(kept.torch, "__version__", "2.99.0")
     else:
@@ -132,21 +132,21 @@ def test_so_is_what_training_finds_around_it(fits, monkeypatch, around):
 
 
 def test_code_that_changed_after_its_import_is_not_guessed_at(fits, monkeypatch, tmp_path):
-    monkeypatch.setattr(kept, "sources", lambda: kept.SOURCES | {"core/objective.py": "# edited since"})
+    monkeypatch.setattr(kept, "helpers_code", lambda: kept.CODE | {"core/objective.py": "# edited since"})
     train()
     train()
     assert len(fits) == 2 and not (tmp_path / "kept").exists()
 
 
 def test_the_sources_are_those_of_the_objectives_and_of_the_loop_and_not_of_the_drawing():
-    text = "\n".join(kept.SOURCES.values())
+    text = "\n".join(kept.CODE.values())
     for telltale in (
         "def vae_objective(", "def kl_per_latent(", "def fit(", "class TensorBatches", "class HalvesSideBySide",
         "def rsample(", "def calc_elbo(", "def train_vae(",
     ):  # fmt: skip
         assert telltale in text
     for telltale in ("def show(", "def scatters(", "/home", "/work"):
-        assert telltale not in text and not any(telltale in name for name in kept.SOURCES)
+        assert telltale not in text and not any(telltale in name for name in kept.CODE)
 
 
 def test_training_is_not_skipped_where_somebody_looks_on(fits, capsys):
