@@ -3,21 +3,24 @@
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from IPython.display import display
 from matplotlib.figure import Figure
 
 from helpers import plots
-from helpers.core.data import ImageSet
 from helpers.core.files import FIGURE_NAME, write_whole
 from helpers.core.settings import budget, figure_hook, figures_folder, is_live, is_quick
+
+if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
+    from helpers.core.data import ImageSet
 
 __all__ = ["budget", "claim", "explore", "show"]
 
 DPI = 100
 
 
-def show(figure: Figure, name: str, alt: str, *, data: ImageSet | None = None) -> None:
+def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None) -> None:
     """Write ``<name>.png`` to the figures folder and display exactly those bytes, with one stable line.
 
     Args:
@@ -59,7 +62,7 @@ def claim(
     unit: str = "",
     *,
     source: str,
-    data: ImageSet | None = None,
+    data: "ImageSet | None" = None,
 ) -> None:
     """Print one line with the number, the band and the verdict.
 
@@ -100,7 +103,7 @@ def explore(
     name: str,
     alt: str,
     *,
-    data: ImageSet | None = None,
+    data: "ImageSet | None" = None,
 ) -> None:
     """Show ``draw`` of the starting values under ``name``, as every figure; for a live reader, sliders below it.
 
