@@ -18,8 +18,9 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from course.assignments import FIGURES
-from course.figures.fingerprint import QUANTILES, FigureError, read_fingerprint
+from course.figures.fingerprint import QUANTILES
 from course.figures.pictures import picture
+from course.figures.png import FigureError, read_fingerprint
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Pixels move with every version of Matplotlib, and two wrong curves may differ in fewer pixels than two fonts. So figures
 are compared by what was drawn: :func:`describe` writes it down, :func:`attach` is the hook by which ``show`` puts it
-into the PNG, and :func:`read_fingerprint` gets it out of bytes that nobody vouches for.
+into the PNG; :mod:`course.figures.png` gets it out again.
 
 Statistics are over what can be seen: values are clipped to one axis range beyond the limits, and are logarithms (base
 10) on a logarithmic axis. Numbers have six significant digits, more than any machine reproduces after training.
@@ -11,8 +11,6 @@ Statistics are over what can be seen: values are clipped to one axis range beyon
 import base64
 import json
 import math
-import struct
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -31,22 +29,13 @@ from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Transform
 from PIL.PngImagePlugin import PngInfo
 
-KEYWORD = "figure-fingerprint"
+from course.figures.png import KEYWORD
+
 VERSION = 1
 QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 SEGMENTS = 16  # means of consecutive stretches: these know the order of points
 THUMBNAIL_PIXELS = 16_384  # 128 x 128; a cell of a 12 x 12 grid of digits is still nine pixels wide
 MOST_COLOURS = 24
-MAX_PNG = 64 << 20
-MAX_COMPRESSED = 1 << 20
-MAX_JSON = 4 << 20
-
-
-class FigureError(ValueError):
-    """A PNG or the fingerprint in it cannot be used; the message says why."""
-
-
-# ---------------------------------------------------------------- into and out of the PNG
 
 
 def attach(figure: Figure, name: str) -> dict[str, Any]:
@@ -57,84 +46,6 @@ def attach(figure: Figure, name: str) -> dict[str, Any]:
     info = PngInfo()
     info.add_text(KEYWORD, json.dumps(describe(figure, name), separators=(",", ":"), allow_nan=False), zip=True)
     return {"pil_kwargs": {"pnginfo": info}}
-
-
-def read_fingerprint(png: bytes) -> dict[str, Any] | None:
-    """The fingerprint in a PNG, None where there is none; for bytes from anywhere: memory stays bounded.
-
-    Raises:
-        FigureError: no PNG, one that is cut short, damaged or too large, or a fingerprint in a form that this
-            project does not write.
-    """
-    found = [body for kind, body in _chunks(png) if kind in (b"tEXt", b"zTXt", b"iTXt") and _is_ours(body)]
-    if not found:
-        return None
-    if len(found) > 1:
-        raise FigureError(f"the PNG holds {len(found)} fingerprints, expected one: save the figure again with show")
-    return _parse(_inflate(found[0]))
-
-
-def _chunks(png: bytes) -> Iterable[tuple[bytes, bytes]]:
-    if len(png) > MAX_PNG:
-        raise FigureError(f"the PNG has {len(png):,} bytes, expected at most {MAX_PNG:,}: save a smaller figure")
-    if png[:8] != b"\x89PNG\r\n\x1a\n":
-        raise FigureError(f"expected a PNG, got {len(png):,} bytes that begin otherwise: save the figure with show")
-    view, at = memoryview(png), 8
-    while at < len(png):
-        if len(png) - at < 12:
-            break
-        length, kind = struct.unpack(">I4s", view[at : at + 8])
-        if length > len(png) - at - 12:
-            break
-        body = view[at + 8 : at + 8 + length]
-        if kind.endswith(b"Xt"):  # pictures stay where they are
-            (crc,) = struct.unpack(">I", view[at + 8 + length : at + 12 + length])
-            if crc != zlib.crc32(body, zlib.crc32(kind)):
-                raise FigureError(f"a {kind.decode('latin-1')} chunk of the PNG is damaged: save the figure again")
-            yield kind, body
-        if kind == b"IEND":
-            return
-        at += 12 + length
-    raise FigureError("the PNG is cut short, its last chunk is missing: save the figure again")
-
-
-def _is_ours(body: memoryview) -> bool:
-    return bytes(body[: len(KEYWORD) + 1]) == KEYWORD.encode() + b"\0"
-
-
-def _inflate(body: memoryview) -> bytes:
-    packed = body[len(KEYWORD) + 2 :]
-    if len(packed) > MAX_COMPRESSED:
-        raise FigureError(
-            f"the fingerprint has {len(packed):,} compressed bytes, expected at most {MAX_COMPRESSED:,}: "
-            "draw fewer artists, or rasterize them into an image"
-        )
-    inflater = zlib.decompressobj()
-    try:
-        text = inflater.decompress(packed, MAX_JSON + 1)
-    except zlib.error as error:
-        raise FigureError(f"the fingerprint cannot be unpacked ({error}): save the figure again with show") from error
-    if len(text) > MAX_JSON:
-        raise FigureError(f"the fingerprint unpacks to more than {MAX_JSON:,} bytes, which no figure of ours does")
-    if not inflater.eof:
-        raise FigureError("the fingerprint is cut short: save the figure again with show")
-    return text
-
-
-def _parse(text: bytes) -> dict[str, Any]:
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no number")
-
-    try:
-        parsed = json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise FigureError(f"the fingerprint is not JSON ({str(error)[:80]}): save the figure again") from error
-    if not isinstance(parsed, dict) or parsed.get("version") != VERSION or not isinstance(parsed.get("name"), str):
-        raise FigureError(f"the fingerprint is not one of version {VERSION} with a name: save the figure again")
-    return parsed
-
-
-# ---------------------------------------------------------------- what a figure shows
 
 
 def describe(figure: Figure, name: str) -> dict[str, Any]:

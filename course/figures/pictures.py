@@ -6,7 +6,7 @@ import warnings
 
 from PIL import Image
 
-from course.figures.fingerprint import FigureError
+from course.figures.png import FigureError
 
 MOST_PIXELS = 50_000_000
 

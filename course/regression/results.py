@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from course.figures.comparison import compare
-from course.figures.fingerprint import FigureError, read_fingerprint
+from course.figures.png import FigureError, read_fingerprint
 from helpers.core.files import FIGURE_NAME, write_whole
 
 LINE = re.compile(rf"^figure ({FIGURE_NAME.pattern})$", re.MULTILINE)

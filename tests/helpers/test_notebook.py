@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from course.figures.fingerprint import read_fingerprint
+from course.figures.png import read_fingerprint
 from course.notebooks.running import FIGURE_HOOK
 from course.regression.check import SANITIZE
 from helpers import notebook as figures

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from course.figures.fingerprint import KEYWORD
+from course.figures.png import KEYWORD
 from course.grading.corpus.notebooks import NAME, cell, class_cells, honest_cells, notebook, picture_output, text_output
 
 # ---------------------------------------------------------------- pictures and files

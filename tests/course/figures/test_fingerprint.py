@@ -15,7 +15,8 @@ from sklearn.datasets import load_digits
 
 from course.figures import comparison
 from course.figures.comparison import TOLERANCES, compare
-from course.figures.fingerprint import KEYWORD, MAX_JSON, FigureError, describe, read_fingerprint
+from course.figures.fingerprint import describe
+from course.figures.png import KEYWORD, MAX_JSON, FigureError, read_fingerprint
 from course.notebooks.running import FIGURE_HOOK
 from helpers import notebook as figures
 from helpers import plots

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from course import paths
 from course.assignments import FIGURES, Figure
-from course.figures.fingerprint import read_fingerprint
+from course.figures.png import read_fingerprint
 from course.notebooks.running import FIGURE_HOOK
 from course.regression import check as regression
 from course.regression import report, results, run
