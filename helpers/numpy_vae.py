@@ -1,7 +1,7 @@
 """A VAE computed by hand, NumPy only (notebook 01; assignment "Hands-on VAE concepts and latent space").
 
-Reading order: the parameters of both scenarios, the data, the forward pass step by step, the loss; then what is
-exactly known of all of it, against which the notebook measures. All terms are in nats per example, summed over
+Reading order: the parameters of both scenarios, the data, the forward pass step by step, the loss; then the exact
+expectations of all of it, against which the notebook measures. All terms are in nats per example, summed over
 dimensions. Rows of an array are examples, and matrices act on columns as the assignment writes them, so W x for all
 rows at once is ``X @ W.T``.
 
@@ -15,12 +15,6 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
-
-__all__ = [
-    "COLLAPSE", "DATA_COV", "DATA_MEAN", "STANDARD", "Exact", "Forward", "Parameters", "decode", "descend", "encode",
-    "expected_losses", "forward", "generate_data", "kl_divergence", "least_loss", "log_density", "loss_gradient",
-    "optimal_parameters", "reparameterize", "squared_error", "vae_loss",
-]  # fmt: skip
 
 DATA_MEAN = np.array([3.0, 2.0])
 DATA_COV = np.eye(2)
@@ -68,11 +62,11 @@ def _check_beta(beta: float) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """An affine encoder and an affine decoder, for 2-D data and K latents.
+    """The parameters of an affine encoder and an affine decoder, for 2-D data and K latents.
 
         mu = W_mu x + b_mu,   log sigma^2 = W_ls x + b_ls,   x' = W_dec z + b_dec
 
-    Kept as float64 arrays that cannot be written to; ``dataclasses.replace`` makes a changed copy.
+    They become float64 arrays that cannot be written to; ``dataclasses.replace`` makes a changed copy.
 
     Args:
         W_mu, W_ls: shape (K, 2).
@@ -111,16 +105,16 @@ class Parameters:
 
 
 STANDARD = Parameters(
-    W_mu=0.5 * np.eye(2), b_mu=[-0.5, -0.25],
-    W_ls=0.1 * np.eye(2), b_ls=[-1.0, -1.0],
-    W_dec=1.4 * np.eye(2), b_dec=[1.5, 1.0],
+    W_mu=0.5 * np.eye(2), b_mu=np.array([-0.5, -0.25]),
+    W_ls=0.1 * np.eye(2), b_ls=np.array([-1.0, -1.0]),
+    W_dec=1.4 * np.eye(2), b_dec=np.array([1.5, 1.0]),
 )  # fmt: skip
 """Scenario 1."""
 
 COLLAPSE = replace(
     STANDARD,
-    W_mu=[[0.01, 0.01], [-0.01, -0.01]], b_mu=[0.05, -0.05],
-    W_ls=np.zeros((2, 2)), b_ls=[-0.1, -0.1],
+    W_mu=np.array([[0.01, 0.01], [-0.01, -0.01]]), b_mu=np.array([0.05, -0.05]),
+    W_ls=np.zeros((2, 2)), b_ls=np.array([-0.1, -0.1]),
 )  # fmt: skip
 """Scenario 2: another encoder, the same decoder."""
 
@@ -146,7 +140,7 @@ def generate_data(num_points: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def encode(X: np.ndarray, p: Parameters) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and log-variance of q(z|x), shape (N, K) each.
+    """Compute mean and log-variance of q(z|x), shape (N, K) each.
 
         mu = W_mu x + b_mu,   log sigma^2 = W_ls x + b_ls
 
@@ -187,7 +181,7 @@ def reparameterize(mu: np.ndarray, logvar: np.ndarray, eps: np.ndarray) -> np.nd
 
 
 def decode(Z: np.ndarray, p: Parameters) -> np.ndarray:
-    """Reconstructions, shape (N, 2).
+    """Decode latents to reconstructions, shape (N, 2).
 
         x' = W_dec z + b_dec
 
@@ -207,7 +201,7 @@ def decode(Z: np.ndarray, p: Parameters) -> np.ndarray:
 
 
 def squared_error(X: np.ndarray, X_prime: np.ndarray) -> np.ndarray:
-    """Reconstruction error of each point, summed over its dimensions, shape (N,).
+    """Compute the reconstruction error of each point, summed over its dimensions, shape (N,).
 
         ||x - x'||^2 = -log N(x; x', I/2) - log pi   in two dimensions: hence nats
 
@@ -227,7 +221,7 @@ def squared_error(X: np.ndarray, X_prime: np.ndarray) -> np.ndarray:
 
 
 def kl_divergence(mu: np.ndarray, logvar: np.ndarray) -> np.ndarray:
-    """Divergence of N(mu, exp(logvar)) from N(0, I), in nats per example, shape (...).
+    """Compute the KL divergence of N(mu, exp(logvar)) from N(0, I), in nats per example, shape (...).
 
         D_KL = 1/2 sum_j (sigma_j^2 + mu_j^2 - log sigma_j^2 - 1)
 
@@ -247,7 +241,7 @@ def kl_divergence(mu: np.ndarray, logvar: np.ndarray) -> np.ndarray:
 
 
 def vae_loss(recon: np.ndarray, kl: np.ndarray, beta: float = 1.0) -> float:
-    """The beta-VAE's loss: mean over the points of recon + beta * kl, in nats per example.
+    """Average recon + beta * kl over the points: the loss of a beta-VAE, in nats per example.
 
         Loss = L_recon + beta L_KL
 
@@ -268,7 +262,7 @@ def vae_loss(recon: np.ndarray, kl: np.ndarray, beta: float = 1.0) -> float:
 
 
 class Forward(NamedTuple):
-    """One pass over N points: what came out of each step, and both terms of the loss of each point."""
+    """The results of one pass over N points: of each step, and both terms of the loss of each point."""
 
     mu: np.ndarray  # (N, K)
     logvar: np.ndarray  # (N, K)
@@ -279,13 +273,16 @@ class Forward(NamedTuple):
 
     @property
     def L_recon(self) -> float:
+        """Average the squared error over the points."""
         return float(self.recon.mean())
 
     @property
     def L_KL(self) -> float:
+        """Average the KL over the points."""
         return float(self.kl.mean())
 
     def loss(self, beta: float = 1.0) -> float:
+        """Compute the loss, as :func:`vae_loss` does."""
         return vae_loss(self.recon, self.kl, beta)
 
 
@@ -293,7 +290,7 @@ def forward(X: np.ndarray, p: Parameters, eps: np.ndarray) -> Forward:
     """Encode, sample, decode, and score; ``eps`` is standard normal noise of shape (N, K).
 
     Raises:
-        ValueError: from the step that was given a wrong shape or a number that is not finite.
+        ValueError: a step got a wrong shape, or a number that is not finite.
     """
     mu, logvar = encode(X, p)
     Z = reparameterize(mu, logvar, eps)
@@ -302,7 +299,7 @@ def forward(X: np.ndarray, p: Parameters, eps: np.ndarray) -> Forward:
 
 
 def log_density(x: np.ndarray, mu: np.ndarray, logvar: np.ndarray) -> np.ndarray:
-    """Log-density of N(mu, exp(logvar)) at x, in nats per example, shape (...).
+    """Compute the log-density of N(mu, exp(logvar)) at x, in nats per example, shape (...).
 
         log p(x) = log prod_j exp(-(x_j - mu_j)^2 / (2 sigma_j^2)) / sqrt(2 pi sigma_j^2)
 
@@ -316,14 +313,14 @@ def log_density(x: np.ndarray, mu: np.ndarray, logvar: np.ndarray) -> np.ndarray
     return (-0.5 * LOG_2PI - 0.5 * logvar - 0.5 * ((x - mu) / np.exp(0.5 * logvar)) ** 2).sum(axis=-1)
 
 
-# ---------------------------------------------------------------- what is exactly known
+# ---------------------------------------------------------------- exact expectations
 
 
 class Exact(NamedTuple):
-    """Expectations over the data's distribution and the noise, and how far a mean of N points strays from them.
+    """Expectations over the data's distribution and the noise, and how far the mean of N points is from them.
 
-    The squared error comes from three places: the reconstructions' centre is off, what the encoder and the decoder
-    do not carry across is lost, and the decoder turns the noise eps into error.
+    The squared error has three parts: the reconstructions' centre is not the data's; the encoder and the decoder lose
+    a part of each point; and the decoder turns the noise eps into error.
     """
 
     off_centre: float  # ||E[x - x']||^2
@@ -334,21 +331,22 @@ class Exact(NamedTuple):
 
     @property
     def L_recon(self) -> float:
+        """Add the three parts of the expected squared error."""
         return self.off_centre + self.lost + self.noise
 
     def loss(self, beta: float = 1.0) -> float:
-        """E[squared error + beta * KL]."""
+        """Compute E[squared error + beta * KL]."""
         _check_beta(beta)
         return self.L_recon + beta * self.L_KL
 
     def standard_error(self, recon: float = 1.0, kl: float = 1.0, num_points: int = 1000) -> float:
-        """Standard deviation of the mean over ``num_points`` of recon * squared error + kl * KL."""
+        """Compute the standard deviation of the mean over ``num_points`` of recon * squared error + kl * KL."""
         weights = np.array([recon, kl])
         return math.sqrt(weights @ self.covariance @ weights / num_points)
 
 
 def expected_losses(p: Parameters) -> Exact:
-    """Exact mean and covariance of one point's squared error R and KL K, for any affine encoder and decoder.
+    """Compute the exact mean and covariance of one point's squared error R and KL K, for affine encoders and decoders.
 
     With y = x - DATA_MEAN ~ N(0, I), the pass is affine in y but for sigma:
 
@@ -375,7 +373,8 @@ def expected_losses(p: Parameters) -> Exact:
 
         error = _Form(a=2 * A.T @ r, Q=A.T @ A, c=np.diag(gram))
         kl = _Form(a=p.W_mu.T @ n - 0.5 * t.sum(axis=0), Q=0.5 * p.W_mu.T @ p.W_mu, c=np.full(len(s), 0.5))
-        covariance = np.array([[f.covariance(g, t, s, cov_s) for g in (error, kl)] for f in (error, kl)])
+        both = error.covariance(kl, t, s, cov_s)
+        covariance = np.array([[error.covariance(error, t, s, cov_s), both], [both, kl.covariance(kl, t, s, cov_s)]])
         across = ((p.W_dec.T @ r + ((p.W_dec.T @ A) * t).sum(axis=1)) ** 2 + ((p.W_dec.T @ A) ** 2).sum(axis=1)) * s
         covariance[0, 0] += 4 * across.sum() + 2 * (gram**2 * ss).sum()
 
@@ -402,17 +401,18 @@ class _Form(NamedTuple):
     c: np.ndarray
 
     def covariance(self, other: "_Form", t: np.ndarray, s: np.ndarray, cov_s: np.ndarray) -> float:
+        """Compute the covariance of two such functions of the same y."""
         polynomials = self.a @ other.a + 2 * (self.Q * other.Q).sum()
         mixed = self.c @ other._with_variances(t, s) + other.c @ self._with_variances(t, s)
         return float(polynomials + mixed + self.c @ cov_s @ other.c)
 
     def _with_variances(self, t: np.ndarray, s: np.ndarray) -> np.ndarray:
-        """Covariance of the polynomial part with each sigma_j^2: moving y by t_j adds a.t_j + t_j.Q t_j to its mean."""
+        """Compute Cov(a.y + y.Q y, sigma_j^2): moving y by t_j adds a.t_j + t_j.Q t_j to the polynomial's mean."""
         return s * (t @ self.a + ((t @ self.Q) * t).sum(axis=1))
 
 
 def least_loss(beta: float) -> float:
-    """Minimum of E[squared error + beta * KL] over all encoders and decoders on this data, affine or not.
+    """Compute the minimum of E[squared error + beta * KL] over all encoders and decoders on this data, affine or not.
 
         beta (1 + log(2 / beta))   for beta <= 2,   else 2
 
@@ -429,7 +429,7 @@ def least_loss(beta: float) -> float:
 
 
 def optimal_parameters(beta: float) -> Parameters:
-    """An encoder and a decoder that attain ``least_loss(beta)``; from beta = 2 on they are collapsed, but centred.
+    """Return parameters that attain ``least_loss(beta)``; from beta = 2 on they are collapsed, but centred.
 
         v = min(beta / 2, 1):   x' = m + sqrt(1 - v) z,   mu = sqrt(1 - v) (x - m),   sigma^2 = v
 
@@ -451,9 +451,9 @@ def optimal_parameters(beta: float) -> Parameters:
 
 
 def loss_gradient(p: Parameters, beta: float) -> Parameters:
-    """Gradient of E[squared error + beta * KL] with respect to each parameter, in the parameters' own shapes.
+    """Compute the gradient of E[squared error + beta * KL] with respect to each parameter, in its own shape.
 
-    By the chain rule through r, A, n and s of ``expected_losses``, where E[loss] is
+    It follows by the chain rule through r, A, n and s of ``expected_losses``, where E[loss] is
 
         |r|^2 + |A|^2 + sum_j |d_j|^2 s_j + beta/2 sum_j (s_j + n_j^2 + |row j of W_mu|^2 - log_s_j - 1)
 
@@ -478,14 +478,14 @@ def loss_gradient(p: Parameters, beta: float) -> Parameters:
 
 
 def descend(start: Parameters, beta: float, num_steps: int = 2000, step_size: float = 0.01) -> list[Parameters]:
-    """Gradient descent on the exact E[squared error + beta * KL], all parameters free.
+    """Run gradient descent on the exact E[squared error + beta * KL], all parameters free.
 
     Returns:
         The parameters before the first step and after each, num_steps + 1 in all.
 
     Raises:
         ValueError: beta is negative, or there are no steps to take.
-        FloatingPointError: the descent ran away.
+        FloatingPointError: the descent diverged.
     """
     _check_beta(beta)
     if num_steps < 1 or not step_size > 0:
@@ -497,5 +497,5 @@ def descend(start: Parameters, beta: float, num_steps: int = 2000, step_size: fl
                 slope = loss_gradient(path[-1], beta)
                 path.append(Parameters(*(w - step_size * g for w, g in zip(path[-1], slope, strict=True))))
         except ValueError as error:
-            raise FloatingPointError(f"the descent ran away at step {step} ({error}): take smaller steps") from error
+            raise FloatingPointError(f"the descent diverged at step {step} ({error}): take smaller steps") from error
     return path
