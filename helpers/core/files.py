@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Writing files whole, or not at all."""
 
 import os
 import re
@@ -8,7 +8,7 @@ FIGURE_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")  # also the name of its file
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write next to ``path``, then move into place: readers see the old file or the new one, never a part.
+    """Write next to ``path``, then move into place, so that readers see the old file or the new one, never a part.
 
     Raises:
         OSError: it cannot be written; nothing half-written stays behind.

@@ -1,4 +1,4 @@
-"""What the environment and the place of the repository decide: each variable is read here, and nowhere else.
+"""Settings that come from the environment and from where the repository lies; no other module reads a variable.
 
 - ``DATA_ROOT``: the folder that holds ``MNIST/raw`` and ``FashionMNIST/raw``.
 - ``FIGURES_DIR``: the folder that figures are written into.
@@ -18,13 +18,13 @@ from typing import Any
 
 
 def _home() -> Path:
-    """The repository where these files lie in one, else the working directory."""
+    """Return the repository where these files lie in one, else the working directory."""
     root = Path(__file__).resolve().parents[2]
     return root if (root / "pyproject.toml").is_file() else Path.cwd()
 
 
 def data_root() -> Path:
-    """``DATA_ROOT``, else ``data`` in the working directory where it exists, else the repository's ``data``."""
+    """Return ``DATA_ROOT``, else ``data`` in the working directory where it exists, else the repository's ``data``."""
     if os.environ.get("DATA_ROOT"):
         return Path(os.environ["DATA_ROOT"])
     here = Path("data")
@@ -32,7 +32,7 @@ def data_root() -> Path:
 
 
 def figures_folder() -> Path:
-    """``FIGURES_DIR``, else ``student_figures`` in the repository, or in the working directory where there is none."""
+    """Return ``FIGURES_DIR``, else ``student_figures`` in the repository, or in the working directory without one."""
     return Path(os.environ.get("FIGURES_DIR") or _home() / "student_figures")
 
 
@@ -43,25 +43,25 @@ def figure_hook() -> Callable[[Any, str], dict[str, Any]] | None:
 
 
 def checkpoints_folder() -> Path:
-    """``CHECKPOINTS_DIR``, else ``checkpoints`` in the repository, or in the working directory where there is none."""
+    """Return ``CHECKPOINTS_DIR``, else ``checkpoints`` in the repository, or in the working directory without one."""
     return Path(os.environ.get("CHECKPOINTS_DIR") or _home() / "checkpoints")
 
 
 def is_quick() -> bool:
-    """Whether ``QUICK`` asks for small budgets, as ``python -m course run --quick`` does."""
+    """Say whether ``QUICK`` asks for small budgets, as ``python -m course run --quick`` does."""
     return bool(os.environ.get("QUICK"))
 
 
 def budget(full: int, quick: int = 1) -> int:
-    """``full``, or ``quick`` where :func:`is_quick`: for epochs and sample sizes in notebooks."""
+    """Return ``full``, or ``quick`` where :func:`is_quick`: for epochs and sample sizes in notebooks."""
     return quick if is_quick() else full
 
 
 def precision() -> str:
-    """``PRECISION``, else "auto"."""
+    """Return ``PRECISION``, else "auto"."""
     return os.environ.get("PRECISION") or "auto"
 
 
 def is_live() -> bool:
-    """Whether somebody looks on: not where ``TQDM_DISABLE`` silences progress bars, as in every run of ``course``."""
+    """Say whether somebody looks on: not where ``TQDM_DISABLE`` silences the bars, as in every run of ``course``."""
     return not os.environ.get("TQDM_DISABLE")
