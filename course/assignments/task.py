@@ -83,5 +83,5 @@ FILE = Task(
     asks="hand in one executed notebook",
     requires="One notebook named name_surname_<assignment>.ipynb, all code cells executed once and in order, "
     "without errors.",
-    from_outputs=("name", "order", "errors", "readable"),
+    from_outputs=("file_name", "order", "errors"),
 )

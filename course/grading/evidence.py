@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from course.figures import pictures
-from course.figures.fingerprint import FigureError, read_fingerprint
+from course.figures.png import FigureError, read_fingerprint
 
 MEGA = 1 << 20
 MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_FIGURES = 60 * MEGA, 2000, 2 * MEGA, 200
@@ -334,11 +334,22 @@ def loss_series(text: str) -> list[float]:
     return [to_number(m[1]) for m in LOSS.finditer(text[:MOST_TEXT])]
 
 
+def printed_near(text: str, pattern: str) -> list[float]:
+    """Return the numbers that follow what a pattern finds."""
+    return [to_number(match[1]) for match in re.finditer(rf"(?:{pattern}){GAP}{NUMBER}", text, re.I)]
+
+
+def printed_losses(submission: Submission) -> list[float]:
+    """Return losses as loops print them, then those on the lines of our own claims."""
+    plain = printed_near(submission.text, r"(?<![a-z])loss")
+    return plain + printed_near(submission.text, r"(?<![a-z])loss[^\n]{0,80}?measured")
+
+
 # ---------------------------------------------------------------- sources, read but never run
 
 
 def trees(submission: Submission, word: str) -> Iterator[ast.Module]:
-    """The cells that say ``word``, parsed; parsing is what grading from outputs spends most time on."""
+    """Yield the cells that say ``word``, parsed; parsing is what grading from outputs spends most time on."""
     for cell in submission.cells:
         if word not in cell.source.lower():
             continue
@@ -351,36 +362,49 @@ def trees(submission: Submission, word: str) -> Iterator[ast.Module]:
             continue
 
 
-def trains_on_test(submission: Submission) -> str | None:
-    """A statement that takes gradients on what is called a test set."""
+def gradient_on_test_set(submission: Submission) -> str | None:
+    """Return what shows that gradients are taken on what is called a test set, None where nothing does."""
     for tree in trees(submission, "test"):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                target = node.targets[0].id.lower()
-                names = {n.id.lower() for n in ast.walk(node.value) if isinstance(n, ast.Name)}
-                tested = [n for n in names if n.startswith("test") and "size" not in n]
-                if (
-                    target.startswith("train")
-                    and "loader" in target
-                    and tested
-                    and not any("train" in n for n in names)
-                ):
-                    return f"{target} is made from {tested[0]}"
-            if isinstance(node, ast.For):
-                over = {n.id.lower() for n in ast.walk(node.iter) if isinstance(n, ast.Name)}
-                calls = {
-                    n.func.attr for n in ast.walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
-                }
-                if (
-                    "backward" in calls
-                    and any(n.startswith("test") for n in over)
-                    and not any("train" in n for n in over)
-                ):
-                    return f"backward() in a loop over {sorted(over)[0]}"
+            sentence = None
+            if isinstance(node, ast.Assign):
+                sentence = train_loader_of_test_set(node)
+            elif isinstance(node, ast.For):
+                sentence = backward_over_test_set(node)
+            if sentence:
+                return sentence
     return None
 
 
+def train_loader_of_test_set(node: ast.Assign) -> str | None:
+    """Say so where a training loader is made from a test set alone."""
+    target = node.targets[0].id.lower() if isinstance(node.targets[0], ast.Name) else ""
+    if not (target.startswith("train") and "loader" in target):
+        return None
+    names = names_in(node.value)
+    test_sets = [name for name in names if name.startswith("test") and "size" not in name]
+    if test_sets and not any("train" in name for name in names):
+        return f"{target} is made from {test_sets[0]}"
+    return None
+
+
+def backward_over_test_set(node: ast.For) -> str | None:
+    """Say so where a loop over a test set alone calls backward()."""
+    names = names_in(node.iter)
+    if not any(name.startswith("test") for name in names) or any("train" in name for name in names):
+        return None
+    calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
+    if any(isinstance(function, ast.Attribute) and function.attr == "backward" for function in calls):
+        return f"backward() in a loop over {sorted(names)[0]}"
+    return None
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Return the names of an expression, in lower case."""
+    return {name.id.lower() for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
 def never_zeroes(submission: Submission) -> bool:
-    """Whether gradients are taken and used, and nowhere set to zero."""
+    """Say whether gradients are taken and used, and nowhere set to zero."""
     code = submission.source
     return ".backward(" in code and ".step(" in code and "zero_grad" not in code and ".grad" not in code

@@ -2,236 +2,92 @@
 
 import csv
 import io
-import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from course import paths
-from course.assignments import ASSIGNMENTS, HINTS, Task
-from course.grading.verdicts import Finding, Level, TaskVerdict, Verdict
+from course.grading.page import ORDER, graded_tasks, hint, page
+from course.grading.verdicts import Finding, Level, Verdict
 from helpers.core.files import write_whole
 
-TEMPLATES = Path(__file__).with_name("templates")
-ORDER: Mapping[Level, int] = {"LOOK": 0, "FAIL": 1, "PASS": 2}  # what a tutor must decide comes first
-MOST_OPEN = 20  # submissions whose details are open on the page
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet takes a cell that begins so for a formula
+COLUMNS = ("file", "name", "assignment", "verdict")  # of grades.csv, before the tasks
+FORMULA = "=+-@\t\r"  # a cell that begins with one of these is a formula to a spreadsheet
+SENTENCES: dict[Level, str] = {"FAIL": "Not right", "LOOK": "A person will look at"}
+WORDS: dict[Level, str] = {"FAIL": "not right", "LOOK": "a person will look"}
 
 
 def write(out: Path, graded: Sequence[tuple[str, Verdict]]) -> None:
-    """Write all three; each verdict stands with the key of its files."""
+    """Write all three from verdicts, each with the key of its file."""
     verdicts = [verdict for _, verdict in graded]
     write_whole(out / "grades.csv", table(verdicts).encode())
     for key, verdict in graded:
         write_whole(out / "feedback" / f"{key}.md", markdown(verdict).encode())
-    for name in sorted(expected_figures(verdicts)):
-        if (paths.EXPECTED / f"{name}.png").is_file():
-            write_whole(out / "expected" / f"{name}.png", (paths.EXPECTED / f"{name}.png").read_bytes())
+    for name in expected_names(verdicts):
+        picture = paths.EXPECTED / f"{name}.png"
+        if picture.is_file():
+            write_whole(out / "expected" / picture.name, picture.read_bytes())
     write_whole(out / "index.html", page(verdicts, out).encode())
 
 
-def tasks_of(verdict: Verdict) -> dict[str, Task]:
-    """Return what the table says of the tasks that a verdict is about, by their names."""
-    assignment = ASSIGNMENTS.get(verdict.assignment)
-    return {task.name: task for task in assignment.graded} if assignment else {}
-
-
-def expected_figures(verdicts: Iterable[Verdict]) -> set[str]:
-    """Return the names of our own figures that stand beside the submitted ones."""
-    names = set()
+def expected_names(verdicts: Sequence[Verdict]) -> set[str]:
+    """Return the names of our own figures that belong beside the submitted ones."""
+    names: set[str] = set()
     for verdict in verdicts:
-        for task in tasks_of(verdict).values():
-            names |= set(task.expected)
+        for task in graded_tasks(verdict):
+            names.update(task.expected)
     return names
-
-
-def hint(finding: Finding) -> str:
-    """Return what a student is told of a finding."""
-    return HINTS.get(finding.code, finding.code)
-
-
-def sorted_findings(verdict: TaskVerdict) -> list[Finding]:
-    return sorted(verdict.findings, key=lambda finding: ORDER[finding.level])
 
 
 # ---------------------------------------------------------------- the table
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """Return all verdicts separated by commas; a name that a spreadsheet would take for a formula is made harmless."""
-    columns = columns_of(verdicts)
+    """Return comma-separated lines; a name that a spreadsheet would take for a formula gets an apostrophe in front."""
+    tasks: dict[str, None] = {}  # a set that keeps its order
+    for verdict in verdicts:
+        tasks.update(dict.fromkeys(verdict.tasks))
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["file", "name", "assignment", "verdict", *columns])
-    for v in verdicts:
-        row = [v.file, v.name, v.assignment, v.verdict, *levels(v, columns)]
+    writer.writerow([*COLUMNS, *tasks])
+    for verdict in verdicts:
+        levels = [verdict.tasks[name].verdict if name in verdict.tasks else "" for name in tasks]
+        row = [verdict.file, verdict.name, verdict.assignment, verdict.verdict, *levels]
         writer.writerow([harmless(cell) for cell in row])
     return buffer.getvalue()
 
 
-def columns_of(verdicts: Iterable[Verdict]) -> list[str]:
-    """Return the names of all tasks, in the order in which they first occur."""
-    columns: dict[str, None] = {}
-    for verdict in verdicts:
-        columns |= dict.fromkeys(verdict.tasks)
-    return list(columns)
-
-
-def levels(verdict: Verdict, columns: Iterable[str]) -> list[str]:
-    """Return the task's verdict for each column, and nothing where it has no such task."""
-    return [verdict.tasks[column].verdict if column in verdict.tasks else "" for column in columns]
-
-
 def harmless(cell: str) -> str:
-    """Return a cell without control characters, and with an apostrophe where a spreadsheet would see a formula."""
+    """Return a cell that no spreadsheet takes for a formula, without characters that cannot be seen."""
     cell = "".join(c if c.isprintable() else " " for c in cell)
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    return f"'{cell}" if cell.startswith(tuple(FORMULA)) else cell
 
 
-# ---------------------------------------------------------------- feedback for a student
+# ---------------------------------------------------------------- feedback
 
 
 def markdown(verdict: Verdict) -> str:
-    """Return one student's feedback: what is not right in one line, then each task, with a hint where it is wrong."""
-    lines = [f"# {md(verdict.file)}: {verdict.verdict}", "", *_in_short(verdict)]
+    """Return feedback for the student: what is not right in one line, then each task, with a hint for what is not."""
+    lines = [f"# {escaped(verdict.file)}: {verdict.verdict}", ""]
+    for level, words in SENTENCES.items():
+        names = [escaped(name) for name, task in verdict.tasks.items() if task.verdict == level]
+        lines += [f"{words}: {', '.join(names)}.", ""] if names else []
     if verdict.note:
-        lines += [f"Note for the tutor: {md(verdict.note)}", ""]
-    known = tasks_of(verdict)
+        lines += [f"Note for the tutor: {escaped(verdict.note)}", ""]
+    requires = {task.name: task.requires for task in graded_tasks(verdict)}
     for name, task in verdict.tasks.items():
-        requires = known[name].requires if name in known else ""
-        lines += [f"## {md(name)}: {task.verdict}", "", md(requires), ""]
-        lines += [_markdown_line(finding) for finding in sorted_findings(task)]
+        lines += [f"## {escaped(name)}: {task.verdict}", "", escaped(requires.get(name, "")), ""]
+        lines += [bullet(finding) for finding in sorted(task.findings, key=lambda finding: ORDER[finding.level])]
         lines.append("" if task.findings else "- a person will look: no evidence was found\n")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _in_short(verdict: Verdict) -> Iterator[str]:
-    for level, words in (("FAIL", "Not right"), ("LOOK", "A person will look at")):
-        names = [md(name) for name, task in verdict.tasks.items() if task.verdict == level]
-        if names:
-            yield f"{words}: {', '.join(names)}."
-            yield ""
-
-
-def _markdown_line(finding: Finding) -> str:
+def bullet(finding: Finding) -> str:
     if finding.level == "PASS":
-        return f"- holds: {md(finding.evidence)}"
-    word = "a person will look" if finding.level == "LOOK" else "not right"
-    return f"- **{word}**: {hint(finding)} ({md(finding.evidence)})"
+        return f"- holds: {escaped(finding.evidence)}"
+    return f"- **{WORDS[finding.level]}**: {hint(finding)} ({escaped(finding.evidence)})"
 
 
-def md(text: str) -> str:
-    """Return text on one line in which nothing is Markdown or HTML."""
+def escaped(text: str) -> str:
+    """Return a text on one line in which Markdown finds no markup."""
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(text.split()))
-
-
-# ---------------------------------------------------------------- the tutor's page
-
-
-class Pair(NamedTuple):
-    """Two pictures side by side; empty where there is none."""
-
-    submitted: str  # a path, seen from the page
-    expected: str  # a figure's name
-
-
-class Line(NamedTuple):
-    """A finding on the page."""
-
-    level: Level
-    hint: str
-    evidence: str
-
-
-class TaskSection(NamedTuple):
-    """A task of a submission on the page."""
-
-    name: str
-    verdict: Level
-    requires: str
-    lines: list[Line]
-    pairs: list[Pair]
-
-
-class Section(NamedTuple):
-    """A submission on the page."""
-
-    number: int
-    verdict: Verdict
-    tasks: list[TaskSection]
-    bare: list[str]  # tasks without any evidence
-
-    @property
-    def opens(self) -> bool:
-        return self.verdict.verdict == "LOOK" and self.number < MOST_OPEN
-
-
-class Row(NamedTuple):
-    """A submission in a table of the page."""
-
-    number: int
-    verdict: Verdict
-    levels: list[str]
-
-
-class Overview(NamedTuple):
-    """The table of one assignment on the page."""
-
-    assignment: str
-    columns: list[str]
-    rows: list[Row]
-
-
-def page(verdicts: Sequence[Verdict], out: Path) -> str:
-    """Return one static page: a table an assignment, then each submission beside the expected figures; LOOK first."""
-    ordered = sorted(verdicts, key=lambda v: (ORDER[v.verdict], v.name, v.file))
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("page.html").render(
-        counts={level: sum(v.verdict == level for v in verdicts) for level in ORDER},
-        tables=[overview(key, ordered) for key in sorted({v.assignment for v in verdicts})],
-        submissions=[section(number, verdict, out) for number, verdict in enumerate(ordered)],
-    )
-
-
-def overview(assignment: str, ordered: Sequence[Verdict]) -> Overview:
-    """Return the table of the submissions to one assignment."""
-    numbered = [(number, verdict) for number, verdict in enumerate(ordered) if verdict.assignment == assignment]
-    columns = columns_of(verdict for _, verdict in numbered)
-    return Overview(assignment, columns, [Row(number, v, levels(v, columns)) for number, v in numbered])
-
-
-def section(number: int, verdict: Verdict, out: Path) -> Section:
-    """Return one submission, its tasks with those first that a person must decide."""
-    known = tasks_of(verdict)
-    bare = [name for name, task in verdict.tasks.items() if not task.findings]
-    evident = [name for name in verdict.tasks if name not in bare]
-    evident.sort(key=lambda name: ORDER[verdict.tasks[name].verdict])
-    return Section(number, verdict, [_task_section(name, known.get(name), verdict, out) for name in evident], bare)
-
-
-def _task_section(name: str, known: Task | None, verdict: Verdict, out: Path) -> TaskSection:
-    task = verdict.tasks[name]
-    lines = [Line(f.level, "" if f.level == "PASS" else hint(f), f.evidence) for f in sorted_findings(task)]
-    expected = known.expected if known else ()
-    theirs = [figure for figure in expected if (out / "expected" / f"{figure}.png").is_file()]
-    mine = [(picture.path, picture.expected) for picture in verdict.pictures if picture.task == name]
-    return TaskSection(name, task.verdict, known.requires if known else "", lines, side_by_side(mine, theirs))
-
-
-def side_by_side(mine: Sequence[tuple[str, str]], theirs: Sequence[str]) -> list[Pair]:
-    """Pair submitted pictures with the expected ones that they are named after, or where none is, in their order."""
-    by_name = {match: path for path, match in reversed(mine) if match in theirs}
-    others = [path for path, _ in mine if path not in by_name.values()]
-    if by_name:
-        return [Pair(by_name.get(name, ""), name) for name in theirs] + [Pair(path, "") for path in others]
-    return [Pair(*both) for both in itertools.zip_longest(others, theirs, fillvalue="")]

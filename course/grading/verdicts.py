@@ -1,13 +1,11 @@
-"""The verdicts of the grader: one finding, one task's verdict, one submission's verdict; JSON when written and read."""
+"""The verdicts of the grader: what a check observed, what a task is worth, what became of a submission."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
 Level = Literal["PASS", "FAIL", "LOOK"]
-SEVERITY: Mapping[Level, int] = {"PASS": 0, "LOOK": 1, "FAIL": 2}
-LONGEST_EVIDENCE = 500  # characters of a finding that are written
-MOST_FINDINGS = 40  # of one task that are written
+LEVELS: tuple[Level, ...] = ("PASS", "LOOK", "FAIL")  # the better first
 
 
 class Finding(NamedTuple):
@@ -19,101 +17,86 @@ class Finding(NamedTuple):
     task: str = ""
 
 
-class Exhibit(NamedTuple):
-    """A submitted picture on the tutor's page."""
+def worst(levels: Iterable[Level]) -> Level:
+    """Return FAIL where there is one failure, LOOK by one doubt or by no evidence at all, else PASS."""
+    return max(levels, key=LEVELS.index, default="LOOK")
 
-    task: str
-    file: str  # where it lies, seen from the folder of the grades
-    match: str  # the expected figure whose name it bears; empty where it bears none
+
+def level_of(value: Any) -> Level:
+    """Return a level as it stands in a file.
+
+    Raises:
+        ValueError: it is none.
+    """
+    for level in LEVELS:
+        if value == level:
+            return level
+    raise ValueError(f"expected PASS, FAIL or LOOK, not {value!r}")
 
 
 @dataclass(frozen=True)
 class TaskVerdict:
-    """What is to be thought of one task, and why."""
+    """What one task of a submission is worth, and why."""
 
-    task: str
-    level: Level
-    findings: tuple[Finding, ...]
+    verdict: Level
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as JSON has it."""
         findings = [{"level": f.level, "code": f.code, "evidence": f.evidence} for f in self.findings]
-        return {"verdict": self.level, "findings": findings}
+        return {"verdict": self.verdict, "findings": findings}
 
     @classmethod
-    def from_json(cls, task: str, content: Mapping[str, Any]) -> "TaskVerdict":
-        """Return the verdict that was written."""
-        findings = [Finding(f["level"], f["code"], f["evidence"], task) for f in content["findings"]]
-        return cls(task, _level(content["verdict"]), tuple(findings))
+    def from_json(cls, content: Mapping[str, Any], task: str) -> "TaskVerdict":
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        findings = []
+        for finding in content["findings"]:
+            findings.append(Finding(level_of(finding["level"]), str(finding["code"]), str(finding["evidence"]), task))
+        return cls(level_of(content["verdict"]), tuple(findings))
+
+
+class StoredPicture(NamedTuple):
+    """A picture of a submission, as it lies beside the tutor's page."""
+
+    task: str
+    path: str  # from the page's folder
+    expected: str  # the name of the expected figure that it is named after; empty where it is after none
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is to be thought of one submission, task by task."""
+    """What became of one submission."""
 
-    file: str  # its name
-    name: str  # of who handed it in, as the file's name says
-    assignment: str  # empty where nothing says which one it is
-    level: Level
-    tasks: tuple[TaskVerdict, ...]
-    note: str | None  # one sentence for the tutor
-    sha256: str  # of the file
-    options: str  # that it was graded with
+    file: str
+    name: str  # of who handed it in
+    assignment: str  # its key; empty where it is unknown
+    verdict: Level
+    tasks: Mapping[str, TaskVerdict]
+    note: str | None  # for the tutor
+    sha256: str
+    options: str  # those that change verdicts
     path: str = ""
-    exhibits: tuple[Exhibit, ...] = ()
+    pictures: tuple[StoredPicture, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the verdict as JSON has it."""
-        return {
-            "file": self.file,
-            "name": self.name,
-            "assignment": self.assignment,
-            "verdict": self.level,
-            "tasks": {task.task: task.to_json() for task in self.tasks},
-            "note": self.note,
-            "sha256": self.sha256,
-            "options": self.options,
-            "path": self.path,
-            "pictures": [list(exhibit) for exhibit in self.exhibits],
-        }
+        tasks = {name: task.to_json() for name, task in self.tasks.items()}
+        return {**asdict(self), "tasks": tasks, "pictures": [list(picture) for picture in self.pictures]}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Verdict":
-        """Return the verdict that was written.
+    def from_json(cls, content: Any) -> "Verdict":
+        """Read what ``to_json`` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: it is not one that this program wrote.
+            ValueError: it is something else.
         """
-        tasks = [TaskVerdict.from_json(name, task) for name, task in content["tasks"].items()]
-        exhibits = [Exhibit(*exhibit) for exhibit in content["pictures"]]
-        return cls(
-            file=content["file"],
-            name=content["name"],
-            assignment=content["assignment"],
-            level=_level(content["verdict"]),
-            tasks=tuple(tasks),
-            note=content["note"],
-            sha256=content["sha256"],
-            options=content["options"],
-            path=content["path"],
-            exhibits=tuple(exhibits),
-        )
-
-
-def worst(levels: Iterable[Level]) -> Level:
-    """Return FAIL by one failure, LOOK by one doubt or by no evidence at all, else PASS."""
-    return max(levels, key=SEVERITY.__getitem__, default="LOOK")
-
-
-def task_verdict(task: str, findings: Iterable[Finding]) -> TaskVerdict:
-    """Judge a task by those of the findings that are about it."""
-    own = list(dict.fromkeys(finding for finding in findings if finding.task == task))
-    short = [finding._replace(evidence=finding.evidence[:LONGEST_EVIDENCE]) for finding in own[:MOST_FINDINGS]]
-    return TaskVerdict(task, worst(finding.level for finding in own), tuple(short))
-
-
-def _level(word: str) -> Level:
-    for level in SEVERITY:
-        if word == level:
-            return level
-    raise ValueError(f"expected a verdict, one of {', '.join(SEVERITY)}; got {word!r}")
+        try:
+            tasks = {name: TaskVerdict.from_json(task, name) for name, task in content["tasks"].items()}
+            pictures = tuple(StoredPicture(*map(str, picture)) for picture in content["pictures"])
+            texts = {name: str(content[name]) for name in ("file", "name", "assignment", "sha256", "options", "path")}
+            note = None if content["note"] is None else str(content["note"])
+            return cls(verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, **texts)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"this is no verdict of the grader ({type(error).__name__}: {error})") from error

@@ -1,28 +1,33 @@
-"""The numbers that the rerun printed: their own bands, and whether the stored ones can be believed."""
+"""The numbers that the rerun printed: judged as those of the file are, and compared with them."""
 
 from collections.abc import Iterator
 
 from course.assignments.task import Task
-from course.grading import evidence, outputs
+from course.grading.a1.outputs import bands, collapse, identity, kl_sign
 from course.grading.answers import Answers
+from course.grading.common_behaviour import again, printed_by
+from course.grading.evidence import toy_results
 from course.grading.verdicts import Finding
 
 OTHER_SEED = 0.35  # nats: more than another seed changes -ELBO by
 
 
-def printed(answers: Answers, task: Task) -> Iterator[Finding]:
-    """Judge the printed results of the rerun as those of the file, and compare them where both are known."""
-    again = evidence.Submission("", "", None, [evidence.Cell("", 1, answers.printed[: evidence.MOST_TEXT], None, "")])
-    results, finals = evidence.toy_results(again)
-    if not finals:
-        return
-    for finding in outputs.judge_triples(results, finals, "rerun: "):
-        if finding.code != "numbers_missing" and finding.task == task.name:
-            yield Finding(finding.level, finding.code, finding.evidence)
-    if task.name == "A2" and answers.submission is not None:
-        stored, _ = evidence.toy_results(answers.submission)
-        for number in sorted(set(stored) & set(results)):
-            before, after = (t.nll + t.kl for t in (stored[number], results[number]))
-            if abs(before - after) > OTHER_SEED:
-                text = f"data set {number}: -ELBO {before:.3f} stored, {after:.3f} when run again"
-                yield Finding("LOOK", "forged", text)
+def printed_terms(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge signs and sums of the printed terms."""
+    submission = printed_by(answers)
+    if toy_results(submission)[1]:
+        for check in (identity, kl_sign, collapse):
+            yield from again(check(submission, task))
+
+
+def printed_bands(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge the printed results, and whether the file's results can be believed."""
+    submission = printed_by(answers)
+    yield from again(bands(submission, task))
+    results = toy_results(submission)[0]
+    stored = toy_results(answers.submission)[0] if answers.submission is not None else {}
+    for number in sorted(stored.keys() & results.keys()):
+        before, after = (triple.nll + triple.kl for triple in (stored[number], results[number]))
+        if abs(before - after) > OTHER_SEED:
+            evidence = f"data set {number}: -ELBO {before:.3f} stored, {after:.3f} when run again"
+            yield Finding("LOOK", "forged", evidence)

@@ -1,0 +1,103 @@
+"""A submission beside its assignment: which of its figures belong to which task."""
+
+from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from course.assignments import Assignment, Task
+from course.grading import evidence
+from course.grading.evidence import Look, Picture, Submission
+
+
+class View(NamedTuple):
+    """A figure of a submission, and what its pixels say."""
+
+    number: int  # among the figures of the submission
+    picture: Picture
+    look: Look
+
+    @property
+    def opens(self) -> bool:
+        return self.look.problem is None
+
+    @property
+    def empty(self) -> bool:
+        return self.opens and self.look.blank
+
+
+class Share(NamedTuple):
+    """The figures that are taken for those of one task."""
+
+    views: list[View]
+    certain: bool  # by a name or a title, or by words that belong to this task alone
+
+    @property
+    def opened(self) -> list[View]:
+        return [view for view in self.views if view.opens]
+
+    @property
+    def all_blank(self) -> bool:
+        """Say whether there are figures, and nothing is drawn in any of them."""
+        return bool(self.opened) and all(view.empty for view in self.opened)
+
+
+@dataclass
+class Case(Submission):
+    """A submission, to be judged by the table of one assignment."""
+
+    _: KW_ONLY
+    assignment: Assignment
+
+    @cached_property
+    def views(self) -> list[View]:
+        return [View(n, picture, evidence.look_at(picture.png)) for n, picture in enumerate(self.figures)]
+
+    @cached_property
+    def shares(self) -> dict[str, Share]:
+        """The figures of each task that has words for them."""
+        return {task.name: share_of(task, self.views, self.assignment) for task in self.assignment.tasks if task.words}
+
+    def share(self, task: Task) -> Share:
+        return self.shares.get(task.name, Share([], False))
+
+    def certain_tasks(self, view: View) -> set[str]:
+        """Return the names of the tasks that a figure certainly belongs to."""
+        numbers = {name: {v.number for v in share.views} for name, share in self.shares.items() if share.certain}
+        return {name for name, of_task in numbers.items() if view.number in of_task}
+
+    @cached_property
+    def repeats(self) -> list[tuple[View, View]]:
+        """Pairs of figures with the same pixels in different cells: the earlier one first."""
+        first: dict[str, View] = {}
+        pairs = []
+        for view in self.views:
+            if not view.opens or view.empty:
+                continue
+            earlier = first.setdefault(view.look.digest, view)
+            if earlier.picture.cell != view.picture.cell:  # a display repeated in one cell is nobody's mistake
+                pairs.append((earlier, view))
+        return pairs
+
+
+def case_of(submission: Submission, assignment: Assignment) -> Case:
+    """Return a submission beside the assignment that it is graded by."""
+    return Case(**vars(submission), assignment=assignment)
+
+
+def share_of(task: Task, views: list[View], assignment: Assignment) -> Share:
+    """Return the figures of a task: by name or title where there is one, else by words around it, where clear."""
+    possible = [view for view in views if not holds(view.picture.label, task.elsewhere)]
+    labelled = [view for view in possible if holds(view.picture.label, task.words)]
+    if labelled:
+        return Share(labelled, True)
+    near = [view for view in possible if holds(view.picture.words, task.words)]
+    # words in a source tell it only where they tell no other task's figure
+    of_others = [other.words for other in assignment.tasks if other.name != task.name and other.panels]
+    clear = [view for view in near if not any(holds(view.picture.words, words) for words in of_others)]
+    return Share(clear or near, bool(clear))
+
+
+def holds(text: str, words: Iterable[str]) -> bool:
+    """Say whether one of the words stands in a text."""
+    return any(word in text for word in words)

@@ -1,0 +1,185 @@
+"""Judge one submission: by what its file shows, and by a rerun in a sandbox where asked for.
+
+Nothing in a submission is executed or unpickled here. Only the folder of reruns, which is reached by its name, does.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from course.assignments import Assignment, Task, find
+from course.assignments.task import FILE
+from course.grading import evidence
+from course.grading.case import Case, case_of
+from course.grading.checks import checks_of
+from course.grading.evidence import Picture, Submission, Unreadable
+from course.grading.verdicts import Finding, TaskVerdict, Verdict, worst
+
+VERSION = 3  # of the tables and their checks: verdicts of another one are not taken over
+RERUN = "course.grading.rerun"
+MOST_PICTURE = 4 * evidence.MEGA  # bytes of a picture on the tutor's page
+LEAST_PICTURES = 4  # of a task on the tutor's page, where there are as many
+MOST_FINDINGS, MOST_EVIDENCE, MOST_REASON = 40, 500, 300
+SETTLED_BY_RERUN = {"numbers_missing", "betas_missing", "unclear"}  # doubts that a rerun can do away with
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to grade; the same for a whole class."""
+
+    assignment: str | None = None  # None: the one that each file's name ends in
+    rerun: bool = False
+    seconds: float = 600.0
+    memory_mb: int = 4096
+    data: str | None = None  # the folder of small digits for reruns
+    definitions: bool = False  # rerun only imports, functions, classes and constants: for trying the grader itself
+
+    @property
+    def key(self) -> str:
+        return f"{VERSION} {self.assignment} {self.rerun}"
+
+
+class TaskPicture(NamedTuple):
+    """A picture that the tutor's page shows."""
+
+    task: str
+    content: bytes
+    expected: str  # the name of the expected figure that it is named after; empty where it is after none
+
+
+class Graded(NamedTuple):
+    """A verdict, and the pictures that the tutor's page shows beside it."""
+
+    verdict: Verdict
+    pictures: list[TaskPicture]
+
+
+def grade_file(path: str, options: Options) -> Graded:
+    """Grade one file; whatever is wrong with it becomes part of the verdict, never an exception."""
+    try:
+        return grade_content(Path(path).name, evidence.read_bytes(Path(path)), options)
+    except Unreadable as error:
+        return unreadable(Path(path).name, b"", options, str(error))
+
+
+def grade_content(name: str, content: bytes, options: Options) -> Graded:
+    """Grade the bytes of a file, for workers that do not see the file system it lies in."""
+    try:
+        submission = evidence.parse(name, content)
+        assignment = assignment_of(submission.what, options)
+        if assignment is None:
+            return unreadable(name, content, options, "its name does not say which assignment it is; use --assignment")
+        case = case_of(submission, assignment)
+        findings, note = judge(case), None
+        if options.rerun:
+            again, note = importlib.import_module(RERUN).rerun(submission, assignment, options)
+            findings = merge(findings, again)
+        tasks = judge_tasks(assignment.graded, findings)
+        return Graded(verdict_of(submission, assignment.key, content, tasks, note, options), pictures_of(case))
+    except Unreadable as error:
+        return unreadable(name, content, options, str(error))
+    except Exception as error:  # a mistake of ours must not stop a class, nor pass for the student's
+        reason = f"the grader failed on it ({type(error).__name__}: {error})"
+        return unreadable(name, content, options, reason[:MOST_REASON])
+
+
+def assignment_of(key: str | None, options: Options) -> Assignment | None:
+    """Return the assignment that the options name, or else the one of this key."""
+    with contextlib.suppress(ValueError):
+        return find(options.assignment or key or "")
+    return None
+
+
+def unreadable(name: str, content: bytes, options: Options, reason: str) -> Graded:
+    """Return the verdict on a file that could not be judged: a person must look."""
+    submission = Submission(name, *evidence.named(name))
+    assignment = assignment_of(submission.what, options)
+    key = assignment.key if assignment else options.assignment or submission.what or ""
+    tasks = judge_tasks(
+        assignment.graded if assignment else (FILE,), [Finding("LOOK", "unreadable", reason, FILE.name)]
+    )
+    return Graded(verdict_of(submission, key, content, tasks, reason, options), [])
+
+
+# ---------------------------------------------------------------- from the outputs
+
+
+def judge(case: Case) -> list[Finding]:
+    """Return the findings of all checks by outputs that the assignment's table names."""
+    assignment = case.assignment
+    findings = judge_task(case, FILE)
+    if not any(cell.text or cell.figures for cell in case.cells):
+        nothing = Finding("FAIL", "not_executed", "no cell has an output")
+        return findings + [nothing._replace(task=task.name) for task in assignment.tasks]
+    for task in assignment.tasks:
+        findings += judge_task(case, task)
+    return findings
+
+
+def judge_task(case: Case, task: Task) -> list[Finding]:
+    findings = []
+    for check in checks_of(case.assignment, task, "outputs"):
+        findings += [finding._replace(task=task.name) for finding in check(case, task)]
+    return findings
+
+
+def merge(findings: list[Finding], again: list[Finding]) -> list[Finding]:
+    """Drop doubts of the outputs that a rerun settles: a missing number, say, that it measured itself."""
+    settled = {f.task for f in again if f.level == "PASS"} - {f.task for f in again if f.level != "PASS"}
+    open_findings = []
+    for finding in findings:
+        doubt = finding.level == "LOOK" and finding.code in SETTLED_BY_RERUN
+        if not (doubt and finding.task in settled):
+            open_findings.append(finding)
+    return open_findings + again
+
+
+# ---------------------------------------------------------------- the verdict
+
+
+def judge_tasks(tasks: Iterable[Task], findings: list[Finding]) -> dict[str, TaskVerdict]:
+    """Return what each task is worth by its findings."""
+    verdicts = {}
+    for task in tasks:
+        of_task = list(dict.fromkeys(finding for finding in findings if finding.task == task.name))
+        short = tuple(f._replace(evidence=f.evidence[:MOST_EVIDENCE]) for f in of_task[:MOST_FINDINGS])
+        verdicts[task.name] = TaskVerdict(worst(f.level for f in of_task), short)
+    return verdicts
+
+
+def verdict_of(
+    submission: Submission,
+    key: str,
+    content: bytes,
+    tasks: dict[str, TaskVerdict],
+    note: str | None,
+    options: Options,
+) -> Verdict:
+    return Verdict(
+        file=submission.name, name=submission.who, assignment=key, verdict=worst(t.verdict for t in tasks.values()),
+        tasks=tasks, note=note, sha256=hashlib.sha256(content).hexdigest(), options=options.key,
+    )  # fmt: skip
+
+
+def pictures_of(case: Case) -> list[TaskPicture]:
+    """Return the pictures of each task, first those that are named after an expected figure."""
+    pictures = []
+    for task in case.assignment.tasks:
+        share = [view.picture for view in case.share(task).views]
+        of_task = [TaskPicture(task.name, picture.png, expected_name(picture, task)) for picture in share]
+        of_task.sort(key=lambda picture: not picture.expected)
+        for picture in of_task[: max(LEAST_PICTURES, len(task.expected))]:
+            if len(picture.content) < MOST_PICTURE and evidence.safe_size(picture.content):
+                pictures.append(picture)
+    return pictures
+
+
+def expected_name(picture: Picture, task: Task) -> str:
+    """Return the expected figure whose name a picture bears, the longest one; empty where it bears none."""
+    words = set(re.findall(r"[a-z0-9_]+", picture.label))
+    return max((name for name in task.expected if name in words), key=len, default="")
