@@ -1,6 +1,5 @@
-"""Tasks of ``helpers/fashion_latent_space.py``, each with the others' answers given."""
+"""Checks of the tasks in ``helpers/fashion_latent_space.py``."""
 
-import pytest
 import torch
 from torch import nn
 
@@ -20,23 +19,18 @@ class Known(nn.Module):
         return torch.cat([z, torch.zeros(len(z), 784 - z.shape[1])], 1).reshape(-1, 1, 28, 28)
 
 
-@pytest.fixture(autouse=True)
-def _given(given):
-    given(fashion_latent_space)
-
-
-def test_fashion_latent_space_attribute_direction():
+def attribute_direction() -> None:
     having, lacking = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[0.0, 1.0], [0.0, 1.0], [0.0, 4.0]])
     assert torch.allclose(fashion_latent_space.attribute_direction(having, lacking), torch.tensor([[2.0, 1.0]]))
 
 
-def test_fashion_latent_space_add_direction():
+def add_direction() -> None:
     z, direction = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[1.0, -1.0]])
     assert fashion_latent_space.add_direction(z, direction).tolist() == [[2.0, 1.0], [1.0, -1.0]]
     assert fashion_latent_space.add_direction(z, direction, 3.0).tolist() == [[4.0, -1.0], [3.0, -3.0]]
 
 
-def test_fashion_latent_space_region_map():
+def region_map() -> None:
     images = fashion_latent_space.region_map(Known(), dimensions=(1, 3), limit=2.0, grid_size=3)
     assert images.shape == (9, 28, 28)
     rows = images[:, 0, :5]
@@ -44,9 +38,9 @@ def test_fashion_latent_space_region_map():
     assert rows[0].tolist() == [0, -2, 0, 2, 0] and rows[2].tolist() == [0, 2, 0, 2, 0] and rows[6, 3] == -2
 
 
-def test_fashion_latent_space_neighbourhood():
+def neighbourhood() -> None:
     codes = torch.randn(4000, 2) @ torch.tensor([[2.0, 1.0], [0.0, 0.5]]) + torch.tensor([5.0, -5.0])
     for isotropic, expected in ((True, torch.eye(2)), (False, torch.cov(codes.T))):
-        drawn = fashion_latent_space.neighbourhood(codes, 20_000, 0.5, isotropic=isotropic)
-        assert torch.allclose(drawn.mean(0), codes.mean(0), atol=0.05)
-        assert torch.allclose(torch.cov(drawn.T), 0.25 * expected, atol=0.06)
+        draws = fashion_latent_space.neighbourhood(codes, 20_000, 0.5, isotropic=isotropic)
+        assert torch.allclose(draws.mean(0), codes.mean(0), atol=0.05)
+        assert torch.allclose(torch.cov(draws.T), 0.25 * expected, atol=0.06)

@@ -1,4 +1,4 @@
-"""Tasks of ``helpers/core/training.py``."""
+"""Checks of the task in ``helpers/core/training.py``."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch import nn
 from helpers.core import training
 
 
-def test_core_training_fit():
+def fit() -> None:
     """Plain gradient descent on |w - target|^2, by hand: w <- w - lr * 2 (w - target), clipped where it is too long."""
     target = torch.tensor([3.0, -4.0])
 

@@ -1,4 +1,4 @@
-"""Tasks of ``helpers/core/networks.py``."""
+"""Checks of the tasks in ``helpers/core/networks.py``."""
 
 import torch
 from torch import nn
@@ -6,17 +6,17 @@ from torch import nn
 from helpers.core import networks
 
 
-def kinds(network):
+def _kinds(network):
     return {type(part) for part in network.modules()}
 
 
-def test_core_networks_ConvEncoder___init__():
+def ConvEncoder___init__() -> None:
     network = networks.ConvEncoder(6, channels=(4, 8), hidden=16).eval()
     assert network(torch.rand(3, 1, 28, 28)).shape == (3, 6)
-    assert {nn.Conv2d, nn.Linear} <= kinds(network), "convolutions, then fully connected layers"
+    assert {nn.Conv2d, nn.Linear} <= _kinds(network), "convolutions, then fully connected layers"
 
 
-def test_core_networks_ConvDecoder___init__():
+def ConvDecoder___init__() -> None:
     network = networks.ConvDecoder(3, channels=(4, 8), hidden=16).eval()
     assert network(torch.randn(5, 3)).shape == (5, 1, 28, 28)
-    assert {nn.Linear, nn.ConvTranspose2d} <= kinds(network), "fully connected layers, then transposed convolutions"
+    assert {nn.Linear, nn.ConvTranspose2d} <= _kinds(network), "fully connected layers, then transposed convolutions"
