@@ -29,9 +29,8 @@ from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Transform
 from PIL.PngImagePlugin import PngInfo
 
-from course.figures.png import KEYWORD
+from course.figures.png import KEYWORD, VERSION
 
-VERSION = 1
 QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
 SEGMENTS = 16  # means of consecutive stretches: these know the order of points
 THUMBNAIL_PIXELS = 16_384  # 128 x 128; a cell of a 12 x 12 grid of digits is still nine pixels wide

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 KEYWORD = "figure-fingerprint"
+VERSION = 1  # of the form in which fingerprints are written
 MAX_PNG = 64 << 20
 MAX_COMPRESSED = 1 << 20
 MAX_JSON = 4 << 20

@@ -1,11 +1,12 @@
-"""What a submission is called: ``max_mustermann_a1.ipynb``, from a first name, a surname and an assignment."""
+"""The one grammar of file names: ``max_mustermann_a1.ipynb``, written for a student and read off what came in."""
 
 import re
 import unicodedata
+from pathlib import PurePath
+from typing import NamedTuple
 
 from course import assignments
 
-FORM = re.compile(r"(?P<first>[a-z]+)_(?P<last>[a-z]+)_(?P<assignment>a[0-9]+)\.ipynb")
 LONGEST = 60  # letters of a name
 LETTERS = {
     "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe", "å": "aa", "ł": "l", "đ": "d",
@@ -18,9 +19,47 @@ PARTICLES = frozenset((
 ))  # fmt: skip
 JOINTS = frozenset("-'’ʼ`´‐‑")  # hyphens and apostrophes, as keyboards and dictionaries write them
 
+PERSON = r"[^\W\d_][^\W_]*(?:-[^\W_]+)*(?:_[^\W\d_][^\W_]*(?:-[^\W_]+)*)+"  # two words or more, with underscores
+FORM = re.compile(rf"(?P<person>{PERSON})_(?P<assignment>a\d+)", re.IGNORECASE)
+LOOSE = re.compile(r"(?<![^\W_])a\d+(?![^\W_])", re.IGNORECASE)  # an assignment somewhere in a name
+
+
+class FileName(NamedTuple):
+    """What a file's name says; each part may be missing."""
+
+    person: str  # "max mustermann", as it is spelt there; empty where the name does not say
+    assignment: str | None  # "a1"
+
+
+# ---------------------------------------------------------------- reading
+
+
+def parse_name(name: str) -> FileName:
+    """Read person and assignment off a file's name, in any case; a copy's name keeps at least the latter."""
+    stem = PurePath(unicodedata.normalize("NFC", name)).stem
+    whole, part = FORM.fullmatch(stem), LOOSE.search(stem)
+    if whole:
+        return FileName(whole["person"].replace("_", " "), whole["assignment"].lower())
+    return FileName("", part[0].lower() if part else None)
+
+
+def course_spelling(name: FileName) -> str | None:
+    """Return the file's name as the course itself would spell it; None where it does not say all, or is no name."""
+    if not name.person or name.assignment is None:
+        return None
+    first, *others = name.person.split(" ")
+    try:
+        words = [_spelt(first, first, "first name"), "".join(_spelt(w, w, "surname") for w in others)]
+    except ValueError:
+        return None
+    return f"{'_'.join(words)}_{name.assignment}.ipynb"
+
+
+# ---------------------------------------------------------------- writing
+
 
 def file_name(first: str, last: str, assignment: str) -> str:
-    """The course's name for a submission: letters only, one word a name.
+    """Return the course's name for a submission: letters only, one word a name.
 
     Umlauts, accents and ligatures are spelt out (Jürgen Groß: ``juergen_gross``); hyphens, apostrophes and particles
     are part of a name and leave no gap (Anna-Lena van der Ploeg: ``annalena_vanderploeg``).
@@ -28,8 +67,8 @@ def file_name(first: str, last: str, assignment: str) -> str:
     Raises:
         ValueError: more than a first name and a surname, something that is no name, or an unknown assignment.
     """
-    assignments.find(assignment)
-    return f"{_first(first)}_{_last(last)}_{assignment}.ipynb"
+    key = assignments.find(assignment).key
+    return f"{_first(first)}_{_last(last)}_{key}.ipynb"
 
 
 def _first(name: str) -> str:
@@ -61,29 +100,29 @@ def _words(name: str, what: str) -> list[str]:
 
 
 def _spelt(word: str, name: str, what: str) -> str:
-    """A word in the letters a to z.
+    """Spell a word in the letters a to z.
 
     Raises:
         ValueError: a character that is no Latin letter, hyphen or apostrophe; or too many letters, or none.
     """
-    out = []
-    for character in word.lower():
-        if character in JOINTS:
-            continue
-        if unicodedata.combining(character):  # an accent that has no letter of its own with its vowel
-            continue
-        plain = LETTERS.get(character)
-        if plain is None:
-            parts = unicodedata.normalize("NFKD", character)
-            plain = "".join(LETTERS.get(p, p) for p in parts if not unicodedata.combining(p))
-        if not re.fullmatch("[a-z]+", plain):
-            kind = unicodedata.name(character, "a character without a name").lower()
-            raise ValueError(
-                f"the {what} {name!r} contains {character!r} ({kind}): use Latin letters, hyphens and apostrophes, "
-                "as on your student card"
-            )
-        out.append(plain)
-    spelt = "".join(out)
-    if not 1 <= len(spelt) <= LONGEST:
-        raise ValueError(f"the {what} {name!r} has {len(spelt)} letters, expected 1 to {LONGEST}")
-    return spelt
+    letters = "".join(_letters(character, name, what) for character in word.lower())
+    if not 1 <= len(letters) <= LONGEST:
+        raise ValueError(f"the {what} {name!r} has {len(letters)} letters, expected 1 to {LONGEST}")
+    return letters
+
+
+def _letters(character: str, name: str, what: str) -> str:
+    """Spell one character; joints, and accents that have no letter of their own with their vowel, spell nothing."""
+    if character in JOINTS or unicodedata.combining(character):
+        return ""
+    plain = LETTERS.get(character)
+    if plain is None:
+        parts = unicodedata.normalize("NFKD", character)
+        plain = "".join(LETTERS.get(p, p) for p in parts if not unicodedata.combining(p))
+    if not re.fullmatch("[a-z]+", plain):
+        kind = unicodedata.name(character, "a character without a name").lower()
+        raise ValueError(
+            f"the {what} {name!r} contains {character!r} ({kind}): use Latin letters, hyphens and apostrophes, "
+            "as on your student card"
+        )
+    return plain

@@ -268,31 +268,51 @@ def test_no_file_however_strange_stops_the_check(content):
     assert validation.check(content, "a1")
 
 
-def test_200_mb_of_output_are_refused_with_the_largest_cells_named_in_little_memory(tmp_path):
+def test_a_large_file_is_refused_with_the_cells_named_that_make_it_so(tmp_path):
     nb = by_hand()
-    cell_with(nb, "def train_vae").outputs = [new_output("stream", text="LONG OUTPUT")]
+    cell_with(nb, "def train_vae").outputs = [new_output("stream", text='line "1"\n' * 2_400_000)]
     cell_with(nb, "class VAE").outputs = [new_output("stream", text='a "quoted" backslash \\' * 400_000)]
-    before, after = nbformat.writes(nb).encode().split(b"LONG OUTPUT")
+    path = tmp_path / "max_mustermann_a1.ipynb"
+    path.write_text(nbformat.writes(nb))
+    (remark,) = validation.validate(path)
+    assert remark.problem and "MB, at most 20 MB are taken" in remark.text
+    assert "Cell 4 has 21.6 MB of output; cell 3 has 8.8 MB of output." in remark.text, remark.text
+
+
+def test_of_200_mb_nothing_is_read(tmp_path):
     path = tmp_path / "max_mustermann_a1.ipynb"
     with path.open("wb") as file:
-        file.write(before)
-        for _ in range(200):
-            file.write(b'line \\"1\\"\\n' * 90_000)
-        file.write(after)
+        file.truncate(200_000_000)
     tracemalloc.start()
-    (finding,) = validation.validate(path)
+    (remark,) = validation.validate(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert finding.problem and peak < 5_000_000
-    assert "226 MB" in finding.text and "Cell 4 has 216.0 MB of output; cell 3 has 10." in finding.text, finding.text
+    assert remark.problem and peak < 1_000_000 and "The file has 200 MB" in remark.text
 
 
-def test_a_damaged_large_file_is_looked_through_too(tmp_path, monkeypatch):
+def test_a_damaged_large_file_is_told_what_it_is(tmp_path, monkeypatch):
     monkeypatch.setattr(validation, "LARGEST_FILE", 10)
     path = tmp_path / "max_mustermann_a1.ipynb"
     path.write_bytes(b'{"cells": [{"outputs": ["' + b"x" * 1000)
-    (finding,) = validation.validate(path)
-    assert "No output is large" in finding.text
+    (remark,) = validation.validate(path)
+    assert "breaks off or is damaged" in remark.text
+
+
+def test_a_figure_stored_as_svg_is_there():
+    nb = by_hand()
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output["data"] = {"image/svg+xml": "<svg/>", "text/plain": "<Figure>"}
+    assert texts(nb) == []
+
+
+@pytest.mark.parametrize("name", ["Max_Mustermann_A1.ipynb", "MAX_MUSTERMANN_a1.ipynb", "Jürgen_Groß_a1.ipynb"])
+def test_a_spelling_that_is_not_the_courses_is_a_note(tmp_path, name):
+    nbformat.write(by_hand(), tmp_path / name)
+    (note,) = validation.validate(tmp_path / name)
+    assert not note.problem and "own spelling of it is" in note.text
+    assert validation.validate(tmp_path / name, "A1") == validation.validate(tmp_path / name, "1") == [note]
 
 
 def test_the_files_name_is_checked_and_says_the_assignment(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course.inbox.names import FORM, PARTICLES, file_name
+from course.inbox.names import PARTICLES, FileName, course_spelling, file_name, parse_name
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,8 @@ def test_any_text_gives_a_plain_file_name_or_a_reason(first, last):
         name = file_name(first, last, "a3")
     except ValueError:
         return
-    assert FORM.fullmatch(name), name
+    assert re.fullmatch(r"[a-z]+_[a-z]+_a3\.ipynb", name), name
+    assert course_spelling(parse_name(name)) == name, "what is written is read again"
     assert name.isascii() and "/" not in name and "\\" not in name and name.count(".") == 1
 
 
@@ -107,3 +108,20 @@ def test_particles_join_the_surname(particles, last):
     alone = file_name("x", last, "a1").removeprefix("x_")
     if len("".join(particles) + alone) < 60:
         assert file_name("x", " ".join([*particles, last]), "a1") == f"x_{''.join(particles)}{alone}"
+
+
+@pytest.mark.parametrize(
+    ("name", "person", "assignment", "spelling"),
+    [
+        ("max_mustermann_a1.ipynb", "max mustermann", "a1", "max_mustermann_a1.ipynb"),
+        ("Max_Mustermann_A1.ipynb", "Max Mustermann", "a1", "max_mustermann_a1.ipynb"),
+        ("Ju\u0308rgen_Groß_a2.IPYNB", "Jürgen Groß", "a2", "juergen_gross_a2.ipynb"),
+        ("anna-lena_van_dyck_a3.ipynb", "anna-lena van dyck", "a3", "annalena_vandyck_a3.ipynb"),
+        ("Solution (1).ipynb", "", None, None),
+        ("a2 final.ipynb", "", "a2", None),
+        ("Максим_Петров_a1.ipynb", "Максим Петров", "a1", None),
+    ],
+)
+def test_a_name_is_read_by_one_grammar_whatever_its_case(name, person, assignment, spelling):
+    assert parse_name(name) == FileName(person, assignment)
+    assert course_spelling(parse_name(name)) == spelling

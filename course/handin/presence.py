@@ -1,0 +1,87 @@
+"""Whether every task of an assignment has left its traces in a notebook; whether it is right is for grading."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from course.assignments import Assignment, Figure, Task
+from course.handin.view import CodeView, NotebookView, Remark, capital, problem
+from course.notebooks.code import figure_names
+
+
+def missing_of_task(view: NotebookView, assignment: Assignment, task: Task) -> Iterator[Remark]:
+    """Say in one sentence all that is missing of one task."""
+    missing = [*_definitions(view, task), *_traces(view, task)]
+    for name in task.figures:
+        reason = _missing_figure(view, assignment.figure(name))
+        missing += [reason] if reason else []
+    if missing:
+        yield problem(f"Task {task.name} ({task.asks}) is missing or not finished: {'; '.join(missing)}.")
+
+
+def _definitions(view: NotebookView, task: Task) -> Iterator[str]:
+    for alternatives in task.defines:
+        names = alternatives.split("|")
+        present = [name for name in names if name in view.definitions]
+        if not present:
+            yield f"nothing is called {' or '.join(names)}"
+        for name in present:
+            if is_stub(view.definitions[name][-1].node):
+                yield f"{name} is still a stub"
+
+
+def _traces(view: NotebookView, task: Task) -> Iterator[str]:
+    for alternatives in task.uses:
+        names = alternatives.split("|")
+        if not view.words & set(names):
+            yield f"{' or '.join(names)} is not used"
+    for what, pattern in task.prints:
+        if not re.search(pattern, view.printed):
+            yield f"no output shows {what}"
+    prose = "\n".join(text for _, text in view.prose)
+    for what, pattern in task.writes:
+        if not re.search(pattern, prose):
+            yield f"no text cell says {what}"
+
+
+def is_stub(node: ast.stmt) -> bool:
+    """Say whether a function raises NotImplementedError, or does nothing but ``pass``."""
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return False
+    body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+    if isinstance(node, ast.FunctionDef) and all(isinstance(n, ast.Pass) for n in body):
+        return True
+    return any(_raises_not_implemented(n) for n in ast.walk(node))
+
+
+def _raises_not_implemented(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Raise) or node.exc is None:
+        return False
+    return any(isinstance(n, ast.Name) and n.id == "NotImplementedError" for n in ast.walk(node.exc))
+
+
+def _missing_figure(view: NotebookView, figure: Figure) -> str | None:
+    """Say why a figure is missing; None where it is there."""
+    naming = [cell for cell in view.code if _names(cell, figure)]
+    drawing = [cell for cell in view.code if cell.words & set(figure.drawn_by) and cell.has_picture]
+    if drawing or any(cell.has_picture for cell in naming):
+        return None
+    if naming:
+        return f"{naming[0].name} names the figure {figure.name}, but no picture is stored under it"
+    return f"there is no figure {figure.name}"
+
+
+def _names(cell: CodeView, figure: Figure) -> bool:
+    return bool(re.search(rf"(?<!\w){re.escape(figure.name)}(?!\w)", f"{cell.strings}\n{cell.text}"))
+
+
+def shows_nothing(view: NotebookView, assignment: Assignment) -> Iterator[Remark]:
+    """Name figures that a cell shows by name without a picture, beyond those that a task asks for."""
+    required: set[str] = set()
+    for task in assignment.tasks:
+        required |= set(task.figures)
+    for cell in view.code:
+        names = set(figure_names(cell.tree)) - required if cell.tree else set()
+        if names and not cell.has_picture and cell.count is not None:
+            listed = ", ".join(sorted(names))
+            yield problem(f"{capital(cell.name)} shows {listed}, but no picture is stored under it.")

@@ -1,0 +1,368 @@
+"""Read notebooks that nobody vouches for: the one reader for validate, grade and check.
+
+Whatever the bytes are, they become a :class:`Submission`, or one sentence in :class:`Unreadable`, in time and memory
+that grow as the file does, and only so far. Nothing of a notebook is executed here, and no picture is decoded.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from course.figures.pictures import opened
+from course.figures.png import FigureError, read_fingerprint
+
+MEGA = 1 << 20
+MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_PICTURES = 60 * MEGA, 2000, 2 * MEGA, 200
+MOST_PICTURE_TEXT = 30 * MEGA  # of a picture as it stands in the file, in base64
+OLDEST_FORMAT = 4  # of nbformat: older ones keep their cells elsewhere
+
+# every type under which a notebook stores a picture, the first that is there counts; and those that Pillow may open
+PICTURE_KINDS = (
+    "image/png", "image/jpeg", "image/svg+xml", "image/gif", "application/pdf", "application/vnd.plotly.v1+json",
+)  # fmt: skip
+OPENED_KINDS: Mapping[str, str] = {"image/png": "PNG", "image/jpeg": "JPEG"}
+FORMATS = tuple(OPENED_KINDS.values())
+
+NO_NOTEBOOK = (
+    "The file is JSON, but no notebook (it has no nbformat number): hand in the .ipynb file that Jupyter saved."
+)
+NO_LIST = f"A list of at most {MOST_CELLS} cells was expected under 'cells': save the notebook again in Jupyter."
+SAVED = re.compile(r"""savefig\s{0,9}\([^)]{0,80}?['"]([\w./-]{1,80})['"]""")
+FIGURE_LINE = re.compile(r"^figure ([a-z0-9_]{1,80})[ \t]*$", re.MULTILINE)
+
+
+class Unreadable(ValueError):
+    """A file that cannot be taken for a notebook; the message is one sentence that says what to do."""
+
+
+class Picture(NamedTuple):
+    """A picture among a cell's outputs, and the words around it."""
+
+    cell: int  # among the code cells, from 0
+    kind: str  # of PICTURE_KINDS
+    data: bytes  # empty where this kind is not opened
+    words: str  # lower case: printed name, alt text, fingerprint's titles, cell's source and heading
+    label: str  # only what names it: a printed name, a saved file's name, titles
+
+
+class Output(NamedTuple):
+    """One output of a cell."""
+
+    kind: Literal["stream", "display", "error"]
+    text: str  # printed, or the plain form of what is displayed
+    pictures: Mapping[str, str]  # what stands in the file, by kind
+    error: str = ""  # "ValueError: no"
+    traceback: str = ""
+
+
+class Cell(NamedTuple):
+    """A code cell."""
+
+    number: int  # among all cells, from 1
+    source: str
+    count: int | None  # in which it was executed
+    outputs: tuple[Output, ...]
+    text: str  # what its outputs print, as far as there is room
+    error: str | None  # in which it ended
+    heading: str  # the last one above it
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A notebook that somebody handed in."""
+
+    name: str  # of its file
+    cells: tuple[Cell, ...] = ()  # those with code
+    prose: tuple[tuple[int, str], ...] = ()  # the others' numbers and texts
+    origin: Mapping[str, Any] | None = None  # what ``submit`` noted about its outputs
+    damage: str | None = None  # a sentence, where the file has not quite the form of a notebook
+
+    @property
+    def pictures(self) -> list[Picture]:
+        pictures: list[Picture] = []
+        for cell in self.cells:
+            pictures += cell.pictures
+        return pictures
+
+    @cached_property
+    def text(self) -> str:
+        return "\n".join(cell.text for cell in self.cells)
+
+    @cached_property
+    def source(self) -> str:
+        return "\n".join(cell.source for cell in self.cells)
+
+
+def printed_only(text: str) -> Submission:
+    """Return a submission that holds nothing but what a run printed."""
+    text = text[:MOST_TEXT]
+    return Submission("", (Cell(1, "", 1, (Output("stream", text, {}),), text, None, ""),))
+
+
+# ---------------------------------------------------------------- the file
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the file's content; links and special files are not followed.
+
+    Raises:
+        Unreadable: it is not a regular file, too large, or may not be read.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        why = "it is a symbolic link" if path.is_symlink() else error.strerror
+        raise Unreadable(f"it cannot be opened ({why})") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise Unreadable("it is not a regular file")
+    with os.fdopen(fd, "rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise Unreadable(f"it is larger than {MOST_BYTES // MEGA} MB")
+    return content
+
+
+def parse(name: str, content: bytes) -> Submission:
+    """Return the notebook that these bytes are.
+
+    Raises:
+        Unreadable: they are no notebook of format 4, nested too deeply, or have too many cells.
+    """
+    tree = _tree(content)
+    version, cells = tree.get("nbformat"), tree.get("cells")
+    if not isinstance(cells, list):
+        raise Unreadable(_version_problem(version) or NO_LIST)
+    if len(cells) > MOST_CELLS:
+        raise Unreadable(NO_LIST)
+    damage = _version_problem(version) or _damage(cells)
+    metadata = tree.get("metadata")
+    origin = metadata.get("submission") if isinstance(metadata, dict) else None
+    code, prose = _split(cells)
+    return Submission(name, code, prose, origin if isinstance(origin, dict) else None, damage)
+
+
+def _tree(content: bytes) -> dict[str, Any]:
+    """Return the JSON object in the file; the message of the exception says what is there instead."""
+    head = content.lstrip(b"\xef\xbb\xbf \r\n\t")[:15].lower()
+    if not head:
+        raise Unreadable("The file is empty: save the notebook again.")
+    if head.startswith(b"pk\x03\x04"):
+        raise Unreadable("This is a zip archive: hand in the notebook itself.")
+    if head.startswith((b"<!doctype", b"<html", b"%pdf")):
+        raise Unreadable("This is a web page or a PDF, not a notebook: hand in the .ipynb file itself.")
+    if content.count(b'"cell_type"') > MOST_CELLS:
+        raise Unreadable(NO_LIST)
+    try:
+        tree = json.loads(content.decode(json.detect_encoding(content)))
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            f"The file is not text in UTF-8 (byte {error.start:,}), so it is no notebook: download or save it again."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise Unreadable(
+            f"The file is not a notebook: it breaks off or is damaged at line {error.lineno}, column {error.colno} "
+            f"({error.msg}). Save it again in Jupyter or Colab, and hand in that file unchanged."
+        ) from error
+    except (RecursionError, ValueError) as error:
+        raise Unreadable(
+            "The file is nested too deeply, or holds too long a number, for a notebook: save it again in Jupyter."
+        ) from error
+    if not isinstance(tree, dict):
+        raise Unreadable(NO_NOTEBOOK)
+    return tree
+
+
+def _version_problem(version: Any) -> str | None:
+    if not _is_int(version):
+        return (
+            "The file is JSON, but no notebook (it has no nbformat number): hand in the .ipynb file that Jupyter saved."
+        )
+    if version == OLDEST_FORMAT:
+        return None
+    age = "an old" if version < OLDEST_FORMAT else "an unknown, newer"
+    return (
+        f"The notebook is in {age} format (nbformat {version}, expected 4): open it in a current Jupyter or Colab, "
+        "run all cells and save it."
+    )
+
+
+def _damage(cells: list[Any]) -> str | None:
+    """Say what the notebook format does not know; small omissions of other tools are let pass."""
+    if not cells:
+        return "The notebook has no cells."
+    for number, cell in enumerate(cells, 1):
+        problem = _cell_damage(number, cell)
+        if problem:
+            return f"The notebook's structure is damaged ({problem}): open it in Jupyter, run all cells and save it."
+    return None
+
+
+def _cell_damage(number: int, cell: Any) -> str | None:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return f"cell {number} is neither code nor text"
+    if not _is_text(cell.get("source")):
+        return f"cell {number} has no text"
+    if cell["cell_type"] != "code":
+        return None
+    outputs, count = cell.get("outputs", []), cell.get("execution_count")
+    if not isinstance(outputs, list) or not all(_is_output(output) for output in outputs):
+        return f"an output of cell {number} is of no known kind"
+    return None if count is None or _is_int(count) else f"cell {number} has no proper number"
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
+
+
+def _is_output(output: Any) -> bool:
+    kind = output.get("output_type") if isinstance(output, dict) else None
+    if kind == "stream":
+        return _is_text(output.get("text"))
+    if kind in ("display_data", "execute_result"):
+        return isinstance(output.get("data"), dict)
+    return kind == "error"
+
+
+def text_of(value: Any) -> str:
+    """Return a notebook's multi-line string, which is a string or a list of them, in characters that can be printed."""
+    if isinstance(value, list):
+        value = "".join(v for v in value if isinstance(v, str))
+    return printable(value) if isinstance(value, str) else ""
+
+
+def printable(text: str) -> str:
+    """Replace halves of characters (lone surrogates), which no file and no terminal takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+# ---------------------------------------------------------------- its cells
+
+
+def _split(cells: list[Any]) -> tuple[tuple[Cell, ...], tuple[tuple[int, str], ...]]:
+    """Return the cells with code, and the numbers and texts of the others."""
+    code: list[Cell] = []
+    prose: list[tuple[int, str]] = []
+    heading, room = "", MOST_TEXT
+    for number, cell in enumerate(cells, 1):
+        if not isinstance(cell, dict):
+            continue
+        source = text_of(cell.get("source"))[:MOST_TEXT]
+        if cell.get("cell_type") != "code":
+            prose.append((number, source))
+            heading = _last_heading(source) or heading
+            continue
+        code.append(_code_cell(len(code), number, source, cell, heading, room))
+        room -= len(code[-1].text)
+    return tuple(code), tuple(prose)
+
+
+def _last_heading(source: str) -> str:
+    lines = [line for line in source.splitlines() if line.startswith("#")]
+    return lines[-1][:200] if lines else ""
+
+
+def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], heading: str, room: int) -> Cell:
+    outputs = tuple(_outputs(cell.get("outputs")))
+    printed = (output.text + "\n" * (output.kind == "display") for output in outputs if not output.pictures)
+    count = cell.get("execution_count")
+    errors = [output.error for output in outputs if output.kind == "error"]
+    return Cell(
+        number=number,
+        source=source,
+        count=count if isinstance(count, int) else None,
+        outputs=outputs,
+        text="".join(printed)[: max(room, 0)],
+        error=errors[-1] if errors else None,
+        heading=heading,
+        pictures=tuple(_pictures(index, source, heading, outputs)),
+    )
+
+
+def _outputs(outputs: Any) -> Iterator[Output]:
+    for output in outputs if isinstance(outputs, list) else []:
+        kind = output.get("output_type") if isinstance(output, dict) else None
+        data = output.get("data") if isinstance(output, dict) else None
+        if kind == "stream":
+            yield Output("stream", text_of(output.get("text")), {})
+        elif kind == "error":
+            error = f"{text_of(output.get('ename'))[:60]}: {text_of(output.get('evalue'))[:200]}"
+            trace = output.get("traceback")
+            lines = [text_of(line) for line in trace] if isinstance(trace, list) else []
+            yield Output("error", "", {}, error, "\n".join(lines))
+        elif kind in ("display_data", "execute_result") and isinstance(data, dict):
+            yield Output("display", text_of(data.get("text/plain")), _stored_pictures(data))
+
+
+def _stored_pictures(data: dict[str, Any]) -> dict[str, str]:
+    """Return the forms in which a picture stands in an output; what is no text (plotly's is an object) stays empty."""
+    return {kind: text_of(data[kind]) for kind in PICTURE_KINDS if data.get(kind)}
+
+
+def _pictures(index: int, source: str, heading: str, outputs: tuple[Output, ...]) -> Iterator[Picture]:
+    """Yield the pictures of a cell, each with the words that may say which figure it is."""
+    saved = SAVED.findall(source)
+    names: list[str] = []  # printed since the last picture
+    number = 0
+    for output in outputs:
+        if output.kind == "stream":
+            names += FIGURE_LINE.findall(output.text[:MOST_TEXT])[-1:]
+        if not output.pictures or number >= MOST_PICTURES:
+            continue
+        kind = next(iter(output.pictures))
+        data = _decoded(output.pictures[kind]) if kind in OPENED_KINDS else b""
+        label = " ".join([*names[-1:], *(saved[number : number + 1] if not names else [])])
+        titles = _titles(data)
+        words = f"{label} {titles} {output.text[:2000]} {heading} {source[:5000]}".lower()
+        yield Picture(index, kind, data, words, f"{label} {titles}".lower())
+        names = []
+        number += 1
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text[:MOST_PICTURE_TEXT], validate=False)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def is_of_bearable_size(data: bytes) -> bool:
+    """Say whether a picture's header promises a size that can be decoded; decoding comes after."""
+    try:
+        opened(data, FORMATS)
+    except FigureError:
+        return False
+    return True
+
+
+def _titles(data: bytes) -> str:
+    """Return titles and labels from a figure's fingerprint, where it has one: a hint where it belongs, no more."""
+    if not data or not is_of_bearable_size(data):
+        return ""
+    try:
+        fingerprint = read_fingerprint(data)
+    except FigureError:
+        return ""
+    axes = fingerprint.get("axes") if isinstance(fingerprint, dict) else None
+    titles: list[str] = []
+    for entry in axes[:50] if isinstance(axes, list) else []:
+        values = [entry.get(key) for key in ("title", "xlabel", "ylabel")] if isinstance(entry, dict) else []
+        titles += [printable(value[:100]) for value in values if isinstance(value, str)]
+    return " ".join(titles)[:2000]
