@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from course.grading.evidence import Submission
+from course.notebooks.reading import Submission
 
 MOST_NUMBERS = 100_000
 MOST_VERSIONS = 3  # definitions of one name that are tried

@@ -1,7 +1,7 @@
 """Checks by behaviour that several assignments share. A check takes (answers, task); what else is here helps one."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
 from course.grading.mathematics import gaussian_kl
 from course.grading.verdicts import Finding
+from course.notebooks.reading import Submission, printed_only
 
 # ---------------------------------------------------------------- what the run itself showed
 
@@ -48,6 +49,20 @@ def trains_on_test(answers: Answers, task: Task) -> Iterator[Finding]:
         marked, count = record
         if number(marked) > 0:
             yield Finding("FAIL", "trains_on_test", f"{name}: {int(marked)} of {int(count)} images are test images")
+
+
+# ---------------------------------------------------------------- what the run printed
+
+
+def printed_by(answers: Answers) -> Submission:
+    """Return what the rerun printed as a submission of one cell, which checks by outputs can read."""
+    return printed_only(answers.printed)
+
+
+def again(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Say of findings about printed numbers that a rerun printed them."""
+    for finding in findings:
+        yield finding._replace(evidence=f"rerun: {finding.evidence}")
 
 
 # ---------------------------------------------------------------- reparameterize(mu, logvar)

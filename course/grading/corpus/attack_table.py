@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from course.grading import grade as grading
 from course.grading.corpus import attacks
 from course.grading.corpus.notebooks import NAME
+from course.grading.grade import grade
+from course.grading.judging import Options
 from course.grading.rerun import sandbox
+from course.grading.verdicts import Finding, Verdict
 from course.paths import ROOT as REPOSITORY
 
 # hints that say what contained an attack, the strongest first
@@ -35,7 +37,7 @@ class Outcome(NamedTuple):
 
 class Trial(NamedTuple):
     outcomes: dict[str, Outcome]
-    honest: dict[str, Any]  # the verdict
+    honest: Verdict | None
     lost: list[str]  # files without a verdict
     seconds: float
 
@@ -50,12 +52,12 @@ def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
     files = attacks.hand_in(folder / "in", attackers)
     before = {p.name for p in folder.iterdir()}
     started = time.monotonic()
-    options = grading.Options(rerun=True, seconds=seconds, memory_mb=2048)
+    options = Options(rerun=True, seconds=seconds, memory_mb=2048)
     quiet = Console(quiet=True)
-    verdicts = grading.grade([str(folder / "in")], folder / "out", options, workers=workers, console=quiet)
+    verdicts = grade([str(folder / "in")], folder / "out", options, workers=workers, console=quiet)
     took = time.monotonic() - started
     server.close()
-    by_file = {v["file"]: v for v in verdicts}
+    by_file = {verdict.file: verdict for verdict in verdicts}
     strays = {p.name for p in folder.iterdir()} - before - {"out"}
     outcomes = {}
     for name, key in files.items():
@@ -68,7 +70,7 @@ def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
     if "<script" in page and "script" in outcomes:
         outcomes["script"] = outcomes["script"]._replace(through="its name is markup on the page")
     lost = sorted({*files, NAME} - by_file.keys())
-    return Trial(outcomes, by_file.get(NAME, {}), lost, took)
+    return Trial(outcomes, by_file.get(NAME), lost, took)
 
 
 def listen(server: socket.socket, calls: list[Any]) -> None:
@@ -80,22 +82,23 @@ def listen(server: socket.socket, calls: list[Any]) -> None:
             return
 
 
-def outcome(tries: str, verdict: dict[str, Any]) -> Outcome:
+def outcome(tries: str, verdict: Verdict) -> Outcome:
     """Read from a verdict what contained an attack, and whether it got through."""
-    findings: list[dict[str, str]] = []
-    for task in verdict["tasks"].values():
-        findings += task["findings"]
-    telling = [f for f in findings if f["code"] in TELLING]
-    strongest = min(telling, key=lambda f: TELLING.index(f["code"]), default={"evidence": "graded as any other"})
-    through = next((f["evidence"] for f in findings if "GOT THROUGH" in f["evidence"]), "")
-    return Outcome(tries, strongest["evidence"], verdict["verdict"], through)
+    findings: list[Finding] = []
+    for task in verdict.tasks.values():
+        findings += task.findings
+    telling = [f for f in findings if f.code in TELLING]
+    nothing = Finding("LOOK", "", "graded as any other")
+    strongest = min(telling, key=lambda f: TELLING.index(f.code), default=nothing)
+    through = next((f.evidence for f in findings if "GOT THROUGH" in f.evidence), "")
+    return Outcome(tries, strongest.evidence, verdict.verdict, through)
 
 
 def show(trial: Trial) -> str:
     lines = [f"{'attack':<50}{'verdict':<9}what ended or contained it"]
     for o in trial.outcomes.values():
         lines.append(f"{o.tries:<50}{o.verdict:<9}{'GOT THROUGH: ' if o.through else ''}{o.ended[:90]}")
-    tasks = ", ".join(f"{name} {t['verdict']}" for name, t in trial.honest.get("tasks", {}).items())
+    tasks = ", ".join(f"{name} {level}" for name, level in honest_levels(trial).items())
     lines.append(f"the honest student among them: {tasks or 'LOST'}")
     through = sum(bool(o.through) for o in trial.outcomes.values())
     lines.append(
@@ -105,8 +108,14 @@ def show(trial: Trial) -> str:
     return "\n".join(lines)
 
 
+def honest_levels(trial: Trial) -> dict[str, str]:
+    """Return what the honest student's tasks are worth; nothing where the file has no verdict."""
+    return {name: task.verdict for name, task in trial.honest.tasks.items()} if trial.honest else {}
+
+
 def harmed(trial: Trial) -> bool:
-    failed = any(t["verdict"] == "FAIL" for t in trial.honest.get("tasks", {}).values())
+    """Say whether an attack got through, or the honest student was failed or lost."""
+    failed = "FAIL" in honest_levels(trial).values()
     return bool(trial.lost) or failed or any(o.through for o in trial.outcomes.values())
 
 

@@ -13,16 +13,19 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
 from rich.console import Console
 
 from course.assignments import ASSIGNMENTS
-from course.grading import grade as grading
+from course.grading.grade import grade
+from course.grading.judging import Options
+from course.grading.verdicts import Verdict
 from course.handin import submit as submission
 
 MEGA = 1e6
+A1 = ASSIGNMENTS["a1"]
 
 
 class Sample(NamedTuple):
@@ -32,7 +35,7 @@ class Sample(NamedTuple):
 
 
 class Measured(NamedTuple):
-    verdicts: list[dict[str, Any]]
+    verdicts: list[Verdict]
     seconds: float
     samples: list[Sample]
     processor: float  # seconds of processor time, grader and workers together
@@ -51,7 +54,7 @@ def measure(folder: Path, count: int, workers: int) -> Measured:
     watcher.start()
     started = time.monotonic()
     try:
-        verdicts = grading.grade([str(folder / "in")], folder / "out", grading.Options(), workers=workers,
+        verdicts = grade([str(folder / "in")], folder / "out", Options(), workers=workers,
                                  console=Console(quiet=True))  # fmt: skip
         seconds = time.monotonic() - started
     finally:
@@ -96,7 +99,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="class-") as folder:
         result = measure(Path(folder), arguments.count, arguments.workers)
-    counts = {v: sum(x["verdict"] == v for x in result.verdicts) for v in ("PASS", "LOOK", "FAIL")}
+    counts = {v: sum(x.verdict == v for x in result.verdicts) for v in ("PASS", "LOOK", "FAIL")}
     print(f"{len(result.verdicts)} verdicts {counts} in {result.seconds:.1f} s with {arguments.workers} workers")
     share = result.processor / arguments.workers
     print(f"{result.processor:.1f} s of processor time: {share:.1f} s on as many free cores")

@@ -14,17 +14,20 @@ from typing import Any, NamedTuple
 from joblib import Parallel, delayed
 
 from course.assignments import ASSIGNMENTS, HINTS
-from course.grading import evidence, outputs
-from course.grading import grade as grading
+from course.grading.case import case_of
 from course.grading.corpus import variants
+from course.grading.judging import Options, judge_task
 from course.grading.rerun import rerun
-from course.grading.verdicts import Finding
+from course.grading.verdicts import Finding, worst
+from course.notebooks.reading import Cell, Submission
+
+NO_OUTPUTS = {"figure_missing", "text_missing"}  # failures of a notebook that has none
 
 
-def submission(source: str, key: str = "a1") -> evidence.Submission:
+def submission(source: str, key: str = "a1") -> Submission:
     """Return an executed notebook without its outputs: what a rerun shows is the rerun's own."""
-    cells = [evidence.Cell(c, i, "", None, "") for i, c in enumerate(variants.cells(source), start=1)]
-    return evidence.Submission(f"max_mustermann_{key}.ipynb", "max mustermann", key, cells)
+    cells = [Cell(i, c, i, (), "", None, "") for i, c in enumerate(variants.cells(source), start=1)]
+    return Submission(f"max_mustermann_{key}.ipynb", tuple(cells))
 
 
 class Judged(NamedTuple):
@@ -42,18 +45,21 @@ class Judged(NamedTuple):
         return [f for f in self.again if f.evidence.startswith("rerun: ")]
 
 
-def judge(swaps: tuple[variants.Swap, ...], options: grading.Options, key: str = "a1") -> Judged:
+def judge(swaps: tuple[variants.Swap, ...], options: Options, key: str = "a1") -> Judged:
     """Rerun a reference with these swaps, small enough to train in seconds, and look at its source."""
     source = variants.apply(variants.SMALL.get(key, ()), variants.apply(swaps, variants.REFERENCES[key]))
     notebook = submission(source, key)
     again, _ = rerun(notebook, ASSIGNMENTS[key], options)
-    return Judged(again, [f for f in from_outputs(notebook, key) if f.level == "FAIL"])
+    return Judged(again, source_failures(notebook, key))
 
 
-def from_outputs(notebook: evidence.Submission, key: str) -> Iterator[Finding]:
-    """Yield what the file shows without a rerun."""
-    for f in outputs.JUDGES[key](notebook):
-        yield Finding(f.level, f.code, f.evidence, f.task)
+def source_failures(notebook: Submission, key: str) -> list[Finding]:
+    """Return the failures that the source shows without a rerun."""
+    case, failures = case_of(notebook, ASSIGNMENTS[key]), []
+    for task in ASSIGNMENTS[key].tasks:
+        findings = judge_task(case, task)
+        failures += [f for f in findings if f.level == "FAIL" and f.code not in NO_OUTPUTS]
+    return failures
 
 
 class Row(NamedTuple):
@@ -66,14 +72,14 @@ def catches(findings: Iterable[Finding], mistake: variants.Mistake) -> list[Find
     return [f for f in findings if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes]
 
 
-def ways(mistake: variants.Mistake, options: grading.Options) -> tuple[str, ...]:
+def ways(mistake: variants.Mistake, options: Options) -> tuple[str, ...]:
     """Return how a mistake is looked for: by its functions alone first, then by the whole notebook."""
     if options.definitions:
         return ("functions",)
     return ("run",) if mistake.assignment == "a2" else ("functions", "run")
 
 
-def judge_mistake(mistake: variants.Mistake, options: grading.Options) -> Row:
+def judge_mistake(mistake: variants.Mistake, options: Options) -> Row:
     """Look for a mistake until it is caught."""
     findings: list[Finding] = []
     for way in ways(mistake, options):
@@ -91,7 +97,7 @@ def row(mistake: variants.Mistake, way: str, findings: list[Finding], hint: str,
     return Row(f"{about}{verdicts(findings, mistake.assignment)}  {hint}", wrong)
 
 
-def judge_honest(key: str, name: str, swaps: tuple[variants.Swap, ...], options: grading.Options) -> Row:
+def judge_honest(key: str, name: str, swaps: tuple[variants.Swap, ...], options: Options) -> Row:
     findings = judge(swaps, options, key).all
     failed = [f for f in findings if f.level == "FAIL"]
     about = f"{'BAD' if failed else 'ok':<4}{f'{key}: {name}':<48}{'':<25}{verdicts(findings, key)}"
@@ -101,16 +107,18 @@ def judge_honest(key: str, name: str, swaps: tuple[variants.Swap, ...], options:
 def verdicts(findings: list[Finding], key: str) -> str:
     """Return the verdicts of the assignment's tasks, side by side."""
     tasks = [task.name for task in ASSIGNMENTS[key].tasks]
-    return f"{' '.join(grading.verdict_of([f for f in findings if f.task == task]) for task in tasks):<34}"
+    return f"{' '.join(worst(f.level for f in findings if f.task == task) for task in tasks):<34}"
 
 
 def in_order(jobs: list[Any], processes: int) -> Iterator[Row]:
     if processes == 1:
-        return (function(*arguments) for function, arguments, _ in jobs)
-    return iter(Parallel(n_jobs=processes, return_as="generator")(jobs))
+        rows = (function(*arguments) for function, arguments, _ in jobs)
+    else:
+        rows = Parallel(n_jobs=processes, return_as="generator")(jobs)
+    return (row for row in rows if isinstance(row, Row))
 
 
-def jobs(words: list[str], options: grading.Options) -> tuple[list[Any], list[Any]]:
+def jobs(words: list[str], options: Options) -> tuple[list[Any], list[Any]]:
     """Return the mistakes and the honest variants whose names hold one of the words; all of them without words."""
 
     def selected(name: str) -> bool:
@@ -132,7 +140,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="variants at a time")
     arguments = parser.parse_args()
     started = time.monotonic()
-    mistakes, honest = jobs(arguments.words, grading.Options(rerun=True, definitions=arguments.quick))
+    mistakes, honest = jobs(arguments.words, Options(rerun=True, definitions=arguments.quick))
     print(f"{'':<4}{'mistake':<48}{'task':<15}{'caught by':<10}{'verdicts of its tasks':<34}  hint")
     slipped = show(in_order(mistakes, arguments.jobs))
     print(f"{'':<4}honest variant")

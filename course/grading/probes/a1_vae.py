@@ -23,8 +23,8 @@ def outputs_of(model: Any) -> Iterator[dict[str, torch.Tensor]]:
     seen: dict[str, torch.Tensor] = {}
     handles = []
     for name in ("encoder", "decoder"):
-        part = getattr(model, name, None)
-        if isinstance(part, nn.Module):
+        part = getattr(model, name) if hasattr(model, name) else None
+        if part is not None and isinstance(part, nn.Module):
 
             def hook(_: Any, inputs: Any, out: Any, name: str = name) -> None:
                 if isinstance(out, torch.Tensor):

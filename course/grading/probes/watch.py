@@ -174,7 +174,9 @@ class Watch:
 
 def entered(name: str, number: int, inputs: tuple[Any, ...]) -> Entered | None:
     """Return what entered a module, where it is a batch of points or of images."""
-    x = inputs[0] if inputs else None
+    if not inputs:
+        return None
+    x = inputs[0]
     if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or not len(x):
         return None
     if x.ndim == 2 and x.shape[1] == 2:
@@ -223,14 +225,14 @@ def call_of(
 
 def argument(name: str, value: Any) -> dict[str, Any]:
     """Return an argument where it is a number, a range, a title or an image."""
+    if isinstance(value, torch.Tensor):
+        return {f"image {name}": plain(value.reshape(-1), 4)} if value.numel() == PIXELS else {}
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {name: float(value)}
     if isinstance(value, str):
         return {name: value[:MOST_TITLE]}
     if isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(v, int | float) for v in value):
         return {name: [float(v) for v in value]}
-    if isinstance(value, torch.Tensor) and value.numel() == PIXELS:
-        return {f"image {name}": plain(value.reshape(-1), 4)}
     return {}
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from course.assignments.task import Assignment, Task
 from course.grading.answers import Answers, NotTried
 from course.grading.checks import Check, checks_of
-from course.grading.evidence import Submission
 from course.grading.rerun import sandbox
 from course.grading.rerun.digits import digits, name_digits
 from course.grading.verdicts import Finding
+from course.notebooks.reading import Submission
 
 PROBES = Path(__file__).parents[1] / "probes"
 PROGRAM = "import warnings\nwarnings.filterwarnings('ignore')\nfrom probes.main import main\nmain()\n"

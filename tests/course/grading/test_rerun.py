@@ -7,7 +7,7 @@ import pytest
 from course.assignments import ASSIGNMENTS
 from course.grading.corpus import attack_table, attacks, variants
 from course.grading.corpus.grader_table import judge_honest, judge_mistake, submission
-from course.grading.grade import Options
+from course.grading.judging import Options
 from course.grading.rerun import again, rerun, sandbox
 from course.grading.rerun.digits import TEST_DIGITS, TRAIN_DIGITS, digits, name_digits, small_set
 
@@ -104,5 +104,5 @@ def test_attacks_in_a_class_harm_nobody_else(tmp_path):
     # whose programs end before anything of theirs can be tried, and whose files cannot be read, never pass
     harmless = {"path", "script", "formula"}  # honest contents under a hostile name
     assert all(o.verdict in ("LOOK", "FAIL") for key, o in trial.outcomes.items() if key not in harmless)
-    honest = {name: t["verdict"] for name, t in trial.honest["tasks"].items()}
+    honest = attack_table.honest_levels(trial)
     assert all(honest[name] == "PASS" for name in ("A1", "B1", "B3", "B4", "B5")), honest
