@@ -1,6 +1,5 @@
 """The one file that a student hands in: an assignment's solved notebooks joined, freed from the helpers, executed."""
 
-import ast
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from course.assignments import Assignment, find
 from course.handin import inlining
 from course.handin import validate as validation
 from course.inbox.names import file_name
+from course.notebooks.code import imported_modules, parse
 from course.notebooks.running import client_of, first_line, kernel_environment, tidy, without_packages
 from course.notebooks.running import execute as execute_notebook
 from helpers.core.files import write_whole
@@ -173,12 +173,8 @@ def _packages(code: Iterable[str]) -> list[str]:
     """List what is to be installed for some code."""
     modules: set[str] = set()
     for source in code:
-        for node in ast.walk(inlining.parse(source)):
-            if isinstance(node, ast.Import):
-                modules |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                modules.add(node.module.split(".")[0])
-    return sorted(PACKAGES.get(module, module) for module in modules - set(sys.stdlib_module_names))
+        modules |= {module.partition(".")[0] for module in imported_modules(parse(source))}
+    return sorted(PACKAGES.get(module, module) for module in modules - {"", *sys.stdlib_module_names})
 
 
 def _read(path: Path) -> nbformat.NotebookNode:

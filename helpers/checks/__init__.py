@@ -6,10 +6,7 @@ returns nothing where the task is solved, and raises otherwise: ``NotImplemented
 """
 
 import importlib
-import math
 from collections.abc import Callable
-
-from torch import Tensor
 
 
 def place(task: str) -> tuple[str, str]:
@@ -29,16 +26,3 @@ def find(task: str) -> Callable[[], None]:
         return getattr(importlib.import_module(f"helpers.checks.{module}"), function)
     except (ModuleNotFoundError, AttributeError) as error:
         raise ValueError(f"{task} has no check: write {function} in helpers/checks/{module}.py") from error
-
-
-def expect_moments(draws: Tensor, mean: Tensor, std: Tensor) -> None:
-    """Compare mean and standard deviation of N draws, along the first axis, to 4.5 standard errors.
-
-    Raises:
-        AssertionError: one is further off.
-    """
-    n = math.sqrt(len(draws))
-    near = (draws.mean(0) - mean).abs() < 4.5 * std / n
-    assert near.all(), f"the draws have the mean {draws.mean(0)}, expected {mean}"
-    alike = (draws.std(0) / std - 1).abs() < 4.5 / n
-    assert alike.all(), f"the draws have the standard deviation {draws.std(0)}, expected {std}"

@@ -7,7 +7,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from helpers import mnist_conv_vae
-from helpers.checks import expect_moments
+from helpers.checks.moments import expect_moments
 
 
 class Known(nn.Module):

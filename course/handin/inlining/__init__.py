@@ -11,7 +11,6 @@ an assignment in its place. A function or class of the student's own with a help
 """
 
 from course.handin.inlining.joining import StandAlone, join, used
-from course.handin.inlining.notebooks import bound, parse
 from course.handin.inlining.writing import Section, plain_text
 
-__all__ = ["Section", "StandAlone", "bound", "join", "parse", "plain_text", "used"]
+__all__ = ["Section", "StandAlone", "join", "plain_text", "used"]

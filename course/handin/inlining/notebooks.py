@@ -2,13 +2,12 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 from course.handin.inlining.modules import Definition, External, Meaning, is_helpers, names_in, resolve
+from course.notebooks.code import bound, parse
 
 BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
 
@@ -26,15 +25,6 @@ class Notebook:
     externals: dict[str, External] = field(default_factory=dict)
     defines: set[str] = field(default_factory=set)  # functions and classes
     loads: set[str] = field(default_factory=set)
-
-
-def parse(source: str) -> ast.Module:
-    """A cell's code as Python, with IPython's magics turned into calls.
-
-    Raises:
-        SyntaxError: it is no Python.
-    """
-    return ast.parse(TransformerManager().transform_cell(source))
 
 
 def read(title: str, sources: Sequence[str]) -> Notebook:
@@ -97,26 +87,6 @@ def _check_import(node: ast.Import | ast.ImportFrom, at_top: bool, where: str) -
     plain = isinstance(node, ast.Import) and any(not a.asname or not is_helpers(a.name) for a in node.names)
     if plain or any(a.name == "*" for a in node.names):
         raise ValueError(f"{where}: {text!r} does not say which names it brings; write 'from helpers... import name'")
-
-
-def bound(statement: ast.stmt) -> Iterator[str]:
-    """Names that a top-level statement binds at the top level; what functions and classes bind inside stays there."""
-    pending: list[ast.AST] = [statement]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-            yield from (n for g in ast.walk(node) if isinstance(g, ast.Global) for n in g.names)
-        elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            yield from (n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
-        elif not isinstance(node, ast.Lambda):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-            elif isinstance(node, ast.ExceptHandler) and node.name:
-                yield node.name
-            pending.extend(ast.iter_child_nodes(node))
 
 
 def _attributes(nb: Notebook, local: str) -> set[str]:

@@ -14,13 +14,16 @@ import pytest
 from typer.testing import CliRunner
 
 from course.__main__ import app
-from course.assignments import ASSIGNMENTS
+from course.assignments import ASSIGNMENTS, HINTS
 from course.handout import release
+from course.handout.notebooks import cut_notebook
+from course.handout.regions import END, START, cut, regions
+from helpers import checks
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
-MODULES = sorted(p for p in (ROOT / "helpers").rglob("*.py") if "course" not in p.parts)
-MARKED = [p for p in MODULES if release.regions(p.read_text())]
+MODULES = sorted(p for p in (ROOT / "helpers").rglob("*.py"))
+MARKED = [p for p in MODULES if regions(p.read_text())]
 ALL_OPEN = {r: name for name, a in ASSIGNMENTS.items() for t in a.tasks for r in t.regions}
 
 
@@ -29,7 +32,7 @@ def module_of(path):
 
 
 def functions(path):
-    return [f"{module_of(path)}.{r.function}" for r in release.regions(path.read_text())]
+    return [f"{module_of(path)}.{r.function}" for r in regions(path.read_text())]
 
 
 def telling(lines):
@@ -41,62 +44,66 @@ def telling(lines):
 def student(tmp_path_factory):
     """The student version of all assignments whose notebooks are there."""
     folder = tmp_path_factory.mktemp("release") / "student"
-    files, _ = release.contents(list(ASSIGNMENTS))
+    files, _ = release.contents(list(ASSIGNMENTS.values()))
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder
 
 
-# ------------------------------------------------------------------------------- cutting and putting back
+# ------------------------------------------------------------------------------- cutting
+
+REGION = re.compile(rf"^ *{START}\n.*?^ *{END}\n", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("path", MARKED, ids=module_of)
 @pytest.mark.parametrize("opened", [True, False])
-def test_putting_back_gives_a_module_byte_for_byte(path, opened):
+def test_a_module_loses_its_solutions_and_nothing_else(path, opened):
     source = path.read_text()
-    tasks = {r.function: "X" for r in release.regions(source)} if opened else {}
-    cut = release.cut(source, tasks)
-    ast.parse(cut.text)
-    assert release.put_back(cut) == source != cut.text
-    assert (
-        cut.text.count("raise NotImplementedError") - source.count("raise NotImplementedError")
-        == len(cut.edits) * opened
-    )
-    assert all(len(line) <= 120 for line in cut.text.split("\n"))
+    tasks = {r.function: "X" for r in regions(source)} if opened else {}
+    text = cut(source, tasks)
+    ast.parse(text)
+    if opened:
+        assert REGION.split(text) == REGION.split(source) and text != source
+        assert all("raise NotImplementedError(" in region for region in REGION.findall(text))
+    else:
+        assert text.split("\n") == [ln for ln in source.split("\n") if ln.strip() not in (START, END)]
+    assert all(len(line) <= 120 for line in text.split("\n"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_putting_back_gives_a_notebook_byte_for_byte(path):
+def test_a_notebook_loses_its_solutions_answers_and_outputs_and_nothing_else(path):
     source = path.read_text()
-    cut = release.cut_notebook(source)
-    assert release.put_back_notebook(cut) == source != cut.text
-    nb = nbformat.reads(cut.text, as_version=4)
+    cells = nbformat.reads(source, as_version=4).cells
+    nb = nbformat.reads(cut_notebook(source), as_version=4)
     nbformat.validate(nb)
     assert all(not c.get("outputs") and c.get("execution_count") is None and "tags" not in c.metadata for c in nb.cells)
-    assert [c.id for c in nb.cells] == [c.id for c in nbformat.reads(source, as_version=4).cells]
-    for cell in nb.cells:
+    assert [c.id for c in nb.cells] == [c.id for c in cells]
+    for old, cell in zip(cells[2:], nb.cells[2:], strict=True):  # the first two: the badge, and the set-up cell
         if cell.cell_type == "code":
             ast.parse(cell.source)
+            assert REGION.split(cell.source + "\n") == REGION.split(old.source + "\n")
+        elif not {"tags", "student"} & old.metadata.keys():
+            assert cell.source == old.source
 
 
 def test_every_region_belongs_to_a_task_and_has_its_check():
     marked = {name for path in MARKED for name in functions(path)}
     assert marked == set(ALL_OPEN)
-    for path in MARKED:
-        tests = ROOT / "tests" / "tasks" / f"test_tasks_{module_of(path).replace('.', '_')}.py"
-        checks = {n.name for n in ast.parse(tests.read_text()).body if isinstance(n, ast.FunctionDef)}
-        assert {release.test_name(name) for name in functions(path)} <= checks
+    for name in marked:
+        assert callable(checks.find(name))
+    with pytest.raises(ValueError, match=r"toy_vae.VAE.none has no check: write VAE_none in helpers/checks/toy_vae.py"):
+        checks.find("toy_vae.VAE.none")
 
 
 def test_a_stub_names_the_task_the_equation_and_what_to_compute():
-    text = release.cut((ROOT / "helpers/toy_vae.py").read_text(), {"VAE.terms": "A1"}).text
-    stub = text[text.index(release.START) : text.index(release.END)]
-    assert "# your code computes z, x_mu, nll, kl\n" in stub
+    text = cut((ROOT / "helpers/toy_vae.py").read_text(), {"VAE.forward": "A1"})
+    stub = text[text.index(START) : text.index(END)]
+    assert re.search("# your code computes (.*, )?kl, elbo", stub)
     space = {}
     with pytest.raises(NotImplementedError) as raised:
         exec("\n".join(line.strip() for line in stub.split("\n")[2:]).strip().removesuffix("###"), space)
-    assert str(raised.value).startswith("Task A1, VAE.terms: The terms of the ELBO per example")
+    assert str(raised.value).startswith("Task A1, VAE.forward: Compute the ELBO from one posterior sample per example")
     assert str(raised.value).endswith("(arXiv 1312.6114), equation 3.")
 
 
@@ -110,9 +117,9 @@ def test_a_stub_names_the_task_the_equation_and_what_to_compute():
     ],
 )
 def test_marks_that_do_not_pair_are_refused(lines, message):
-    source = "\n".join(line.replace("START", release.START).replace("END", release.END) for line in lines)
+    source = "\n".join(line.replace("START", START).replace("END", END) for line in lines)
     with pytest.raises(ValueError, match=message):
-        release.regions(source)
+        regions(source)
 
 
 # ------------------------------------------------------------------------------- what goes out
@@ -125,7 +132,7 @@ def removed(path, student):
         pairs = zip(*(nbformat.reads(text, as_version=4).cells for text in (source, released)), strict=True)
         return set().union(*(telling(a.source.split("\n")) - telling(b.source.split("\n")) for a, b in pairs))
     lines = source.split("\n")
-    found = {f"{module_of(path)}.{r.function}": lines[r.first + 1 : r.last] for r in release.regions(source)}
+    found = {f"{module_of(path)}.{r.function}": lines[r.first + 1 : r.last] for r in regions(source)}
     needed = [name for name in found if f"{name.removeprefix(module_of(path) + '.')}: " in released]
     assert len(needed) == len(found), "with three assignments nothing marked is left as given"
     return telling(line for lines in found.values() for line in lines)
@@ -157,7 +164,7 @@ def test_nothing_of_the_solution_leaks(student):
 def test_the_leak_test_sees_a_leak(student, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(student, copy)
-    source = (ROOT / "helpers/core/gaussian.py").read_text()
+    source = (ROOT / "helpers/numpy_vae.py").read_text()
     line = next(ln for ln in source.split("\n") if ln.strip().startswith("kl = "))
     (copy / "README.md").write_text(line)
     with pytest.raises(AssertionError, match=r"README\.md holds"):
@@ -184,18 +191,38 @@ def test_all_that_a_student_needs_is_there(student):
     assert all(f"| {t.name} |" in readme for n in ASSIGNMENTS for t in ASSIGNMENTS[n].tasks)
 
 
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_no_band_hint_or_check_of_the_graders_goes_out(student, name):
+    source = (ROOT / "course" / "assignments" / f"{name}.py").read_text()
+    constants = set(re.findall(r"^([A-Z][A-Z_0-9]{3,}) =", source, re.MULTILINE)) - {"ASSIGNMENT"}
+    graders = set(constants) | set(ASSIGNMENTS[name].hints) | set(HINTS.values())
+    for task in ASSIGNMENTS[name].tasks:
+        graders |= {task.requires, *(f"{check!r}" for check in (*task.from_outputs, *task.from_rerun))}
+    text = (student / "course" / "assignments" / f"{name}.py").read_text()
+    assert not [word for word in graders if word in text]
+    assert not [hint for hint in HINTS.values() if hint in (student / "course/assignments/hints.py").read_text()]
+    space = {}
+    exec(text, space)
+    lean = space["ASSIGNMENT"]
+    assert [(t.name, t.asks, t.regions, t.defines, t.prints, t.writes, t.figures) for t in lean.tasks] == [
+        (t.name, t.asks, t.regions, t.defines, t.prints, t.writes, t.figures) for t in ASSIGNMENTS[name].tasks
+    ]
+    assert (
+        not [t for t in lean.tasks if t.from_outputs or t.from_rerun] and lean.notebooks == ASSIGNMENTS[name].notebooks
+    )
+
+
 def test_one_assignment_alone_is_given_what_it_needs_of_others(tmp_path):
     done = CliRunner().invoke(app, ["release", str(tmp_path / "a3"), "--assignment", "a3"])
     assert done.exit_code == 0, done.exception
     assert sorted(p.name for p in (tmp_path / "a3" / "notebooks").iterdir()) == ["03_swiss_roll.ipynb"]
-    gaussian = (tmp_path / "a3/helpers/core/gaussian.py").read_text()
-    source = (ROOT / "helpers/core/gaussian.py").read_text()
-    log_prob = (
-        source[source.index("def log_prob") :].replace(f"    {release.START}\n", "").replace(f"    {release.END}\n", "")
-    )
-    assert gaussian.endswith(log_prob), "a task of assignment 1 that notebook 03 builds on"
-    assert "Task KL of assignment 3, kl_per_latent" in gaussian
-    assert "Task 1 of assignment 4, bernoulli_nll" in (tmp_path / "a3/helpers/core/objective.py").read_text()
+    source = (ROOT / "helpers/core/training.py").read_text()
+    given = (tmp_path / "a3/helpers/core/training.py").read_text()
+    assert given == cut(source, {}) and START not in given, "a task of assignment 1 that notebook 03 builds on"
+    assert "Task KL of assignment 3, compute_vae_loss" in (tmp_path / "a3/helpers/swiss_roll.py").read_text()
+    assert "Task 3 of assignment 4, ConvEncoder.__init__" in (tmp_path / "a3/helpers/core/networks.py").read_text()
+    assert {p.name for p in (tmp_path / "a3/course/assignments").glob("a*.py")} == {"a3.py"}
+    assert {p.stem for p in (tmp_path / "a3/helpers/checks").glob("*.py")} == {"__init__", "moments", "swiss_roll"}
     assert not (tmp_path / "a3/helpers/toy_vae.py").exists()
     again = CliRunner().invoke(app, ["release", str(tmp_path / "a3")])
     assert again.exit_code == 1 and "not empty" in str(again.exception)
@@ -251,7 +278,8 @@ def run_checks(folder, solved, reports):
     )
     assert done.returncode == 0, done.stderr
     for _, _, report in jobs:
-        went = re.findall(r"^(PASSED|FAILED|ERROR) \S+::(test_\w+)", Path(report).read_text(), re.MULTILINE)
+        lines = Path(report).read_text().replace("::test_task[", "::[")
+        went = re.findall(r"^(PASSED|FAILED|ERROR) \S+?::\[?(test_notebooks|[\w.]+)", lines, re.MULTILINE)
         yield tuple({name for state, name in went if (state == "PASSED") is passed} for passed in (True, False))
 
 
@@ -263,16 +291,16 @@ def test_each_open_task_fails_its_own_check_and_no_other(student, tmp_path):
     solved = []
     for name, path in places.items():
         source = path.read_text()
-        others = {r.function: "X" for r in release.regions(source) if f"{module_of(path)}.{r.function}" != name}
-        solved.append((path.relative_to(ROOT), release.cut(source, others).text))
+        others = {r.function: "X" for r in regions(source) if f"{module_of(path)}.{r.function}" != name}
+        solved.append((path.relative_to(ROOT), cut(source, others).text))
     readme = Path("README.md")
     none, *one_by_one = run_checks(student, [(readme, (student / readme).read_text()), *solved], tmp_path)
-    everything = {release.test_name(name) for name in places} | {"test_notebooks"}
+    everything = set(places) | {"test_notebooks"}
     assert none == (set(), everything), "as handed out, every check fails"
     reasons = re.findall(r"NotImplementedError: Task [\w ]+, ([\w.]+):", (tmp_path / "0.txt").read_text())
-    assert set(reasons) == {r.function for p in MARKED for r in release.regions(p.read_text())} & {
+    assert set(reasons) == {r.function for p in MARKED for r in regions(p.read_text())} & {
         name.removeprefix(f"{module_of(path)}.") for name, path in places.items()
     }, "each for want of its own task"
     for name, (passed, failed) in zip(places, one_by_one, strict=True):
-        assert passed - failed == {release.test_name(name)}, f"with {name} alone solved"
-        assert failed == everything - {release.test_name(name)}
+        assert passed - failed == {name}, f"with {name} alone solved"
+        assert failed == everything - {name}
