@@ -14,10 +14,10 @@ import nbformat
 
 from course.figures.comparison import compare
 from course.figures.png import FigureError, read_fingerprint
+from course.notebooks.reading import PICTURE_KINDS
 from helpers.core.files import FIGURE_NAME, write_whole
 
 LINE = re.compile(rf"^figure ({FIGURE_NAME.pattern})$", re.MULTILINE)
-PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "application/pdf")
 MOST_PROBLEMS = 8  # of one figure, in a failure's text; the report has all
 
 
@@ -118,7 +118,7 @@ def figures_in(outputs: Iterable[Any]) -> list[Display]:
         if output.get("output_type") == "stream" and output.get("name") == "stdout":
             names += [match[0] for match in LINE.findall(output["text"])]
         data = output.get("data", {})
-        if any(kind in data for kind in PICTURES):
+        if any(kind in data for kind in PICTURE_KINDS):
             pictures.append((_decoded(data.get("image/png")), str(data.get("text/plain", ""))))
     if len(names) == len(pictures):
         return [Display(name, png, sentence) for name, (png, sentence) in zip(names, pictures, strict=True)]

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -348,3 +350,15 @@ def test_every_assignment_has_its_notebooks_modules_and_own_task_names():
     for assignment in ASSIGNMENTS.values():
         assert all((root / "helpers" / f"{module}.py").is_file() for module in assignment.modules)
         assert len({t.name for t in assignment.tasks}) == len(assignment.tasks)
+
+
+def test_validating_imports_neither_torch_nor_scikit_learn_nor_matplotlib(tmp_path):
+    path = tmp_path / "max_mustermann_a1.ipynb"
+    nbformat.write(by_hand(), path)
+    script = (
+        "import sys; from course.__main__ import app\n"
+        "try: app(['validate', sys.argv[1]])\n"
+        "except SystemExit as end: print(end.code, sorted({'torch', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("0 []"), done.stdout + done.stderr
