@@ -32,8 +32,9 @@ def regions(source: str, name: str = "the source") -> list[Region]:
     Raises:
         ValueError: a START without its END, or the reverse; or a region outside of any function.
     """
+    places = list(pairs(source.split("\n"), name))
     tree = ast.parse(source)
-    return [_region(tree, first, last, name) for first, last in pairs(source.split("\n"), name)]
+    return [_region(tree, first, last, name) for first, last in places]
 
 
 def _region(tree: ast.Module, first: int, last: int, name: str) -> Region:
