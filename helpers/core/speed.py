@@ -127,7 +127,7 @@ class HalvesSideBySide:
 
 
 class _WithGradients(torch.autograd.Function):
-    """Give a loss the gradients that are known already, so that ``loss.backward()`` hands them to the parameters."""
+    """Give a loss the gradients that are known already, so that the backward pass hands them to the parameters."""
 
     @staticmethod
     def forward(ctx: Any, loss: Tensor, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
