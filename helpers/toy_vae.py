@@ -78,7 +78,7 @@ class VAE(nn.Module):
         Returns:
             x_pred: mean of p(x|z), in the shape of x.
             z: the posterior sample, shape (B, latent_size).
-            elbo, kl, nll: means over the batch, in nats; elbo = -(nll + kl).
+            elbo, kl, nll: means over the batch, in nats; kl and nll sum to -elbo.
 
         Raises:
             ValueError: examples of another size than ``input_size``.
