@@ -105,7 +105,9 @@ def test_each_figure_has_a_tolerance_that_there_is():
 
 
 def test_a_figure_without_a_table_has_no_tolerance():
-    with pytest.raises(FigureError, match=r"no assignment's table has the figure unheard_of, .*: add it to the figures"):
+    with pytest.raises(
+        FigureError, match=r"no assignment's table has the figure unheard_of, .*: add it to the figures"
+    ):
         tolerance("unheard_of")
 
 
