@@ -83,10 +83,10 @@ def shown_by(assignment: Assignment) -> set[str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_figure_that_a_notebook_shows_stands_in_its_table_and_no_other(key):
-    shown = shown_by(ASSIGNMENTS[key])
-    assert shown, "its notebooks show no figure at all"
-    assert not unlisted(ASSIGNMENTS[key], shown), "add them to the figures of its table, with their tolerance"
-    assert {figure.name for figure in ASSIGNMENTS[key].figures} == shown
+    names = shown_by(ASSIGNMENTS[key])
+    assert names, "its notebooks show no figure at all"
+    assert not unlisted(ASSIGNMENTS[key], names), "add them to the figures of its table, with their tolerance"
+    assert {figure.name for figure in ASSIGNMENTS[key].figures} == names
 
 
 def test_a_figure_that_is_forgotten_is_named():
