@@ -247,8 +247,8 @@ def planes_of(records: list[dict[str, Any]]) -> list[Plane]:
     """Return the plots that hold any points."""
     planes = []
     for record in records:
-        collections = [numbers(offsets).reshape(-1, 2) for offsets, _ in record["drawn"]]
-        colours = [None if c is None or numbers(c).ndim != 1 else numbers(c) for _, c in record["drawn"]]
+        collections = [numbers(offsets).reshape(-1, 2) for offsets, _ in record["scatters"]]
+        colours = [None if c is None or numbers(c).ndim != 1 else numbers(c) for _, c in record["scatters"]]
         who = "VAE" if record["vae"] else "autoencoder"
         if sum(map(len, collections)):
             planes.append(Plane(who, numbers(record["codes"]), numbers(record["labels"]), collections, colours))
@@ -264,7 +264,7 @@ def nearest(points: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, float]:
 def latent_plot(answers: Answers, task: Task) -> Iterator[Finding]:
     """Judge the scatter plots: codes of the images, all of them, coloured by digit."""
     records = answers.probe("plot_latent2D")
-    if not any(record["drawn"] for record in records):
+    if not any(record["scatters"] for record in records):
         yield Finding("LOOK", "own_way", "plot_latent2D drew no scatter plot")
     for plane in planes_of(records):
         yield place_fault(plane) or judge_colours(plane)

@@ -216,7 +216,7 @@ def test_set(answers: Answers, task: Task) -> Iterator[Finding]:
             yield Finding("LOOK", "trains_on_test", f"{int(leaked)} of the assignment's test points")
         home = next((k for k, count in counts.items() if count["trained"] > HOME_POINTS and not leaked), None)
         homes += home is not None
-        tested = {name for name, count in counts.items() if count["seen_test"] > 0}
+        tested = {name for name, count in counts.items() if count["evaluated_test"] > 0}
         if home and tested and home not in tested:
             evidence = f"trained on data set {home}, evaluated on the test points of {', '.join(sorted(tested))}"
             yield Finding("FAIL", "mixed_sets", evidence)

@@ -211,7 +211,10 @@ PROPORTIONAL = 1e-3
 
 def nll(answers: Answers, task: Task) -> Iterator[Finding]:
     """Judge the NLL: a convention that fits, a known mistake, a multiple of the squared error, or none of these."""
-    cases = cases_of(answers)
+    cases = [case for case in cases_of(answers) if math.isfinite(number(case["nll"]))]
+    if not cases:
+        yield Finding("LOOK", "unclear", "the NLL of perturbed networks is not finite")
+        return
     values = values_of(cases, "nll")
     outputs = [decoded_by(case) for case in cases]
     tolerance = EXACT_FIT if all("decoder_out" in case for case in cases) else LOOSE_FIT
@@ -254,14 +257,21 @@ def elbo(answers: Answers, task: Task) -> Iterator[Finding]:
     cases = cases_of(answers)
     one = np.array([[number(case[name]) for name in ("elbo", "kl", "nll")] for case in cases])
     many = np.array([numbers(case["of_many"]) for case in cases])
-    finding = identity("one example", *one.T)
+    finding = identity("one example", one)
     if finding.level == "PASS":
-        finding = identity("20,000 examples", *many.T)
+        finding = identity("20,000 examples", many)
     yield finding
 
 
-def identity(which: str, bound: np.ndarray, kl: np.ndarray, nll: np.ndarray) -> Finding:
-    """Judge the identity of the three terms, or recognise one of its forms with wrong signs."""
+def identity(which: str, terms: np.ndarray) -> Finding:
+    """Judge the identity of the three terms, or recognise one of its forms with wrong signs.
+
+    A perturbed network may have a variance of nearly zero somewhere: an infinite NLL is no mistake.
+    """
+    terms = terms[np.isfinite(terms).all(axis=1)]
+    if not len(terms):
+        return Finding("LOOK", "unclear", f"{which}: elbo, kl or nll of perturbed networks is not finite")
+    bound, kl, nll = terms.T
     evidence = f"{which}: elbo {bound[0]:.4f}, kl {kl[0]:.4f}, nll {nll[0]:.4f}"
     scale = float(np.max(np.abs(kl) + np.abs(nll))) + 1.0
     forms = (("elbo", -(nll + kl)), ("elbo_sign", nll + kl), ("elbo_kl_sign", kl - nll), ("elbo_kl_sign", nll - kl))
@@ -272,7 +282,7 @@ def identity(which: str, bound: np.ndarray, kl: np.ndarray, nll: np.ndarray) -> 
 
 
 def reductions(answers: Answers, task: Task) -> Iterator[Finding]:
-    """Find sums over the batch where means are asked for: of one term alone they are a hidden beta."""
+    """Find sums over the batch where the assignment says means: of one term alone they are a hidden beta."""
     probe = networks(answers)
     ratios = np.array([number(n["kl_of_six"]) / number(n["kl_of_one"]) for n in probe if number(n["kl_of_one"])])
     cases = cases_of(answers)
@@ -331,7 +341,7 @@ SAME_MEAN = 1e-3, 1e-3
 
 
 def decode(answers: Answers, task: Task) -> Iterator[Finding]:
-    """Judge what the decoder is given, and what its noise flag does."""
+    """Judge what the decoder gets, and what its noise flag does."""
     cases = cases_of(answers)
     varies = np.array([numbers(case["x_pred_std"]).max() for case in cases])
     z_varies = np.array([spread_of(case).max() for case in cases])
@@ -433,7 +443,7 @@ BEYOND = 1e-6
 
 
 def flags(answers: Answers, task: Task) -> Iterator[Finding]:
-    """Judge whether the sigmoid is there when asked for, once, and only then."""
+    """Judge whether the sigmoid is there when requested, once, and only then."""
     probe = answers.probe("flat")
     squashed, linear = numbers(probe["sigmoid"]), numbers(probe["linear"])
     evidence = f"sigmoid=True, decoded {squashed.min():.2f} to {squashed.max():.2f}"

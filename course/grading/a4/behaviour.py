@@ -156,7 +156,7 @@ LEAST_SPREAD = 1e-9
 def sample(answers: Answers, task: Task) -> Iterator[Finding]:
     """Judge samples against decoded draws of the prior, by mean and spread of their pixels."""
     probe = answers.probe("sample")
-    mean, spread, low, high, pixels = numbers(probe["drawn"])
+    mean, spread, low, high, pixels = numbers(probe["samples"])
     right_mean, right_spread = numbers(probe["direct"])[:2]
     evidence = f"samples: mean {mean:.3f}, spread {spread:.3f}; decoded N(0, I): {right_mean:.3f}, {right_spread:.3f}"
     if int(number(probe["count"])) != SAMPLES or pixels != PIXELS:

@@ -166,7 +166,7 @@ def probe_latent_plot(function: Callable[..., Any], space: dict[str, Any]) -> li
             scatters = []
             for ax in plt.gcf().axes:
                 scatters += [scatter_of(collection) for collection in ax.collections]
-            records.append({"drawn": scatters[:MOST_SCATTERS], "codes": codes, "labels": y.tolist(), "vae": vae})
+            records.append({"scatters": scatters[:MOST_SCATTERS], "codes": codes, "labels": y.tolist(), "vae": vae})
     return records
 
 

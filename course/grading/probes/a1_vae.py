@@ -20,7 +20,7 @@ Make = Callable[[], Any]
 @contextlib.contextmanager
 def outputs_of(model: Any) -> Iterator[dict[str, torch.Tensor]]:
     """Collect what the encoder and the decoder networks returned last, where they have those names."""
-    seen: dict[str, torch.Tensor] = {}
+    outputs: dict[str, torch.Tensor] = {}
     handles = []
     for name in ("encoder", "decoder"):
         part = getattr(model, name) if hasattr(model, name) else None
@@ -28,11 +28,11 @@ def outputs_of(model: Any) -> Iterator[dict[str, torch.Tensor]]:
 
             def hook(_: Any, inputs: Any, out: Any, name: str = name) -> None:
                 if isinstance(out, torch.Tensor):
-                    seen[name] = out.detach()
+                    outputs[name] = out.detach()
 
             handles.append(part.register_forward_hook(hook))
     try:
-        yield seen
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
@@ -69,11 +69,11 @@ def model_size(model: Any) -> int:
 
 def probe_point(model: Any, x: torch.Tensor) -> dict[str, Any]:
     """Send what forward returns for one point, and the distribution of z and of decoded noise over many copies."""
-    with outputs_of(model) as seen:
+    with outputs_of(model) as outputs:
         x_pred, z, elbo, kl, nll = five(model, x)
         case = {"x": plain(x[0]), "z": plain(z[0]), "x_pred": plain(x_pred.reshape(-1)), "elbo": scalar(elbo)}
         case |= {"kl": scalar(kl), "nll": scalar(nll)}
-        for name, out in seen.items():
+        for name, out in outputs.items():
             case[f"{name}_out"] = plain(out.reshape(-1))
     copies = x.expand(REPEATS, -1)
     case |= distribution(model, copies)

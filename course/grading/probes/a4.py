@@ -109,7 +109,7 @@ def probe_images(notebook: Notebook) -> dict[str, Any]:
                 images = function(*arguments)
                 images = images[0] if isinstance(images, tuple | list) else images
                 binary = bool(((images == 0) | (images == 1)).all())
-                return {"count": len(images), "drawn": moments(images), "direct": moments(direct), "binary": binary}
+                return {"count": len(images), "samples": moments(images), "direct": moments(direct), "binary": binary}
     raise TypeError("sample could not be called with a model and a number")
 
 

@@ -41,7 +41,7 @@ class Watch:
         self.calls: list[dict[str, Any]] = []
         self.optimizers: dict[str, dict[str, Any]] = {}
         self.rows_trained: dict[str, list[np.ndarray]] = {}
-        self.rows_seen: dict[str, list[np.ndarray]] = {}
+        self.rows_evaluated: dict[str, list[np.ndarray]] = {}
         self.tagged: dict[str, list[int]] = {}  # per module class: [test images trained on, images trained on]
         self.pending: list[float] = []
         self.undecided: dict[int, Entered] = {}
@@ -112,7 +112,7 @@ class Watch:
                 count[0] += note.marked
                 count[1] += note.images
             return
-        parts = (self.rows_trained if trained else self.rows_seen).setdefault(note.module, [])
+        parts = (self.rows_trained if trained else self.rows_evaluated).setdefault(note.module, [])
         parts.append(note.rows)
         if sum(map(len, parts)) > MOST_ROWS:
             parts[:] = [np.unique(np.concatenate(parts))]
@@ -259,16 +259,16 @@ def toy_rows(space: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def summarize_rows(watch: Watch, space: dict[str, Any]) -> dict[str, Any]:
     """Count, per model and toy set, the points trained on, the test points trained on, and those evaluated."""
     sets, result = toy_rows(space), {}
-    for name in list(dict.fromkeys([*watch.rows_trained, *watch.rows_seen]))[:MOST_MODELS]:
-        trained, seen = (
+    for name in list(dict.fromkeys([*watch.rows_trained, *watch.rows_evaluated]))[:MOST_MODELS]:
+        trained, evaluated = (
             np.unique(np.concatenate(rows.get(name, [np.empty(0, np.int64)])))
-            for rows in (watch.rows_trained, watch.rows_seen)
+            for rows in (watch.rows_trained, watch.rows_evaluated)
         )
         counts = {}
         for key, (rows, last) in sets.items():
             counts[key] = {
                 "trained": int(np.isin(trained, rows).sum()), "trained_test": int(np.isin(trained, last).sum()),
-                "seen_test": int(np.isin(seen, last).sum()),
+                "evaluated_test": int(np.isin(evaluated, last).sum()),
             }  # fmt: skip
-        result[name] = {"trained": len(trained), "seen": len(seen), "sets": counts}
+        result[name] = {"trained": len(trained), "evaluated": len(evaluated), "sets": counts}
     return result

@@ -58,8 +58,8 @@ def with_checks(key: str, task: str, names: tuple[str, ...]):
 def test_a_check_that_is_struck_from_the_table_is_not_run(key, task, name, monkeypatch):
     monkeypatch.setattr(module_of(key, name), name, lambda answers, task: iter([Finding("FAIL", "ran", name)]))
     answers = Answers({"probes": {}})
-    named = again.judge(answers, with_checks(key, task, (name,)))
-    assert named == [Finding("FAIL", "ran", name, task)]
+    findings = again.judge(answers, with_checks(key, task, (name,)))
+    assert findings == [Finding("FAIL", "ran", name, task)]
     others = tuple(n for n in next(t for t in ASSIGNMENTS[key].tasks if t.name == task).from_rerun if n != name)
     assert "ran" not in codes(again.judge(answers, with_checks(key, task, others)))
 
@@ -213,6 +213,20 @@ def test_the_checks_tell_mistakes_from_honest_conventions(changed, code):
     assert codes(findings, "FAIL") == ({code} if code else set()), findings
 
 
+def test_a_network_whose_variance_is_nearly_zero_somewhere_is_no_mistake():
+    """An infinite NLL is left out; one in a hundred honest reruns has one."""
+    networks = [network(seed=s) for s in range(3)]
+    networks[0]["cases"][1] |= {"of_many": [-np.inf, 1.0, np.inf]}
+    networks[1]["cases"][0] |= {"elbo": -np.inf, "nll": np.inf}
+    findings = again.judge(Answers({"probes": {"vae": networks}}), with_checks("a1", "A1", ("elbo", "nll")))
+    assert [(f.level, f.code) for f in findings] == [("PASS", "elbo"), ("PASS", "nll")]
+    for one in networks:
+        for case in one["cases"]:
+            case |= {"of_many": [np.nan] * 3, "nll": np.nan}
+    findings = again.judge(Answers({"probes": {"vae": networks}}), with_checks("a1", "A1", ("elbo", "nll")))
+    assert {(f.level, f.code) for f in findings} == {("LOOK", "unclear")}
+
+
 # ---------------------------------------------------------------- training
 
 
@@ -238,11 +252,11 @@ def rows(trained: str, tested: str, leaked: int = 0) -> dict:
         k: {
             "trained": 20_000 * (k == trained),
             "trained_test": leaked * (k == trained),
-            "seen_test": 5000 * (k in tested),
+            "evaluated_test": 5000 * (k in tested),
         }
         for k in "123"
     }
-    return {"trained": 20_000, "seen": 5000, "sets": sets}
+    return {"trained": 20_000, "evaluated": 5000, "sets": sets}
 
 
 @pytest.mark.parametrize(
