@@ -17,7 +17,14 @@ COMMON = {"outputs": "course.grading.common", "behaviour": "course.grading.commo
 def modules_of(assignment: Assignment, kind: Kind) -> list[ModuleType]:
     """Return where checks of this kind are looked for: in the assignment's own module first."""
     names = [f"course.grading.{assignment.key}.{kind}", COMMON[kind]]
-    return [importlib.import_module(name) for name in names if importlib.util.find_spec(name)]
+    return [importlib.import_module(name) for name in names if _is_there(name)]
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # nor is the package that it would lie in
+        return False
 
 
 def checks_of(assignment: Assignment, task: Task, kind: Kind) -> list[Check]:
@@ -30,6 +37,9 @@ def checks_of(assignment: Assignment, task: Task, kind: Kind) -> list[Check]:
     for name in task.from_outputs if kind == "outputs" else task.from_rerun:
         check = next((getattr(m, name) for m in modules_of(assignment, kind) if hasattr(m, name)), None)
         if check is None:
-            raise ValueError(f"{assignment.key}, task {task.name}: no check by {kind} is called {name}")
+            raise ValueError(
+                f"{assignment.key}, task {task.name}: no check by {kind} is called {name}: write it in "
+                f"course/grading/{assignment.key}/{kind}.py"
+            )
         checks.append(check)
     return checks

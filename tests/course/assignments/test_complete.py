@@ -1,0 +1,38 @@
+"""The five places of an assignment: notebook, module, checks, table and grading. What is forgotten is named."""
+
+import pytest
+
+from course import paths
+from course.assignments import ASSIGNMENTS
+from course.grading.checks import checks_of
+from helpers import checks
+
+STEMS = [path.stem for path in paths.notebook_paths([])]
+OWNERS = {stem: key for key, assignment in ASSIGNMENTS.items() for stem in assignment.notebooks}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_notebook_belongs_to_an_assignment(stem):
+    assert stem in OWNERS, f"notebooks/{stem}.ipynb stands in no table: add it to one in course/assignments"
+
+
+@pytest.mark.parametrize("key", list(ASSIGNMENTS))
+def test_every_assignment_has_its_notebooks_and_their_modules(key):
+    for stem, module in zip(ASSIGNMENTS[key].notebooks, ASSIGNMENTS[key].modules, strict=True):
+        assert stem in STEMS, f"{key} lacks notebooks/{stem}.ipynb"
+        assert (paths.ROOT / "helpers" / f"{module}.py").is_file(), f"{key} lacks helpers/{module}.py"
+
+
+@pytest.mark.parametrize("key", list(ASSIGNMENTS))
+def test_every_open_function_has_its_check(key):
+    for task in ASSIGNMENTS[key].tasks:
+        for region in task.regions:
+            assert callable(checks.find(region)), "find says which one is missing"
+
+
+@pytest.mark.parametrize("key", list(ASSIGNMENTS))
+def test_every_task_has_its_checks_in_grading(key):
+    for task in ASSIGNMENTS[key].tasks:
+        assert task.from_outputs or task.from_rerun, f"{key}, task {task.name}: its table names no check at all"
+        for kind in ("outputs", "behaviour"):
+            assert all(callable(check) for check in checks_of(ASSIGNMENTS[key], task, kind))
