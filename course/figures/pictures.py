@@ -12,10 +12,10 @@ MOST_PIXELS = 50_000_000
 
 
 def opened(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
-    """The header read, pixels not yet.
+    """Read a picture's header, pixels not yet.
 
     Raises:
-        FigureError: no picture of these formats, or more pixels than any figure of ours.
+        FigureError: it is no picture of these formats, or has more pixels than any figure of ours.
     """
     try:
         with warnings.catch_warnings():
@@ -29,7 +29,7 @@ def opened(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
 
 
 def picture(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
-    """The picture in colour, on white.
+    """Return the picture in colour, on white.
 
     Raises:
         FigureError: it cannot be decoded, or has more pixels than any figure of ours.
@@ -42,7 +42,7 @@ def picture(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
             if image.mode in ("RGB", "L"):
                 return image.convert("RGB")
             rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-            if rgba.getextrema()[3][0] == 255:  # nothing shines through, as in nearly every figure
+            if rgba.getchannel("A").getextrema()[0] == 255:  # nothing shines through, as in nearly every figure
                 return rgba.convert("RGB")
     except Exception as error:
         raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error
