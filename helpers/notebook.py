@@ -3,7 +3,7 @@
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 from matplotlib.figure import Figure
@@ -49,7 +49,7 @@ def render(figure: Figure, name: str) -> bytes:
     buffer = io.BytesIO()
     hook = figure_hook()
     with plots.style():
-        options = {"metadata": {"Software": None}} if hook is None else hook(figure, name)
+        options: dict[str, Any] = {"metadata": {"Software": None}} if hook is None else hook(figure, name)
         figure.savefig(buffer, format="png", dpi=DPI, **options)
     return buffer.getvalue()
 

@@ -48,7 +48,7 @@ def attach(figure: Figure, name: str) -> dict[str, Any]:
 
 
 def describe(figure: Figure, name: str) -> dict[str, Any]:
-    """Everything that a regression run compares of a figure, as JSON's own types."""
+    """Write down everything that a regression run compares of a figure, as JSON's own types."""
     return {
         "version": VERSION,
         "name": name,
@@ -78,7 +78,7 @@ def _window(limits: Sequence[float], scale: str) -> _Window:
     return _Window(2 * low - high, 2 * high - low, scale == "log")
 
 
-def _axes(ax: Axes) -> dict[str, Any]:
+def _axes(ax: Any) -> dict[str, Any]:
     spot = ax.get_subplotspec()
     record = {
         "panel": None if spot is None else [int(n) for n in spot.get_geometry()],
@@ -97,14 +97,14 @@ def _axes(ax: Axes) -> dict[str, Any]:
     }
     if ax.get_label() == "<colorbar>":  # its innards are Matplotlib's, and what they show is the artist's own
         return record | {"colorbar": True, "artists": []}
-    drawn = [a for kind in (ax.images, ax.collections, ax.lines, ax.texts) for a in kind if a.get_visible()]
-    artists = [_artist(artist, ax) for artist in drawn] + _patches(ax)
+    artists = [*ax.images, *ax.collections, *ax.lines, *ax.texts]
+    records = [_artist(artist, ax) for artist in artists if artist.get_visible()] + _patches(ax)
     insets = [_axes(child) for child in ax.child_axes]
-    return record | {"artists": artists} | ({"insets": insets} if insets else {})
+    return record | {"artists": records} | ({"insets": insets} if insets else {})
 
 
-def _ticks(axis) -> dict[str, Any] | None:
-    """Ticks that somebody set; automatic ones are the version's choice."""
+def _ticks(axis: Any) -> dict[str, Any] | None:
+    """Describe the ticks that somebody set; automatic ones are the version's choice."""
     locator = axis.get_major_locator()
     if not isinstance(locator, FixedLocator):
         return None
@@ -122,23 +122,23 @@ def _legend(legend: Legend) -> dict[str, Any]:
 
 def _artist(artist: Artist, ax: Axes) -> dict[str, Any]:
     label = str(artist.get_label() or "")
-    named = {} if label.startswith("_") or not label else {"label": label}
+    name = {} if label.startswith("_") or not label else {"label": label}
     if isinstance(artist, AxesImage):
-        return {"kind": "image"} | named | _image(artist)
+        return {"kind": "image"} | name | _image(artist)
     if isinstance(artist, QuadMesh):
-        return {"kind": "mesh"} | named | _raster(artist.get_array(), artist)
-    if isinstance(artist, PathCollection) and len(artist.get_offsets()) > 0:
-        return {"kind": "points"} | named | _points(artist, ax)
+        return {"kind": "mesh"} | name | _raster(artist.get_array(), artist)
+    if isinstance(artist, PathCollection) and np.size(artist.get_offsets()) > 0:
+        return {"kind": "points"} | name | _points(artist, ax)
     if isinstance(artist, Collection):
-        paths = [path.vertices for path in artist.get_paths() if len(path.vertices)]
+        paths = [np.asarray(path.vertices) for path in artist.get_paths() if np.size(path.vertices)]
         vertices = np.concatenate(paths) if paths else np.empty((0, 2))
         kind = "strokes" if isinstance(artist, LineCollection) else "areas"
         style = {"kind": kind, "paths": len(paths), "colours": _colours(artist)}
-        return style | named | _cloud(vertices, _windows(artist.get_transform(), ax))
+        return style | name | _cloud(vertices, _windows(artist.get_transform(), ax))
     if isinstance(artist, Line2D):
         style = {"kind": "line", "colours": _colours(artist), "dashes": str(artist.get_linestyle())}
         style["marker"] = str(artist.get_marker())
-        return style | named | _cloud(*_line(artist, ax))
+        return style | name | _cloud(*_line(artist, ax))
     if isinstance(artist, Text):
         return {"kind": "text", "text": artist.get_text()} | _place(artist, ax)
     return {"kind": "other"}
@@ -158,14 +158,14 @@ def _windows(transform: Transform, ax: Axes) -> tuple[_Window, _Window]:
 
 
 def _place(text: Text, ax: Axes) -> dict[str, Any]:
-    """Where a text stands, if that is a place in the data."""
+    """Tell where a text stands, if that is a place in the data."""
     if isinstance(text, Annotation):
         return {"at": _numbers(text.xy)} if text.xycoords == "data" else {}
     return {"at": _numbers(text.get_position())} if text.get_transform() == ax.transData else {}
 
 
 def _patches(ax: Axes) -> list[dict[str, Any]]:
-    """Consecutive patches of one look together: the bars of a series."""
+    """Describe consecutive patches of one look together: the bars of a series."""
     runs: list[tuple[dict[str, Any], list[np.ndarray]]] = []
     for patch in ax.patches:
         if not patch.get_visible():
@@ -191,13 +191,13 @@ def _shape(patch: Patch) -> str:
 
 
 def _colours(artist: Any) -> list[str] | int:
-    """The different colours of an artist, in order of appearance; only their number where there are many."""
+    """List the different colours of an artist, in order of appearance; only count them where there are many."""
     rgba = _rgba(artist)
     different = list(dict.fromkeys(to_hex(c, keep_alpha=False) for c in rgba))
     return different if len(different) <= MOST_COLOURS else len(different)
 
 
-def _rgba(artist: Any) -> np.ndarray:
+def _rgba(artist: Any) -> Any:
     if isinstance(artist, Line2D):
         colour = artist.get_color() if artist.get_linestyle() not in ("None", "none", "", " ") else None
         return [artist.get_markerfacecolor() if colour is None else colour]
@@ -219,8 +219,8 @@ def _points(scatter: PathCollection, ax: Axes) -> dict[str, Any]:
     sizes = scatter.get_sizes()
     if len(sizes) == 1:
         record["sizes"] = _numbers(sizes)
-    seen = np.column_stack([w.view(v) for w, v in zip(windows, places.T, strict=True)])
-    good = np.isfinite(seen).all(axis=1)
+    points = np.column_stack([w.view(v) for w, v in zip(windows, places.T, strict=True)])
+    good = np.isfinite(points).all(axis=1)
     values = scatter.get_array()
     if values is not None:
         values = np.ma.filled(np.ma.asarray(values, dtype=float).ravel(), np.nan)
@@ -241,17 +241,17 @@ def _points(scatter: PathCollection, ax: Axes) -> dict[str, Any]:
 
 
 def _groups(places: np.ndarray, names: np.ndarray, windows: tuple[_Window, _Window]) -> dict[str, Any]:
-    """Where each colour lies; and, for planes that training may turn, how well colours are apart."""
+    """Tell where each colour lies; and, for planes that training may turn, how well colours are apart."""
     kinds, index = np.unique(names, return_inverse=True)
     if not 1 < len(kinds) <= MOST_COLOURS or len(names) < 3:
         return {}
     from sklearn.neighbors import NearestNeighbors  # a second of import that the NumPy notebook does without
 
-    seen = np.column_stack([w.view(v) for w, v in zip(windows, places.T, strict=True)])
-    nearest = NearestNeighbors(n_neighbors=2).fit(seen).kneighbors(return_distance=False, n_neighbors=1)[:, 0]
-    centres = np.array([seen[index == k].mean(axis=0) for k in range(len(kinds))])
-    spread = seen.var(axis=0).sum()
-    between = (centres[index] - seen.mean(axis=0)).var(axis=0).sum()
+    points = np.column_stack([w.view(v) for w, v in zip(windows, places.T, strict=True)])
+    nearest = NearestNeighbors(n_neighbors=2).fit(points).kneighbors(return_distance=False, n_neighbors=1)[:, 0]
+    centres = np.array([points[index == k].mean(axis=0) for k in range(len(kinds))])
+    spread = points.var(axis=0).sum()
+    between = (centres[index] - points.mean(axis=0)).var(axis=0).sum()
     return {
         "groups": {str(kind): _cloud(places[index == k], windows) for k, kind in enumerate(kinds)},
         "separation": _number(between / spread if spread > 0 else 0.0),
@@ -286,8 +286,8 @@ def _image(image: AxesImage) -> dict[str, Any]:
     return {"origin": image.origin, "extent": _numbers(image.get_extent())} | _raster(image.get_array(), image)
 
 
-def _raster(array: np.ndarray, mappable: Any) -> dict[str, Any]:
-    """The array as it is coloured: 0 to 1 between the colour limits, averaged over square blocks."""
+def _raster(array: Any, mappable: Any) -> dict[str, Any]:
+    """Average the array as it is coloured, 0 to 1 between the colour limits, over square blocks."""
     values = np.ma.filled(np.ma.asarray(array, dtype=float), np.nan)
     record: dict[str, Any] = {"shape": list(values.shape)}
     if values.ndim == 2:
@@ -300,14 +300,15 @@ def _raster(array: np.ndarray, mappable: Any) -> dict[str, Any]:
     cut = [np.arange(0, side, block) for side in (rows, columns)]
     values = np.nan_to_num(np.clip(values, 0, 1))
     sums = np.add.reduceat(np.add.reduceat(values, cut[0], axis=0), cut[1], axis=1)
-    counts = np.outer(np.diff(np.append(cut[0], rows)), np.diff(np.append(cut[1], columns)))
+    heights, widths = (np.diff([*starts, side]) for starts, side in zip(cut, (rows, columns), strict=True))
+    counts = heights[:, None] * widths
     small = np.rint(255 * sums / counts[..., None]).astype(np.uint8)
     record["thumbnail"] = {"shape": list(small.shape), "bytes": base64.b64encode(small.tobytes()).decode()}
     return record
 
 
 def _scale(mappable: Any) -> dict[str, Any]:
-    """How numbers become colours."""
+    """Describe how numbers become colours."""
     norm, colours = mappable.norm, mappable.get_cmap()
     return {
         "map": colours.name,
@@ -319,7 +320,7 @@ def _scale(mappable: Any) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """Six significant digits; JSON knows no NaN."""
+    """Keep six significant digits; JSON knows no NaN."""
     value = float(value)
     return float(f"{value:.6g}") + 0.0 if math.isfinite(value) else None  # and no -0.0
 

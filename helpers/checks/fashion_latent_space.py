@@ -1,5 +1,7 @@
 """Checks of the tasks in ``helpers/fashion_latent_space.py``."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -31,7 +33,8 @@ def add_direction() -> None:
 
 
 def region_map() -> None:
-    images = fashion_latent_space.region_map(Known(), dimensions=(1, 3), limit=2.0, grid_size=3)
+    model: Any = Known()
+    images = fashion_latent_space.region_map(model, dimensions=(1, 3), limit=2.0, grid_size=3)
     assert images.shape == (9, 28, 28)
     rows = images[:, 0, :5]
     assert rows[:, [0, 2, 4]].eq(0).all(), "all other latents are 0"

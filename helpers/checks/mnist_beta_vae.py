@@ -1,5 +1,7 @@
 """Checks of the tasks in ``helpers/mnist_beta_vae.py``."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -56,7 +58,7 @@ def train_ae() -> None:
             return self.outer(z), z
 
     x = torch.randn(256, 2) @ torch.randn(2, 6)
-    model = Linear()
+    model: Any = Linear()
     data = [(part, torch.zeros(64)) for part in x.split(64)]
     assert mnist_beta_vae.train_ae(model, data, torch.optim.Adam(model.parameters(), 0.03), 60) is model
     error = (model(x)[0] - x).square().mean() / x.var()

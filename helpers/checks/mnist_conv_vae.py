@@ -1,5 +1,6 @@
 """Checks of the tasks in ``helpers/mnist_conv_vae.py``."""
 
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -30,7 +31,8 @@ class Known(nn.Module):
 
 
 def calc_elbo() -> None:
-    model, x = Known(), (torch.rand(4000, 1, 28, 28) < 0.5).float()
+    model: Any = Known()
+    x = (torch.rand(4000, 1, 28, 28) < 0.5).float()
     terms = mnist_conv_vae.calc_elbo(model, x)
     (z,) = model.codes
     expect_moments(z, Known.mu, Known.std)
@@ -41,7 +43,7 @@ def calc_elbo() -> None:
 
 
 def sample() -> None:
-    model = Known()
+    model: Any = Known()
     images = mnist_conv_vae.sample(model, 4000)
     (z,) = model.codes
     expect_moments(z, torch.zeros(2), torch.ones(2))
@@ -56,7 +58,8 @@ def train() -> None:
         each = -(model.weight - 3).square().expand(len(x))
         return mnist_conv_vae.ElboTerms(each - 1, each, torch.ones(len(x)))
 
-    model, batches = Known(), [(torch.rand(8, 1, 28, 28),)] * 20
+    model: Any = Known()
+    batches = [(torch.rand(8, 1, 28, 28),)] * 20
     optimizer = torch.optim.Adam(model.parameters(), 0.1)
     with patch.object(mnist_conv_vae, "calc_elbo", calc_elbo):
         history = mnist_conv_vae.train(model, optimizer, batches, batches[:1], num_epochs=3)

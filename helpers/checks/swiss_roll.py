@@ -1,6 +1,7 @@
 """Checks of the tasks in ``helpers/swiss_roll.py``."""
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -45,12 +46,14 @@ def VAE_reparameterize() -> None:
 
 
 def compute_vae_loss() -> None:
+    model: Any = Known()
     for beta in BETAS:
-        loss = float(swiss_roll.compute_vae_loss(Known(), torch.zeros(8, 2), beta))
+        loss = float(swiss_roll.compute_vae_loss(model, torch.zeros(8, 2), beta))
         assert math.isclose(loss, _loss(beta), rel_tol=1e-5), f"beta {beta}: expected {_loss(beta)}, got {loss}"
 
 
 def score_function_loss() -> None:
+    model: Any = Known()
     for beta in BETAS:
-        loss = float(swiss_roll.score_function_loss(Known(), torch.zeros(8, 2), beta))
+        loss = float(swiss_roll.score_function_loss(model, torch.zeros(8, 2), beta))
         assert math.isclose(loss, _loss(beta), rel_tol=1e-5), f"beta {beta}: expected {_loss(beta)}, got {loss}"

@@ -1,5 +1,7 @@
 """Checks of the tasks in ``helpers/toy_vae.py``."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
@@ -79,7 +81,8 @@ def vae_objective() -> None:
             assert x.shape == (4, 2)
             return x, x, elbo, kl, nll
 
+    model: Any = Known()
     for beta, expected in ((1.0, 5.0), (10.0, 23.0)):
-        loss, scalars = toy_vae.vae_objective(Known(), beta)((torch.zeros(4, 2), torch.zeros(4)))
+        loss, scalars = toy_vae.vae_objective(model, beta)((torch.zeros(4, 2), torch.zeros(4)))
         assert float(loss) == expected
         assert {k: float(v) for k, v in scalars.items()} == {"elbo": -5.0, "kl": 2.0, "nll": 3.0}

@@ -22,7 +22,7 @@ from helpers import notebook as figures
 from helpers import plots
 
 EXACT = "numpy_vae_data"  # a name with the exact tolerance
-TRAINED = "some_trained_figure"
+TRAINED = "part_b_training"  # one with the tolerance of training
 
 
 @pytest.fixture(scope="module", autouse=True)
