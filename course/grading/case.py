@@ -1,21 +1,28 @@
 """A submission beside its assignment: which of its figures belong to which task."""
 
 from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
 
 from course.assignments import Assignment, Task
 from course.grading import evidence
-from course.grading.evidence import Look, Picture, Submission
+from course.grading.evidence import Look
+from course.inbox.names import FileName, parse_name
+from course.notebooks.reading import OPENED_KINDS, Picture, Submission
 
 
 class View(NamedTuple):
     """A figure of a submission, and what its pixels say."""
 
-    number: int  # among the figures of the submission
+    number: int  # among the pictures of the submission
     picture: Picture
     look: Look
+
+    @property
+    def is_of_open_kind(self) -> bool:
+        """Say whether pictures of this kind can be opened at all."""
+        return self.picture.kind in OPENED_KINDS
 
     @property
     def opens(self) -> bool:
@@ -37,21 +44,30 @@ class Share(NamedTuple):
         return [view for view in self.views if view.opens]
 
     @property
+    def closed_kinds(self) -> list[str]:
+        """The kinds of those that cannot be opened here, so that nobody knows what they show."""
+        return sorted({view.picture.kind for view in self.views if not view.is_of_open_kind})
+
+    @property
     def all_blank(self) -> bool:
         """Say whether there are figures, and nothing is drawn in any of them."""
         return bool(self.opened) and all(view.empty for view in self.opened)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Case(Submission):
     """A submission, to be judged by the table of one assignment."""
 
     _: KW_ONLY
     assignment: Assignment
 
+    @property
+    def file_name(self) -> FileName:
+        return parse_name(self.name)
+
     @cached_property
     def views(self) -> list[View]:
-        return [View(n, picture, evidence.look_at(picture.png)) for n, picture in enumerate(self.figures)]
+        return [View(n, picture, evidence.look_at(picture.data)) for n, picture in enumerate(self.pictures)]
 
     @cached_property
     def shares(self) -> dict[str, Share]:
@@ -82,7 +98,8 @@ class Case(Submission):
 
 def case_of(submission: Submission, assignment: Assignment) -> Case:
     """Return a submission beside the assignment that it is graded by."""
-    return Case(**vars(submission), assignment=assignment)
+    values = {field.name: getattr(submission, field.name) for field in fields(Submission)}
+    return Case(**values, assignment=assignment)
 
 
 def share_of(task: Task, views: list[View], assignment: Assignment) -> Share:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from course.assignments import Task
 from course.grading import evidence
 from course.grading.case import Case
-from course.grading.evidence import Cell, Submission
 from course.grading.verdicts import Finding
+from course.notebooks.reading import Cell, Submission
 
 # ---------------------------------------------------------------- the file
 
@@ -19,8 +19,8 @@ MOST_ERRORS = 3
 
 def file_name(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether the file's name says who handed it in, and for which assignment."""
-    key = submission.assignment.key
-    if submission.what != key or not submission.who:
+    key, (person, assignment) = submission.assignment.key, submission.file_name
+    if assignment != key or not person:
         evidence_text = f"{submission.name[:LONGEST_NAME]!r}, expected name_surname_{key}.ipynb"
         yield Finding("LOOK", "file_name", evidence_text)
 
@@ -61,7 +61,7 @@ def code_cells(submission: Submission) -> list[Cell]:
 
 
 def shows_something(cell: Cell) -> bool:
-    return bool(cell.text or cell.figures)
+    return bool(cell.text or cell.pictures)
 
 
 # ---------------------------------------------------------------- text
@@ -71,7 +71,7 @@ LEAST_WORDS = 40  # of all text cells together
 
 def text(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether there is text, with the words that an answer cannot do without; its meaning is for a person."""
-    prose = "\n".join(submission.prose)
+    prose = "\n".join(words for _, words in submission.prose)
     words = len(prose.split())
     missing = [what for what, pattern in task.writes if not re.search(pattern, prose)]
     if words < LEAST_WORDS:
@@ -91,19 +91,23 @@ def figure(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether the figure that the task asks for is there."""
     share = submission.share(task)
     if not share.views:
-        level = "LOOK" if submission.figures else "FAIL"
-        count = len(submission.figures)
-        yield Finding(level, "figure_missing", f"none of {count} figures could be told to be it")
+        count = len(submission.pictures)
+        yield Finding("LOOK" if count else "FAIL", "figure_missing", f"none of {count} figures could be told to be it")
     elif share.opened and not share.all_blank:
         if share.certain:
             yield Finding("PASS", "figure", f"{len(share.opened)} figures, not blank")
         else:
             yield Finding("LOOK", "unclear", "figures are there, but which one it is could not be told")
+    elif share.closed_kinds:
+        yield Finding(
+            "LOOK", "picture_kind", f"{len(share.views)} figures, of the kind {', '.join(share.closed_kinds)}"
+        )
 
 
 def pictures_open(submission: Case, task: Task) -> Iterator[Finding]:
     """Find a picture of the task that could not be opened safely."""
-    problems = [view.look.problem for view in submission.share(task).views if view.look.problem]
+    views = [view for view in submission.share(task).views if view.is_of_open_kind]
+    problems = [view.look.problem for view in views if view.look.problem]
     if problems:
         yield Finding("LOOK", "picture_unsafe", problems[0])
 
@@ -112,7 +116,8 @@ def not_blank(submission: Case, task: Task) -> Iterator[Finding]:
     """Find a task whose figures are all blank."""
     share = submission.share(task)
     if share.all_blank:
-        yield Finding("FAIL" if share.certain else "LOOK", "figure_blank", f"{len(share.opened)} figures, all blank")
+        level = "FAIL" if share.certain and not share.closed_kinds else "LOOK"
+        yield Finding(level, "figure_blank", f"{len(share.opened)} figures, all blank")
 
 
 def panel_count(submission: Case, task: Task) -> Iterator[Finding]:
@@ -133,7 +138,8 @@ def not_twice(submission: Case, task: Task) -> Iterator[Finding]:
     for earlier, later in submission.repeats:
         tasks, others = submission.certain_tasks(later), submission.certain_tasks(earlier)
         if task.name in tasks:
-            level = "FAIL" if others and not tasks & others else "LOOK"
+            clear = others and not tasks & others and not submission.share(task).closed_kinds
+            level = "FAIL" if clear else "LOOK"
             cells = f"code cells {earlier.picture.cell + 1} and {later.picture.cell + 1} show the same picture"
             yield Finding(level, "figure_twice", cells)
 

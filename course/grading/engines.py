@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from course.grading import evidence
 from course.grading.judging import Graded, Options, grade_content, grade_file, unreadable
+from course.notebooks import reading
 
 ENGINES = ("loky", "dask")
 JOBS_PER_WORKER = 2  # that wait at a worker
@@ -131,8 +131,8 @@ def send(client: Any, entry: Entry, options: Options) -> Any:
     """Send one file to the cluster, or the reason why it cannot be read."""
     job = {"key": f"{PREFIX}{entry.key}", "retries": RETRIES}
     try:
-        content = evidence.read_bytes(entry.path)
-    except evidence.Unreadable as error:
+        content = reading.read_bytes(entry.path)
+    except reading.Unreadable as error:
         return client.submit(unreadable, entry.path.name, b"", options, str(error), **job)
     return client.submit(grade_content, entry.path.name, content, options, pure=False, **job)
 

@@ -1,47 +1,32 @@
-"""What a submitted file shows without running it: cells, printed numbers, pictures. All of it untrusted.
+"""What a submission shows without running it: its pictures, its printed numbers, its source. All of it untrusted.
 
 Notebooks come in every form, so numbers are looked for in whatever was printed, and figures are told apart by any
-word near them. What is not found is not wrong: it is a LOOK. Claim lines and fingerprints that our own helpers write
-are text and hints like any other, worth what their numbers and pictures are worth.
+word near them. What is not there is not wrong: a person must look. Claim lines and fingerprints that our own helpers
+write are text and hints like any other, worth what their numbers and pictures are worth.
 """
 
 import ast
-import base64
-import binascii
 import hashlib
-import json
-import os
 import re
-import stat
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from course.figures import pictures
-from course.figures.png import FigureError, read_fingerprint
+from course.figures.png import FigureError
+from course.notebooks.reading import FORMATS, MOST_TEXT, Submission
 
-MEGA = 1 << 20
-MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_FIGURES = 60 * MEGA, 2000, 2 * MEGA, 200
-FORMATS = ("PNG", "JPEG")
-NAME = re.compile(r"(?P<who>[^\W\d_][^\W_]*(?:-[^\W_]+)*(?:_[^\W\d_][^\W_]*(?:-[^\W_]+)*)+)_(?P<what>a\d+)", re.I)
-LOOSE = re.compile(r"(?<![^\W_])a\d+(?![^\W_])", re.I)  # an assignment somewhere in a name
+# ---------------------------------------------------------------- pictures
 
-
-class Unreadable(ValueError):
-    """A file that cannot be taken for a notebook; the message is one clause."""
-
-
-class Picture(NamedTuple):
-    """One displayed figure and the words around it."""
-
-    cell: int
-    png: bytes
-    words: str  # lower case: printed name, alt text, fingerprint's titles, cell's source and heading
-    label: str  # only what names it: a printed name, a saved file's name, titles
+SMALL = 150  # pixels of the shorter side that a picture is reduced to
+INK = 12  # gray levels: what differs from the border by more is drawn
+BLANK = 0.002  # share of drawn pixels below which a picture is empty
+LEAST_PANEL = 0.06  # of the height or width: narrower stretches are labels
+FRAME = 0.5  # share of drawn pixels that makes a line of pixels the edge of a frame
+DIGEST = 16
+MOST_PROBLEM = 200
 
 
 class Look(NamedTuple):
@@ -54,199 +39,31 @@ class Look(NamedTuple):
     aspect: float = 0.0  # width over height
 
 
-@dataclass
-class Cell:
-    source: str
-    count: int | None
-    text: str
-    error: str | None
-    heading: str
-    figures: list[Picture] = field(default_factory=list)
-
-
-@dataclass
-class Submission:
-    name: str
-    who: str
-    what: str | None  # the assignment that the file's name ends in
-    cells: list[Cell] = field(default_factory=list)
-    prose: list[str] = field(default_factory=list)
-
-    @property
-    def figures(self) -> list[Picture]:
-        return [f for cell in self.cells for f in cell.figures]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(cell.text for cell in self.cells)
-
-    @property
-    def source(self) -> str:
-        return "\n".join(cell.source for cell in self.cells)
-
-
-def read_bytes(path: Path) -> bytes:
-    """The file's content; links and special files are not followed.
-
-    Raises:
-        Unreadable: not a regular file, too large, or no permission.
-    """
-    try:
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        why = "it is a symbolic link" if path.is_symlink() else error.strerror
-        raise Unreadable(f"it cannot be opened ({why})") from error
-    with os.fdopen(fd, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("it is not a regular file")
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise Unreadable(f"it is larger than {MOST_BYTES // MEGA} MB")
-    return content
-
-
-def parse(name: str, content: bytes) -> Submission:
-    """A notebook from the bytes of a file, whatever they are.
-
-    Raises:
-        Unreadable: no notebook of format 4, nested too deeply, or too many cells.
-    """
-    submission = Submission(name, *named(name))
-    if content.count(b'"cell_type"') > MOST_CELLS:
-        raise Unreadable(f"it has more than {MOST_CELLS} cells")
-    try:
-        tree = json.loads(content)
-    except RecursionError as error:
-        raise Unreadable("it is nested too deeply") from error
-    except ValueError as error:
-        raise Unreadable(f"it is not JSON ({str(error)[:80]})") from error
-    cells = tree.get("cells") if isinstance(tree, dict) else None
-    if not isinstance(cells, list):
-        raise Unreadable("it is not a notebook of format 4: it has no list of cells")
-    if len(cells) > MOST_CELLS:
-        raise Unreadable(f"it has more than {MOST_CELLS} cells")
-    heading, room = "", MOST_TEXT
-    for cell in cells:
-        if not isinstance(cell, dict):
-            continue
-        source = _text(cell.get("source"))[:MOST_TEXT]
-        if cell.get("cell_type") != "code":
-            submission.prose.append(source)
-            lines = [line for line in source.splitlines() if line.startswith("#")]
-            heading = lines[-1][:200] if lines else heading
-            continue
-        count = cell.get("execution_count")
-        made = Cell(source, count if isinstance(count, int) else None, "", None, heading)
-        _read_outputs(made, cell.get("outputs"), len(submission.cells), room)
-        room -= len(made.text)
-        submission.cells.append(made)
-    return submission
-
-
-def named(name: str) -> tuple[str, str | None]:
-    """Who handed in a file, and which assignment, as its name says; a downloaded copy keeps at least the latter."""
-    stem = Path(name).stem
-    fits, loose = NAME.fullmatch(stem), LOOSE.search(stem)
-    what = fits["what"] if fits else loose[0] if loose else None
-    return fits["who"].replace("_", " ") if fits else "", what and what.lower()
-
-
-def _text(value: Any) -> str:
-    """A notebook's multi-line string: a string, or a list of them."""
-    if isinstance(value, list):
-        return "".join(v for v in value if isinstance(v, str))
-    return value if isinstance(value, str) else ""
-
-
-def _read_outputs(cell: Cell, outputs: Any, index: int, room: int) -> None:
-    printed: list[str] = []
-    named: list[str] = []
-    saved = re.findall(r"""savefig\s*\([^)]{0,80}?['"]([\w./-]{1,80})['"]""", cell.source)
-    for output in outputs if isinstance(outputs, list) else []:
-        if not isinstance(output, dict):
-            continue
-        kind = output.get("output_type")
-        if kind == "error":
-            cell.error = f"{_text(output.get('ename'))[:60]}: {_text(output.get('evalue'))[:200]}"
-        elif kind == "stream":
-            text = _text(output.get("text"))[: max(room, 0)]
-            printed.append(text)
-            named += re.findall(r"^figure ([a-z0-9_]{1,80})\s*$", text, re.M)[-1:]
-        elif kind in ("display_data", "execute_result") and isinstance(output.get("data"), dict):
-            data = output["data"]
-            plain = _text(data.get("text/plain"))[:2000]
-            image = data.get("image/png") or data.get("image/jpeg")
-            if image is None:
-                printed.append(plain + "\n")
-            elif len(cell.figures) < MOST_FIGURES:
-                png = _decode(_text(image))
-                number = len(cell.figures)
-                label = " ".join([*named[-1:], *(saved[number : number + 1] if not named else [])])
-                titles = _titles(png)
-                words = f"{label} {titles} {plain} {cell.heading} {cell.source[:5000]}".lower()
-                cell.figures.append(Picture(index, png, words, f"{label} {titles}".lower()))
-                named = []
-    cell.text = "".join(printed)[: max(room, 0)]
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return base64.b64decode(text[: 30 * MEGA], validate=False)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _titles(png: bytes) -> str:
-    """Titles and labels from a figure's fingerprint, where it has one: a hint where the figure belongs, no more."""
-    if not safe_size(png):
-        return ""
-    try:
-        fingerprint = read_fingerprint(png)
-        axes = fingerprint.get("axes", []) if isinstance(fingerprint, dict) else []
-        found = [a.get(key) for a in axes[:50] if isinstance(a, dict) for key in ("title", "xlabel", "ylabel")]
-    except Exception:  # whatever a forged one makes of its reader
-        return ""
-    return " ".join(f[:100] for f in found if isinstance(f, str))[:2000]
-
-
-# ---------------------------------------------------------------- pictures
-
-
-def safe_size(png: bytes) -> bool:
-    """Whether the header promises a picture of bearable size; decoding comes after."""
-    try:
-        pictures.opened(png, FORMATS)
-    except FigureError:
-        return False
-    return True
-
-
-def look_at(png: bytes) -> Look:
+def look_at(data: bytes) -> Look:
     """Decode a picture, small; never raises."""
     try:
-        gray = pictures.picture(png, FORMATS).convert("L")
+        gray = pictures.picture(data, FORMATS).convert("L")
     except FigureError as error:
-        return Look("", False, (0, 0), str(error)[:200])
-    factor = max(1, min(gray.size) // 150)
+        return Look("", False, (0, 0), str(error)[:MOST_PROBLEM])
+    factor = max(1, min(gray.size) // SMALL)
     small = np.asarray(gray.reduce(factor) if factor > 1 else gray, dtype=np.int16)
-    digest = hashlib.sha256(small.tobytes() + repr(small.shape).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(small.tobytes() + repr(small.shape).encode()).hexdigest()[:DIGEST]
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    ink = np.abs(small - int(np.median(border))) > 12
-    return Look(digest, bool(ink.mean() < 0.002), (_panels(ink), _panels(ink.T)), None, gray.width / gray.height)
+    ink = np.abs(small - int(np.median(border))) > INK
+    return Look(digest, bool(ink.mean() < BLANK), (_panels(ink), _panels(ink.T)), None, gray.width / gray.height)
 
 
 def _panels(ink: np.ndarray) -> int:
-    """Panels along the first axis: stretches between empty gaps; or frames, two lines each, where labels fill gaps."""
-    stretches = _stretches(ink.any(axis=1))
-    apart = int((stretches > 0.06 * len(ink)).sum())
-    lines = _stretches(ink.mean(axis=1) > 0.5)
-    thick = int((lines > 0.06 * len(ink)).sum())
+    """Count panels along the first axis: stretches between gaps; or frames, two lines each, where labels fill gaps."""
+    stretches = _stretches(ink.max(axis=1))
+    apart = int((stretches > LEAST_PANEL * len(ink)).sum())
+    lines = _stretches(ink.mean(axis=1) > FRAME)
+    thick = int((lines > LEAST_PANEL * len(ink)).sum())
     return max(apart, thick + (len(lines) - thick) // 2)
 
 
 def _stretches(filled: np.ndarray) -> np.ndarray:
-    """Lengths of the stretches of True."""
+    """Return the lengths of the stretches of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(np.int8), [0]])))
     return edges[1::2] - edges[::2]
 
@@ -267,6 +84,13 @@ KEYS = {
     ),
 }
 LOSS = re.compile(rf"(?<![a-z])(?:loss|verlust)(?![a-z]){GAP}{NUMBER}", re.I)
+DATA_SET = re.compile(r"(?:data[ _-]?set|datensatz|toy|data)[ _-]?([123])(?!\d)", re.I)
+SPANS = (1, 3)  # lines over which the three terms are printed
+LINES_BEFORE = 3  # that may name the data set
+LONGEST_LINE = 1000
+MOST_EVIDENCE = 200
+LARGEST_ELBO, LARGEST_TOY_ELBO = 60, 20  # magnitudes: of any result in two dimensions, and of one on a toy data set
+TOY_SETS = 3
 
 
 class Triple(NamedTuple):
@@ -286,52 +110,80 @@ def to_number(text: str) -> float:
 
 
 def triples(text: str, context: str = "") -> Iterator[Triple]:
-    """Every place where the three terms are printed, on one line or on up to three following ones."""
+    """Yield every place where the three terms are printed, on one line or on up to three following ones."""
     lines = text.splitlines()
     number = 0
     while number < len(lines):
-        for span in (1, 3):
-            block = "\n".join(line[:1000] for line in lines[number : number + span])
-            found = {key: pattern.search(block) for key, pattern in KEYS.items()}
-            if all(found.values()):
-                values = {key: to_number(match[2]) for key, match in found.items()}
-                label = found["elbo"][1].lower()
-                if label.startswith(("neg", "-", "\u2212")) or "loss" in label:
-                    values["elbo"] = -values["elbo"]
-                digits = min(len(m[2].partition(".")[2]) for m in found.values())
-                before = "\n".join(lines[max(0, number - 3) : number + span])
-                which = dataset_of(before) or dataset_of(context)
-                yield Triple(**values, digits=digits, line=block[:200], dataset=which, epoch="epoch" in block.lower())
+        for span in SPANS:
+            block = "\n".join(line[:LONGEST_LINE] for line in lines[number : number + span])
+            before = "\n".join(lines[max(0, number - LINES_BEFORE) : number + span])
+            triple = triple_of(block, before, context)
+            if triple:
+                yield triple
                 number += span - 1
                 break
         number += 1
 
 
+def triple_of(block: str, before: str, context: str) -> Triple | None:
+    """Return the three terms that a few lines print, None where one is missing."""
+    matches = {}
+    for key, pattern in KEYS.items():
+        match = pattern.search(block)
+        if match is None:
+            return None
+        matches[key] = match
+    elbo, kl, nll = (to_number(matches[key][2]) for key in ("elbo", "kl", "nll"))
+    label = matches["elbo"][1].lower()
+    is_loss = label.startswith(("neg", "-", "\u2212")) or "loss" in label
+    return Triple(
+        elbo=-elbo if is_loss else elbo,
+        kl=kl,
+        nll=nll,
+        digits=min(len(match[2].partition(".")[2]) for match in matches.values()),
+        line=block[:MOST_EVIDENCE],
+        dataset=dataset_of(before) or dataset_of(context),
+        epoch="epoch" in block.lower(),
+    )
+
+
 def dataset_of(text: str) -> int | None:
-    found = set(re.findall(r"(?:data[ _-]?set|datensatz|toy|data)[ _-]?([123])(?!\d)", text, re.I))
-    return int(found.pop()) if len(found) == 1 else None
+    """Return the number of the toy data set that a text names, None where it names none or several."""
+    numbers = set(DATA_SET.findall(text))
+    return int(numbers.pop()) if len(numbers) == 1 else None
 
 
-def toy_results(submission: Submission) -> tuple[dict[int, Triple], list[Triple]]:
-    """The final triple of each toy set, and all final triples; which set one is of may stay unknown."""
+class ToyResults(NamedTuple):
+    """The printed results on the toy data sets."""
+
+    by_set: dict[int, Triple]  # of the sets that are known
+    finals: list[Triple]  # all of them; which set one is of may stay unknown
+
+
+def toy_results(submission: Submission) -> ToyResults:
+    """Return the final results that a submission prints, and which toy data set each is of."""
     finals: list[Triple] = []
     for cell in submission.cells:
-        in_cell = list(triples(cell.text, f"{cell.source} {cell.heading}"))
-        tests = [t for t in in_cell if not t.epoch] or in_cell[-1:]
-        finals += [t for t in tests if abs(t.elbo) < 60 and np.isfinite([t.elbo, t.kl, t.nll]).all()]
-    toys = [t for t in finals if abs(t.elbo) < 20]
-    by_name: dict[int, Triple] = {}
-    for t in toys:
-        if t.dataset is not None:
-            by_name.setdefault(t.dataset, t)
-    if len(by_name) < 3 and len(toys) == 3:
-        by_name = dict(enumerate(toys, start=1))
-    return by_name, finals
+        finals += final_triples(list(triples(cell.text, f"{cell.source} {cell.heading}")))
+    toys = [triple for triple in finals if abs(triple.elbo) < LARGEST_TOY_ELBO]
+    by_set: dict[int, Triple] = {}
+    for triple in toys:
+        if triple.dataset is not None:
+            by_set.setdefault(triple.dataset, triple)
+    if len(by_set) < TOY_SETS and len(toys) == TOY_SETS:
+        by_set = dict(enumerate(toys, start=1))
+    return ToyResults(by_set, finals)
+
+
+def final_triples(of_cell: list[Triple]) -> list[Triple]:
+    """Return what a cell prints after training: the lines that name no epoch, else the last one."""
+    finals = [triple for triple in of_cell if not triple.epoch] or of_cell[-1:]
+    return [t for t in finals if abs(t.elbo) < LARGEST_ELBO and np.isfinite([t.elbo, t.kl, t.nll]).all()]
 
 
 def loss_series(text: str) -> list[float]:
-    """Losses printed one after the other, as training loops do."""
-    return [to_number(m[1]) for m in LOSS.finditer(text[:MOST_TEXT])]
+    """Return losses printed one after the other, as training loops do."""
+    return [to_number(match[1]) for match in LOSS.finditer(text[:MOST_TEXT])]
 
 
 def printed_near(text: str, pattern: str) -> list[float]:

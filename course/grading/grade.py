@@ -5,7 +5,6 @@ Each submission leaves a verdict file; a second call grades what is missing.
 
 import contextlib
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -18,10 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from course import assignments
-from course.grading import engines, evidence, feedback
+from course.grading import engines, feedback
 from course.grading.engines import Entry
-from course.grading.judging import RERUN, Graded, Options
+from course.grading.judging import Graded, Options, rerun_package
 from course.grading.verdicts import LEVELS, StoredPicture, Verdict
+from course.notebooks import reading
 from helpers.core.files import write_whole
 
 LONGEST_KEY = 60  # characters of a file's name in its key
@@ -68,7 +68,7 @@ def grade(
 
 def prepare_rerun(options: Options, console: Console) -> Options:
     """Make the images that reruns take, and say what the sandbox cannot keep out."""
-    rerun = importlib.import_module(RERUN)
+    rerun = rerun_package()
     if rerun.isolation().missing:
         console.print(f"[bold]{rerun.isolation().missing}[/bold]")
     return replace(options, data=options.data or str(rerun.digits()))
@@ -116,8 +116,8 @@ def notebooks_in(root: Path) -> Iterator[Path]:
 def entry_of(path: Path, options: Options) -> Entry:
     """Return a file with the key of its verdict: another content, or other options, are another verdict."""
     try:
-        content = evidence.read_bytes(path)
-    except evidence.Unreadable:
+        content = reading.read_bytes(path)
+    except reading.Unreadable:
         content = b""
     digest = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape") + content + options.key.encode())
     slug = re.sub(r"[^A-Za-z0-9]+", "_", path.stem).strip("_")[:LONGEST_KEY] or "unnamed"

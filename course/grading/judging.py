@@ -10,19 +10,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from course.assignments import Assignment, Task, find
 from course.assignments.task import FILE
-from course.grading import evidence
 from course.grading.case import Case, case_of
 from course.grading.checks import checks_of
-from course.grading.evidence import Picture, Submission, Unreadable
 from course.grading.verdicts import Finding, TaskVerdict, Verdict, worst
+from course.inbox.names import parse_name
+from course.notebooks import reading
+from course.notebooks.reading import Picture, Unreadable
 
 VERSION = 3  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
-MOST_PICTURE = 4 * evidence.MEGA  # bytes of a picture on the tutor's page
+MOST_PICTURE = 4 * reading.MEGA  # bytes of a picture on the tutor's page
 LEAST_PICTURES = 4  # of a task on the tutor's page, where there are as many
 MOST_FINDINGS, MOST_EVIDENCE, MOST_REASON = 40, 500, 300
 SETTLED_BY_RERUN = {"numbers_missing", "betas_missing", "unclear"}  # doubts that a rerun can do away with
@@ -62,7 +64,7 @@ class Graded(NamedTuple):
 def grade_file(path: str, options: Options) -> Graded:
     """Grade one file; whatever is wrong with it becomes part of the verdict, never an exception."""
     try:
-        return grade_content(Path(path).name, evidence.read_bytes(Path(path)), options)
+        return grade_content(Path(path).name, reading.read_bytes(Path(path)), options)
     except Unreadable as error:
         return unreadable(Path(path).name, b"", options, str(error))
 
@@ -70,17 +72,17 @@ def grade_file(path: str, options: Options) -> Graded:
 def grade_content(name: str, content: bytes, options: Options) -> Graded:
     """Grade the bytes of a file, for workers that do not see the file system it lies in."""
     try:
-        submission = evidence.parse(name, content)
-        assignment = assignment_of(submission.what, options)
+        submission = reading.parse(name, content)
+        assignment = assignment_of(name, options)
         if assignment is None:
             return unreadable(name, content, options, "its name does not say which assignment it is; use --assignment")
         case = case_of(submission, assignment)
         findings, note = judge(case), None
         if options.rerun:
-            again, note = importlib.import_module(RERUN).rerun(submission, assignment, options)
+            again, note = rerun_package().rerun(submission, assignment, options)
             findings = merge(findings, again)
         tasks = judge_tasks(assignment.graded, findings)
-        return Graded(verdict_of(submission, assignment.key, content, tasks, note, options), pictures_of(case))
+        return Graded(verdict_of(name, assignment.key, content, tasks, note, options), pictures_of(case))
     except Unreadable as error:
         return unreadable(name, content, options, str(error))
     except Exception as error:  # a mistake of ours must not stop a class, nor pass for the student's
@@ -88,22 +90,37 @@ def grade_content(name: str, content: bytes, options: Options) -> Graded:
         return unreadable(name, content, options, reason[:MOST_REASON])
 
 
-def assignment_of(key: str | None, options: Options) -> Assignment | None:
-    """Return the assignment that the options name, or else the one of this key."""
+def rerun_package() -> ModuleType:
+    """Return the package that reruns submissions.
+
+    Raises:
+        ValueError: its folder was deleted.
+    """
+    try:
+        return importlib.import_module(RERUN)
+    except ModuleNotFoundError as error:
+        if error.name != RERUN:
+            raise
+        raise ValueError(
+            "--rerun needs the folder course/grading/rerun, which is not here: grade from outputs, without --rerun"
+        ) from error
+
+
+def assignment_of(name: str, options: Options) -> Assignment | None:
+    """Return the assignment that the options name, or else the file's name."""
     with contextlib.suppress(ValueError):
-        return find(options.assignment or key or "")
+        return find(options.assignment or parse_name(name).assignment or "")
     return None
 
 
 def unreadable(name: str, content: bytes, options: Options, reason: str) -> Graded:
     """Return the verdict on a file that could not be judged: a person must look."""
-    submission = Submission(name, *evidence.named(name))
-    assignment = assignment_of(submission.what, options)
-    key = assignment.key if assignment else options.assignment or submission.what or ""
+    assignment = assignment_of(name, options)
+    key = assignment.key if assignment else options.assignment or parse_name(name).assignment or ""
     tasks = judge_tasks(
         assignment.graded if assignment else (FILE,), [Finding("LOOK", "unreadable", reason, FILE.name)]
     )
-    return Graded(verdict_of(submission, key, content, tasks, reason, options), [])
+    return Graded(verdict_of(name, key, content, tasks, reason, options), [])
 
 
 # ---------------------------------------------------------------- from the outputs
@@ -113,7 +130,7 @@ def judge(case: Case) -> list[Finding]:
     """Return the findings of all checks by outputs that the assignment's table names."""
     assignment = case.assignment
     findings = judge_task(case, FILE)
-    if not any(cell.text or cell.figures for cell in case.cells):
+    if not any(cell.text or cell.pictures for cell in case.cells):
         nothing = Finding("FAIL", "not_executed", "no cell has an output")
         return findings + [nothing._replace(task=task.name) for task in assignment.tasks]
     for task in assignment.tasks:
@@ -153,7 +170,7 @@ def judge_tasks(tasks: Iterable[Task], findings: list[Finding]) -> dict[str, Tas
 
 
 def verdict_of(
-    submission: Submission,
+    name: str,
     key: str,
     content: bytes,
     tasks: dict[str, TaskVerdict],
@@ -161,7 +178,7 @@ def verdict_of(
     options: Options,
 ) -> Verdict:
     return Verdict(
-        file=submission.name, name=submission.who, assignment=key, verdict=worst(t.verdict for t in tasks.values()),
+        file=name, name=parse_name(name).person, assignment=key, verdict=worst(t.verdict for t in tasks.values()),
         tasks=tasks, note=note, sha256=hashlib.sha256(content).hexdigest(), options=options.key,
     )  # fmt: skip
 
@@ -171,10 +188,10 @@ def pictures_of(case: Case) -> list[TaskPicture]:
     pictures = []
     for task in case.assignment.tasks:
         share = [view.picture for view in case.share(task).views]
-        of_task = [TaskPicture(task.name, picture.png, expected_name(picture, task)) for picture in share]
+        of_task = [TaskPicture(task.name, picture.data, expected_name(picture, task)) for picture in share]
         of_task.sort(key=lambda picture: not picture.expected)
         for picture in of_task[: max(LEAST_PICTURES, len(task.expected))]:
-            if len(picture.content) < MOST_PICTURE and evidence.safe_size(picture.content):
+            if len(picture.content) < MOST_PICTURE and reading.is_of_bearable_size(picture.content):
                 pictures.append(picture)
     return pictures
 

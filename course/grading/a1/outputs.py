@@ -7,8 +7,9 @@ import numpy as np
 
 from course.assignments import Task
 from course.assignments.a1 import COLLAPSED_KL, ENTROPY, TOY_BANDS
-from course.grading.evidence import Submission, Triple, loss_series, toy_results
+from course.grading.evidence import Triple, loss_series, toy_results
 from course.grading.verdicts import Finding
+from course.notebooks.reading import Submission
 
 # ---------------------------------------------------------------- task A1: the three terms
 

@@ -13,8 +13,9 @@ import numpy as np
 
 from course.assignments import Task
 from course.assignments.a2 import NUMPY_MISTAKES, NUMPY_VALUES
-from course.grading.evidence import NUMBER, Submission, to_number
+from course.grading.evidence import NUMBER, to_number
 from course.grading.verdicts import Finding
+from course.notebooks.reading import Submission
 
 ERRORS_OFF = 4.5  # standard errors: a printed number further away than this is another one
 MISTAKE_OFF = 4  # standard errors: nearer than this, a printed number is what a mistake makes

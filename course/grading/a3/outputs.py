@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from course.assignments import Task
 from course.assignments.a3 import SWISS_LOSS
-from course.grading.evidence import Submission, printed_losses
+from course.grading.evidence import printed_losses
 from course.grading.verdicts import Finding
+from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = SWISS_LOSS
 MOST_LOSSES = 6  # in a finding

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from course.assignments import Task
 from course.assignments.a4 import CONV_TEST_ELBO
-from course.grading.evidence import GAP, KEYS, NUMBER, Submission, printed_near, to_number
+from course.grading.evidence import GAP, KEYS, NUMBER, printed_near, to_number
 from course.grading.verdicts import Finding
+from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = CONV_TEST_ELBO  # magnitudes
 MOST_LINES, MOST_LINE = 20_000, 1000  # lines that are read, and characters of each
