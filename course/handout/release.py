@@ -181,7 +181,7 @@ def _imports(source: str, package: str) -> list[str]:
 
 def _checks(asked: Iterable[str]) -> list[str]:
     modules = {f"helpers/checks/{place(region)[0]}.py" for region in asked}
-    return ["helpers/checks/__init__.py", "helpers/checks/moments.py", *sorted(modules)]
+    return ["helpers/checks/__init__.py", "helpers/checks/oracles.py", *sorted(modules)]
 
 
 def _figures(notebooks: Iterable[str]) -> list[str]:

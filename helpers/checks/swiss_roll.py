@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from helpers import swiss_roll
-from helpers.checks.moments import expect_moments
+from helpers.checks.oracles import expect_moments
 
 BETAS = (0.0, 0.01, 2.0)
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from helpers import toy_vae
-from helpers.checks.moments import expect_moments
+from helpers.checks.oracles import expect_moments
 
 MU, STD = torch.tensor([1.0, -1.0]), torch.tensor([0.5, 2.0])
 

@@ -155,9 +155,9 @@ def test_where_a_run_is_deterministic_another_seed_is_caught(number):
 
 
 def test_two_figures_that_exchanged_their_names_are_caught(rng_data):
-    one = carrier(draw(rng_data), "one")
+    one = carrier(draw(rng_data), TRAINED)
     two = carrier(draw(rng_data, put("title", "Two")), "two")
-    assert "name: expected 'one', got 'two'" in compare("one", one, two).problems
+    assert f"name: expected '{TRAINED}', got 'two'" in compare(TRAINED, one, two).problems
 
 
 def test_a_numbers_difference_says_what_came_what_was_expected_and_how_much_is_allowed():
@@ -276,7 +276,7 @@ def test_a_line_through_the_axes_is_caught_when_its_slope_changes():
 
 def test_each_tolerance_has_a_reason_and_each_figure_a_tolerance():
     assert all(len(t.reason) > 20 for t in TOLERANCES.values())
-    assert set(comparison.FIGURES.values()) <= set(TOLERANCES)
+    assert {figure.tolerance for figure in comparison.FIGURES.values()} <= set(TOLERANCES)
     for kind in comparison.KINDS:
         assert getattr(TOLERANCES["exact"], kind) < getattr(TOLERANCES["trained"], kind)
 

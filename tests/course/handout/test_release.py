@@ -225,7 +225,7 @@ def test_one_assignment_alone_is_given_what_it_needs_of_others(tmp_path):
     assert "Task KL of assignment 3, compute_vae_loss" in (tmp_path / "a3/helpers/swiss_roll.py").read_text()
     assert "Task 3 of assignment 4, ConvEncoder.__init__" in (tmp_path / "a3/helpers/core/networks.py").read_text()
     assert {p.name for p in (tmp_path / "a3/course/assignments").glob("a*.py")} == {"a3.py"}
-    assert {p.stem for p in (tmp_path / "a3/helpers/checks").glob("*.py")} == {"__init__", "moments", "swiss_roll"}
+    assert {p.stem for p in (tmp_path / "a3/helpers/checks").glob("*.py")} == {"__init__", "oracles", "swiss_roll"}
     assert not (tmp_path / "a3/helpers/toy_vae.py").exists()
     again = CliRunner().invoke(app, ["release", str(tmp_path / "a3")])
     assert again.exit_code == 1 and "not empty" in str(again.exception)
