@@ -6,6 +6,7 @@ also returns how far it was from failing, so that the table can be set from runs
 
 import base64
 import binascii
+import functools
 import itertools
 import json
 import math
@@ -219,7 +220,8 @@ class _Judge:
         if old["artists"] and not new["artists"]:
             self.problems.append(f"{where}: expected {len(old['artists'])} artists, got empty axes")
             return
-        self.lists(f"{where} artist", old["artists"], new["artists"], lambda *pair: self.artist(*pair, ranges))
+        compare_artists = functools.partial(self.artist, ranges=ranges)
+        self.lists(f"{where} artist", old["artists"], new["artists"], compare_artists)
         self.lists(f"{where} inset", old.get("insets", []), new.get("insets", []), self.axes)
 
     def ticks(self, where: str, old: dict | None, new: dict | None, axis: _Range) -> None:
@@ -231,7 +233,7 @@ class _Judge:
             for before, after in zip(old["at"], new["at"], strict=True):
                 self.number("numbers", where, before, after, axis.size)
 
-    def artist(self, where: str, old: dict, new: dict, ranges: tuple[_Range, _Range]) -> None:
+    def artist(self, where: str, old: dict, new: dict, ranges: tuple[_Range, ...]) -> None:
         where = f"{where} ({old['kind']}{' ' + _short(old['label']) if 'label' in old else ''})"
         exact = ("kind", "label", "colours", "dashes", "marker", "shape", "paths", "sizes", "origin", "data", "scale")
         loose = ("colours", "scale")  # hold measured limits
@@ -316,7 +318,7 @@ class _Judge:
         a, b = _pixels(old), _pixels(new)
         side = min(7, min(a.shape[:2]) - (1 - min(a.shape[:2]) % 2))
         if side >= 3:
-            alike = structural_similarity(a, b, win_size=side, data_range=1.0, channel_axis=2)
+            alike: Any = structural_similarity(a, b, win_size=side, data_range=1.0, channel_axis=2)
             self.measure("ssim", f"{where}, 1 - SSIM,", float(1 - alike))
         self.measure("cell", f"{where}, difference within its worst window,", _worst_window(np.abs(a - b).mean(axis=2)))
 

@@ -5,7 +5,7 @@ Each submission is graded in a process of its own, so that a file that kills its
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from course.grading.judging import Graded, Options, grade_content, grade_file, u
 from course.notebooks import reading
 
 ENGINES = ("loky", "dask")
+LEAST_PROCESSES = 2
 JOBS_PER_WORKER = 2  # that wait at a worker
 LEAST_JOBS = 4  # on a cluster at a time
 ANSWER = "20s"  # how long a scheduler may take
@@ -48,32 +49,42 @@ def grade_in_processes(entries: list[Entry], options: Options, workers: int) -> 
 
     A file that kills its process is tried once more, alone, then reported.
     """
-    from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     workers = workers or os.cpu_count() or 1
     left = {entry.key: entry for entry in entries}
-    jobs = (delayed(grade_keyed)(entry.key, str(entry.path), options) for entry in entries)
-    # with one process joblib would work in this one, which a file must never be able to take along
-    parallel = Parallel(n_jobs=max(workers, 2) if entries else 1, backend="loky", return_as="generator_unordered",
-                        pre_dispatch=JOBS_PER_WORKER * workers, batch_size=1)  # fmt: skip
     try:
-        for key, graded in parallel(jobs):
+        for key, graded in in_processes(entries, options, workers):
             yield left.pop(key), graded
     except TerminatedWorkerError:
         for entry in left.values():
             yield entry, grade_alone(entry, options)
 
 
+def in_processes(entries: Sequence[Entry], options: Options, workers: int) -> Iterator[tuple[str, Graded]]:
+    """Yield the key of each file and what became of it, in the order in which processes are ready."""
+    from joblib import Parallel, delayed
+
+    # with one process joblib would work in this one, which a file must never be able to take along
+    parallel: Any = Parallel(
+        n_jobs=max(workers, LEAST_PROCESSES) if entries else 1,
+        backend="loky",
+        return_as="generator_unordered",
+        pre_dispatch=JOBS_PER_WORKER * workers,  # pyright: ignore[reportArgumentType] its types know words alone
+        batch_size=1,  # pyright: ignore[reportArgumentType]
+    )
+    yield from parallel(delayed(grade_keyed)(entry.key, str(entry.path), options) for entry in entries)
+
+
 def grade_alone(entry: Entry, options: Options) -> Graded:
     """Grade one file in a process that nothing else depends on."""
-    from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     try:
-        return Parallel(n_jobs=2, backend="loky")([delayed(grade_file)(str(entry.path), options)])[0]
+        ((_, graded),) = in_processes([entry], options, 1)
     except TerminatedWorkerError:
         return unreadable(entry.path.name, b"", options, "the process that read it died, twice")
+    return graded
 
 
 def grade_keyed(key: str, path: str, options: Options) -> tuple[str, Graded]:
@@ -91,7 +102,7 @@ def grade_on_cluster(entries: list[Entry], options: Options, scheduler: str | No
     """
     if not entries:
         return
-    from distributed import as_completed
+    from distributed import as_completed  # pyright: ignore[reportMissingImports] for clusters only
 
     options = replace(options, data=None)
     left = {entry.key: entry for entry in entries}
@@ -118,7 +129,7 @@ def connected(scheduler: str | None) -> Any:
         ValueError: dask is not installed, or no scheduler answers.
     """
     try:
-        from distributed import Client
+        from distributed import Client  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ValueError("--engine dask needs dask: pip install 'dask[distributed]'") from error
     try:

@@ -19,7 +19,8 @@ class Finding(NamedTuple):
 
 def worst(levels: Iterable[Level]) -> Level:
     """Return FAIL where there is one failure, LOOK by one doubt or by no evidence at all, else PASS."""
-    return max(levels, key=LEVELS.index, default="LOOK")
+    severities = [LEVELS.index(level) for level in levels]
+    return LEVELS[max(severities)] if severities else "LOOK"
 
 
 def level_of(value: Any) -> Level:
