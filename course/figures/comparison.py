@@ -265,7 +265,7 @@ class _Judge:
             if name in (new.get("groups") or {}):
                 self.cloud(f"{where} colour {name}", group, new["groups"][name], ranges, total=old["n"])
 
-    def cloud(self, where: str, old: dict, new: dict, ranges: tuple[_Range, _Range], total: int | None = None) -> None:
+    def cloud(self, where: str, old: dict, new: dict, ranges: tuple[_Range, ...], total: int | None = None) -> None:
         if total is None:
             self.same(f"{where}, number of points", old["n"], new["n"])
         for c, axis in zip("xy", ranges, strict=True):
