@@ -13,6 +13,7 @@ from course.handin.inlining.modules import SECTION, Definition, External, Meanin
 
 MATHEMATICS = ("gaussian", "objective", "latent", "networks")  # of helpers.core, in reading order
 LINES_IN_A_CELL = 60
+WIDTH = 120
 
 
 class Section(NamedTuple):
@@ -116,7 +117,7 @@ def _code(statement: Statement, module: str, names: dict[Meaning, str]) -> str:
         renamed = node.visit(_NewNames(new))
         assert isinstance(renamed, cst.SimpleStatementLine | cst.BaseCompoundStatement)
         texts.append(cst.Module([renamed.with_changes(leading_lines=comments)]).code.strip("\n"))
-    return shortened("\n".join(texts))
+    return with_close_signatures(shortened("\n".join(texts)))
 
 
 def shortened(code: str) -> str:
@@ -133,6 +134,30 @@ def shortened(code: str) -> str:
             lines[first:last] = f"{before}{quotes}{brief}{quotes}".split("\n")
             code = "\n".join(lines)
     return code
+
+
+def with_close_signatures(code: str) -> str:
+    """Write the parameters of a function beside one another where they stand on one line each."""
+    lines = code.split("\n")
+    nodes = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.FunctionDef)]
+    for node in sorted(nodes, key=lambda n: n.lineno, reverse=True):
+        first, last = node.lineno - 1, node.body[0].lineno - 1
+        start, *parameters, end = lines[first:last] if last - first > 2 else ["", ""]
+        if start.endswith("(") and end.strip().startswith(")") and all(p.endswith(",") for p in parameters):
+            lines[first:last] = [start, *_packed(parameters), end]
+    return "\n".join(lines)
+
+
+def _packed(lines: list[str]) -> list[str]:
+    """Put lines behind one another as long as there is room, except where one ends in a comment."""
+    out = lines[:1]
+    for line in lines[1:]:
+        together = f"{out[-1]} {line.strip()}"
+        if "#" in together or len(together) > WIDTH:
+            out.append(line)
+        else:
+            out[-1] = together
+    return out
 
 
 def _brief(docstring: str) -> str:

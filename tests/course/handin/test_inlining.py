@@ -16,7 +16,7 @@ import torch
 from course.assignments import ASSIGNMENTS
 from course.handin import inlining
 from course.handin.inlining.modules import file_of, read, replacements
-from course.handin.inlining.writing import in_order, shortened
+from course.handin.inlining.writing import in_order, shortened, with_close_signatures
 from helpers import mnist_beta_vae
 from helpers.core import gaussian, latent
 
@@ -123,6 +123,35 @@ class A:
     assert space["A"].f.__doc__ == "Compute." and space["A"]().f() == "kept\n\n        as it is"
 
 
+def test_parameters_stand_beside_one_another_where_there_is_room():
+    long = "a_parameter_with_a_name_that_is_far_longer_than_it_has_to_be_for_its_purpose"
+    code = f"""
+@decorate
+def f(
+    a: int,  # why
+    b: int,
+) -> int:
+    def g(
+        a,
+        *,
+        b=(1, 2),
+    ):
+        return a
+
+    return g(a, b=b)
+
+def h(
+    {long}_1,
+    {long}_2,
+):
+    return (
+        1,
+        2,
+    )
+"""
+    assert with_close_signatures(code) == code.replace("a,\n        *,\n        b=(1, 2),\n", "a, *, b=(1, 2),\n")
+
+
 def test_modules_stand_behind_what_they_import_mathematics_first_and_the_assignments_own_last():
     modules = [f"helpers.{name}" for name in (
         "notebook", "toy_vae", "core.training", "core.gaussian", "core.objective", "core.batches", "plots.styling",
@@ -159,7 +188,7 @@ def signature(node):
 
 # ------------------------------------------------------------------------------- how much is handed in
 
-HELPER_LINES = {"a1": 1100, "a2": 500, "a3": 750, "a4": 650, "a5": 1000}  # the issue asks for 1200 and 500
+HELPER_LINES = {"a1": 1050, "a2": 500, "a3": 700, "a4": 620, "a5": 950}
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
