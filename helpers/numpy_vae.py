@@ -18,7 +18,6 @@ import numpy as np
 
 DATA_MEAN = np.array([3.0, 2.0])
 DATA_COV = np.eye(2)
-LOG_2PI = math.log(2 * math.pi)
 
 
 # ---------------------------------------------------------------- refusing bad input
@@ -86,8 +85,7 @@ class Parameters:
     b_dec: np.ndarray
 
     def __post_init__(self) -> None:
-        features = len(DATA_MEAN)
-        latents = len(np.atleast_1d(self.W_mu))
+        features, latents = len(DATA_MEAN), len(np.atleast_1d(self.W_mu))
         shapes = {"W_mu": (latents, features), "W_ls": (latents, features), "W_dec": (features, latents)}
         shapes |= {"b_mu": (latents,), "b_ls": (latents,), "b_dec": (features,)}
         for name, shape in shapes.items():
@@ -273,16 +271,13 @@ class Forward(NamedTuple):
 
     @property
     def L_recon(self) -> float:
-        """Average the squared error over the points."""
         return float(self.recon.mean())
 
     @property
     def L_KL(self) -> float:
-        """Average the KL over the points."""
         return float(self.kl.mean())
 
     def loss(self, beta: float = 1.0) -> float:
-        """Compute the loss, as :func:`vae_loss` does."""
         return vae_loss(self.recon, self.kl, beta)
 
 
@@ -310,7 +305,7 @@ def log_density(x: np.ndarray, mu: np.ndarray, logvar: np.ndarray) -> np.ndarray
         ValueError: a number is not finite.
     """
     x, mu, logvar = _finite("x", x), _finite("mu", mu), _finite("logvar", logvar)
-    return (-0.5 * LOG_2PI - 0.5 * logvar - 0.5 * ((x - mu) / np.exp(0.5 * logvar)) ** 2).sum(axis=-1)
+    return (-0.5 * math.log(2 * math.pi) - 0.5 * logvar - 0.5 * ((x - mu) / np.exp(0.5 * logvar)) ** 2).sum(axis=-1)
 
 
 # ---------------------------------------------------------------- exact expectations
@@ -331,7 +326,6 @@ class Exact(NamedTuple):
 
     @property
     def L_recon(self) -> float:
-        """Add the three parts of the expected squared error."""
         return self.off_centre + self.lost + self.noise
 
     def loss(self, beta: float = 1.0) -> float:
@@ -401,7 +395,6 @@ class _Form(NamedTuple):
     c: np.ndarray
 
     def covariance(self, other: "_Form", t: np.ndarray, s: np.ndarray, cov_s: np.ndarray) -> float:
-        """Compute the covariance of two such functions of the same y."""
         polynomials = self.a @ other.a + 2 * (self.Q * other.Q).sum()
         mixed = self.c @ other._with_variances(t, s) + other.c @ self._with_variances(t, s)
         return float(polynomials + mixed + self.c @ cov_s @ other.c)
