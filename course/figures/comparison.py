@@ -235,23 +235,34 @@ class _Judge:
 
     def artist(self, where: str, old: dict, new: dict, ranges: tuple[_Range, ...]) -> None:
         where = f"{where} ({old['kind']}{' ' + _short(old['label']) if 'label' in old else ''})"
+        if not self.marks(where, old, new):
+            return
+        if "text" in old:
+            self.text(where, old["text"], new["text"])
+        if "thumbnail" in old:
+            self.thumbnail(where, old["thumbnail"], new["thumbnail"])
+        if self.allowed.layout:
+            self.places(where, old, new, ranges)
+        self.invariants(where, old, new)
+        if self.allowed.layout:
+            self.groups(where, old, new, ranges)
+
+    def marks(self, where: str, old: dict, new: dict) -> bool:
+        """Compare what kind of thing is drawn, and how; False where the kinds differ, so that nothing else tells."""
         exact = ("kind", "label", "colours", "dashes", "marker", "shape", "paths", "sizes", "origin", "data", "scale")
         loose = ("colours", "scale")  # hold measured limits
         for key in exact:
             if key in loose and isinstance(old.get(key), dict) and isinstance(new.get(key), dict):
                 self.scale(f"{where} {key}", old[key], new[key])
             elif not self.same(f"{where} {key}", old.get(key), new.get(key)) and key == "kind":
-                return
-        if "text" in old:
-            self.text(where, old["text"], new["text"])
-        if "thumbnail" in old:
-            self.thumbnail(where, old["thumbnail"], new["thumbnail"])
-        if not self.allowed.layout:
-            self.invariants(where, old, new)
-            return
+                return False
+        return True
+
+    def places(self, where: str, old: dict, new: dict, ranges: tuple[_Range, ...]) -> None:
+        """Compare where it is drawn."""
         for c, before, after in zip("xy", old.get("at") or (), new.get("at") or (), strict=False):
-            self.number("numbers", f"{where} {c}", _log(before, ranges["xy".index(c)]),
-                        _log(after, ranges["xy".index(c)]), ranges["xy".index(c)].size)  # fmt: skip
+            axis = ranges["xy".index(c)]
+            self.number("numbers", f"{where} {c}", _log(before, axis), _log(after, axis), axis.size)
         self.same(f"{where} has a place in the data", "at" in old, "at" in new)
         for i, (before, after) in enumerate(zip(old.get("extent", ()), new.get("extent", ()), strict=True)):
             self.number("extremes", f"{where} extent", before, after, ranges[i // 2].size)
@@ -260,10 +271,13 @@ class _Judge:
         if "value" in old:
             limits = old["colours"]["limits"]
             self.summary(f"{where} value", old["value"], new["value"], _Range(abs(limits[1] - limits[0])))
-        self.invariants(where, old, new)
+
+    def groups(self, where: str, old: dict, new: dict, ranges: tuple[_Range, ...]) -> None:
+        """Compare the points of each colour that both have."""
+        others = new.get("groups") or {}
         for name, group in (old.get("groups") or {}).items():
-            if name in (new.get("groups") or {}):
-                self.cloud(f"{where} colour {name}", group, new["groups"][name], ranges, total=old["n"])
+            if name in others:
+                self.cloud(f"{where} colour {name}", group, others[name], ranges, total=old["n"])
 
     def cloud(self, where: str, old: dict, new: dict, ranges: tuple[_Range, ...], total: int | None = None) -> None:
         if total is None:

@@ -32,7 +32,7 @@ def read_fingerprint(png: bytes) -> dict[str, Any] | None:
     return _parse(_inflate(bodies[0]))
 
 
-def _chunks(png: bytes) -> Iterable[tuple[bytes, bytes]]:
+def _chunks(png: bytes) -> Iterable[tuple[bytes, memoryview]]:
     if len(png) > MAX_PNG:
         raise FigureError(f"the PNG has {len(png):,} bytes, expected at most {MAX_PNG:,}: save a smaller figure")
     if png[:8] != b"\x89PNG\r\n\x1a\n":
