@@ -127,12 +127,12 @@ def explore(
 
 
 def controls(draw: Callable[[Sequence[float]], Figure], sliders: Mapping[str, tuple[float, float, float]], name: str):
-    """Sliders above an image that follows them; None where ipywidgets is not installed."""
+    """Return sliders above an image that follows them; None where ipywidgets is not installed."""
     try:
         import ipywidgets as widgets
     except ImportError:
         return None
-    moved = [
+    handles = [
         widgets.FloatSlider(
             start, min=low, max=high, step=(high - low) / 60, description=label, continuous_update=False
         )
@@ -141,9 +141,9 @@ def controls(draw: Callable[[Sequence[float]], Figure], sliders: Mapping[str, tu
     image = widgets.Image(format="png")
 
     def redraw(_change: object = None) -> None:
-        image.value = render(draw([slider.value for slider in moved]), name)
+        image.value = render(draw([slider.value for slider in handles]), name)
 
-    for slider in moved:
+    for slider in handles:
         slider.observe(redraw, names="value")
     redraw()
-    return widgets.VBox([*moved, image])
+    return widgets.VBox([*handles, image])

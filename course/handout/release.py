@@ -157,15 +157,15 @@ def _modules(notebooks: Iterable[str]) -> Iterator[Path]:
     pending: list[str] = []
     for text in notebooks:
         pending += _imports("\n".join(code_cells(text)), "helpers")
-    done: set[Path] = set()
+    files: set[Path] = set()
     while pending:
         base = ROOT.joinpath(*pending.pop().split("."))
         path = next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
-        if path is not None and path not in done:
-            done.add(path)
+        if path is not None and path not in files:
+            files.add(path)
             pending += _imports(path.read_text(encoding="utf-8"), "helpers")
             pending += [".".join(parent.parts) for parent in path.relative_to(ROOT).parents if parent.parts]
-    yield from done
+    yield from files
 
 
 def _imports(source: str, package: str) -> list[str]:

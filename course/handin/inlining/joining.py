@@ -31,7 +31,7 @@ def join(notebooks: Sequence[tuple[str, Sequence[str]]], modules: Sequence[str])
         modules: the assignment's own modules (``toy_vae``), whose names a student's definitions stand for first.
 
     Raises:
-        ValueError: code that does not parse, or an import whose names cannot be told.
+        ValueError: code that does not parse, or an import that does not say which names it brings.
     """
     nbs = [read(title, sources) for title, sources in notebooks]
     meanings_of = [meanings_in(nb) for nb in nbs]
@@ -91,18 +91,18 @@ def _names(
     """Decide what each is called in the joined notebook: its plain name where nothing else claims that."""
     plain = {m: m.name if isinstance(m, Definition) else m.local for m in [*needs, *own]}
     locals_ = _grouped(meanings_of)
-    taken = {name for nb in nbs for name in [*nb.binds, *nb.reaches]}
-    taken |= {name for name, some in locals_.items() if len(some) > 1 or {plain[m] for m in some} != {name}}
+    reserved = {name for nb in nbs for name in [*nb.binds, *nb.reaches]}
+    reserved |= {name for name, some in locals_.items() if len(some) > 1 or {plain[m] for m in some} != {name}}
     outside = _grouped([dict(nb.externals) for nb in nbs])
     claims: dict[str, list[Meaning]] = {}
     for meaning in sorted(needs, key=_rank(_all(meanings_of))):
         claims.setdefault(plain[meaning], []).append(meaning)
     names: dict[Meaning, str] = {meaning: meaning.name for meaning in own}
-    in_use = set(claims) | taken | set(outside)
+    in_use = set(claims) | reserved | set(outside)
     for name, meanings in claims.items():
         for i, meaning in enumerate(meanings):
             elsewhere = outside.get(name, set()) - {meaning}
-            is_free = i == 0 and name not in taken and not elsewhere
+            is_free = i == 0 and name not in reserved and not elsewhere
             names[meaning] = name if is_free else _long(name, meaning.module, in_use)
             in_use.add(names[meaning])
     return names

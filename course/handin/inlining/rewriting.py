@@ -27,28 +27,30 @@ def rewritten_cells(nb: Notebook, meanings: dict[str, Meaning], names: dict[Mean
 def _rewritten(nb: Notebook, i: int, meanings: dict[str, Meaning], names: dict[Meaning, str]) -> str | None:
     source, tree = nb.sources[i], nb.trees[i]
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    gone: list[ast.stmt] = [node for node in imports if imports_helpers(node)]
-    search = _search_for_helpers(tree, nb, gone)
-    if not gone and not search:
+    removals: list[ast.stmt] = [node for node in imports if imports_helpers(node)]
+    search = _search_for_helpers(tree, nb, removals)
+    if not removals and not search:
         return source
     if source.rstrip("\n").count("\n") != TransformerManager().transform_cell(source).rstrip("\n").count("\n"):
         raise ValueError(
             f"{nb.title}: give the helpers' imports a cell of their own, without magics over several lines"
         )
-    brought = {}
+    new_names = {}
     for node in imports:
-        if node in gone:
-            brought |= dict(names_in(node))
+        if node in removals:
+            new_names |= dict(names_in(node))
     if search:
         still_read = _reads(nb, search)
-        gone += [n for n in imports if n not in gone and not _locals(n) & still_read]
-    new = [*_aliases(brought, meanings, names), *_namespaces(brought, nb, meanings, names)]
-    return _spliced(source, [*gone, *search], new)
+        removals += [n for n in imports if n not in removals and not _locals(n) & still_read]
+    new = [*_aliases(new_names, meanings, names), *_namespaces(new_names, nb, meanings, names)]
+    return _spliced(source, [*removals, *search], new)
 
 
-def _search_for_helpers(tree: ast.Module, nb: Notebook, gone: list[ast.stmt]) -> list[ast.stmt]:
+def _search_for_helpers(tree: ast.Module, nb: Notebook, removals: list[ast.stmt]) -> list[ast.stmt]:
     """Return the statements of a cell that only put the helpers on the path, fetching them on Colab included."""
-    search = [n for n in tree.body if "helpers" in (text := ast.unparse(n)) and "sys.path" in text and n not in gone]
+    search = [
+        n for n in tree.body if "helpers" in (text := ast.unparse(n)) and "sys.path" in text and n not in removals
+    ]
     if not search:
         return []
     search += [n for n in tree.body if isinstance(n, ast.If) and "google.colab" in ast.unparse(n.test)]
@@ -77,15 +79,15 @@ def _locals(node: ast.Import | ast.ImportFrom) -> set[str]:
     return {alias.asname or alias.name.split(".")[0] for alias in node.names}
 
 
-def _aliases(brought: dict, meanings: dict[str, Meaning], names: dict[Meaning, str]) -> list[str]:
-    needs = [local for local, m in brought.items() if not isinstance(m, str) and local in meanings]
+def _aliases(new_names: dict, meanings: dict[str, Meaning], names: dict[Meaning, str]) -> list[str]:
+    needs = [local for local, m in new_names.items() if not isinstance(m, str) and local in meanings]
     return [f"{local} = {names[meanings[local]]}" for local in needs if names[meanings[local]] != local]
 
 
-def _namespaces(brought: dict, nb: Notebook, meanings: dict[str, Meaning], names: dict[Meaning, str]) -> list[str]:
-    """Write ``plots = SimpleNamespace(panels=panels)`` for the modules among what imports brought."""
+def _namespaces(new_names: dict, nb: Notebook, meanings: dict[str, Meaning], names: dict[Meaning, str]) -> list[str]:
+    """Write ``plots = SimpleNamespace(panels=panels)`` for the modules among what imports bring."""
     lines = []
-    for local, module in brought.items():
+    for local, module in new_names.items():
         attributes = sorted(nb.reaches.get(local, ())) if isinstance(module, str) else []
         if attributes:
             inside = [f"{name}={names[meanings[f'{local}.{name}']]}" for name in attributes]
@@ -96,11 +98,11 @@ def _namespaces(brought: dict, nb: Notebook, meanings: dict[str, Meaning], names
     return lines
 
 
-def _spliced(source: str, gone: list[ast.stmt], new: list[str]) -> str | None:
+def _spliced(source: str, removals: list[ast.stmt], new: list[str]) -> str | None:
     """Return a cell without some of its statements, ``new`` in place of the first; None where nothing is left."""
     lines = source.split("\n")
     drop: set[int] = set()
-    for node in gone:
+    for node in removals:
         drop |= set(range(node.lineno - 1, node.end_lineno or node.lineno))
     for first in sorted(drop):  # comments right above
         above = first - 1

@@ -69,12 +69,12 @@ def _sections(module: str, definitions: set[str], names: dict[Meaning, str]) -> 
 
 def in_order(modules: set[str], last: Sequence[str]) -> list[str]:
     """Put modules behind those that they import; among equals as they are best read (:func:`_place`)."""
-    waiting = sorted(modules, key=lambda module: _place(module, last))
+    rest = sorted(modules, key=lambda module: _place(module, last))
     order: list[str] = []
-    while waiting:
-        ready = next(m for m in waiting if not (imports_of(m) & set(waiting)) - {m})
-        order.append(ready)
-        waiting.remove(ready)
+    while rest:
+        first = next(m for m in rest if not (imports_of(m) & set(rest)) - {m})
+        order.append(first)
+        rest.remove(first)
     return order
 
 
