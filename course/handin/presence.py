@@ -72,7 +72,8 @@ def _missing_figure(view: NotebookView, figure: Figure) -> str | None:
 
 
 def _names(cell: CodeView, figure: Figure) -> bool:
-    return bool(re.search(rf"(?<!\w){re.escape(figure.name)}(?!\w)", f"{cell.strings}\n{cell.text}"))
+    name = re.compile(rf"(?<!\w){re.escape(figure.name)}(?!\w)")
+    return bool(name.search(cell.strings) or name.search(cell.text))
 
 
 def shows_nothing(view: NotebookView, assignment: Assignment) -> Iterator[Remark]:

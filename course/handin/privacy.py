@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 
+# No pattern here may take longer than the text grows: none begins with a repetition, or at each letter of one.
 PATHS = re.compile(
     r"(?<![\w.:/~)\]}-])/(?:home|Users|root|tmp|mnt|media|opt|work|workspace|content|kaggle|Volumes|private|scratch)"
     r"/[\w.@-]+"
     r"|file:///\w+|\b[A-Za-z]:(?:\\{1,2}|/)(?:Users|Program|Windows|Documents|Temp|temp|home)\b"
 )
-LIBRARIES = re.compile(r"\S*(?:site|dist)-packages\S*")  # where a library lives: in its warnings
+LIBRARIES = ("site-packages", "dist-packages")  # where a library lives: in its warnings
 SECRETS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -17,8 +18,8 @@ SECRETS = {
     "a Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
     "an API key": re.compile(r"\b(?:sk-[A-Za-z0-9_-]{20,}|AIza[\w-]{35})"),
     "a Slack token": re.compile(r"\bxox[abprs]-[\w-]{10,}"),
-    "a signed token (JWT)": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
-    "a password in an address": re.compile(r"\b[a-z][a-z+]*://[^\s/:@'\"{}]+:[^\s/@'\"{}]+@"),
+    "a signed token (JWT)": re.compile(r"(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    "a password in an address": re.compile(r"\b[a-z][a-z+]{0,20}://[^\s/:@'\"{}]+:[^\s/@'\"{}]+@"),
     "a password": re.compile(
         r"""(?i)\b(?:\w*_)?(?:password|passwd|passphrase|secret|api_?key|access_?key|auth_?token|token)["']?"""
         r"""\s*[=:]\s*["'][^"'\s]{6,}["']"""
@@ -28,8 +29,12 @@ SECRETS = {
 
 def folder_of_one_machine(text: str) -> str | None:
     """Return the first path in a text that belongs to one machine; libraries' own, as in warnings, do not count."""
-    match = PATHS.search(LIBRARIES.sub("", text))
+    match = PATHS.search(re.sub(r"\S+", _unless_library, text))
     return match[0] if match else None
+
+
+def _unless_library(word: re.Match[str]) -> str:
+    return "" if any(library in word[0] for library in LIBRARIES) else word[0]
 
 
 def secrets_in(text: str) -> Iterator[str]:

@@ -24,7 +24,9 @@ LARGEST_FILE = 20_000_000  # bytes; ours have at most 3 MB, and a course's uploa
 LARGEST_CELLS = 3  # that are named of a file which is too large
 LARGE_SHARE = 0.01  # of the file's size: what a cell's output must have to be named
 MOST_OF_A_KIND = 8  # sentences: nobody would read more
-EMPTY_REGION = re.compile(r"### START CODE HERE ###\s*(?:#(?!## ).*\s*)*### END CODE HERE ###")
+EMPTY_REGION = re.compile(
+    r"### START CODE HERE ###(?:[^\S\n]*(?:#(?!## )[^\n]*)?\n)*[^\S\n]*### END CODE HERE ###"
+)  # one turn a line, so that there is one way only to match a comment
 
 
 def validate(path: Path, assignment: str | None = None) -> list[Remark]:
@@ -218,7 +220,7 @@ def _notes(view: NotebookView) -> Iterator[Remark]:
     failures = view.printed.count("✗ FAILS |")
     if failures:
         yield Remark(False, f"{failures} of the notebook's own claims fail; search the outputs for ✗.")
-    undecided = Counter(re.findall(r"– not judged: ([^|\n]+?) \|", view.printed))
+    undecided = Counter(re.findall(r"– not judged: ([^|\n]{1,200}?) \|", view.printed))
     for why, times in undecided.items():
         yield Remark(False, f"{times} claims are not judged ({why}): such results are not worth handing in.")
     if view.origin and view.origin.get("outputs") == "taken over":

@@ -22,7 +22,8 @@ from course.figures.png import FigureError, read_fingerprint
 MEGA = 1 << 20
 MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_PICTURES = 60 * MEGA, 2000, 2 * MEGA, 200
 MOST_PICTURE_TEXT = 30 * MEGA  # of a picture as it stands in the file, in base64
-OLDEST_FORMAT = 4  # of nbformat: older ones keep their cells elsewhere
+MOST_PLAIN, MOST_ERROR = 2000, 262  # letters of what is displayed, and of an error, that count for a cell
+NBFORMAT = 4  # older ones keep their cells elsewhere
 
 # every type under which a notebook stores a picture, the first that is there counts; and those that Pillow may open
 PICTURE_KINDS = (
@@ -59,7 +60,7 @@ class Output(NamedTuple):
     kind: Literal["stream", "display", "error"]
     text: str  # printed, or the plain form of what is displayed
     pictures: Mapping[str, str]  # what stands in the file, by kind
-    error: str = ""  # "ValueError: no"
+    error: str = ""  # "ValueError: no", whole: whoever shows it takes out secrets first, then shortens it
     traceback: str = ""
 
 
@@ -163,7 +164,7 @@ def _tree(content: bytes) -> dict[str, Any]:
     if content.count(b'"cell_type"') > MOST_CELLS:
         raise Unreadable(NO_LIST)
     try:
-        tree = json.loads(content.decode(json.detect_encoding(content)))
+        tree = json.loads(content.decode(json.detect_encoding(content), "surrogatepass"))
     except UnicodeDecodeError as error:
         raise Unreadable(
             f"The file is not text in UTF-8 (byte {error.start:,}), so it is no notebook: download or save it again."
@@ -184,15 +185,13 @@ def _tree(content: bytes) -> dict[str, Any]:
 
 def _version_problem(version: Any) -> str | None:
     if not _is_int(version):
-        return (
-            "The file is JSON, but no notebook (it has no nbformat number): hand in the .ipynb file that Jupyter saved."
-        )
-    if version == OLDEST_FORMAT:
+        return NO_NOTEBOOK
+    if version == NBFORMAT:
         return None
-    age = "an old" if version < OLDEST_FORMAT else "an unknown, newer"
+    age = "an old" if version < NBFORMAT else "an unknown, newer"
     return (
-        f"The notebook is in {age} format (nbformat {version}, expected 4): open it in a current Jupyter or Colab, "
-        "run all cells and save it."
+        f"The notebook is in {age} format (nbformat {version}, expected {NBFORMAT}): open it in a current Jupyter or "
+        "Colab, run all cells and save it."
     )
 
 
@@ -281,7 +280,11 @@ def _last_heading(source: str) -> str:
 
 def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], heading: str, room: int) -> Cell:
     outputs = tuple(_outputs(cell.get("outputs")))
-    printed = (output.text + "\n" * (output.kind == "display") for output in outputs if not output.pictures)
+    printed = (
+        output.text if output.kind == "stream" else f"{output.text[:MOST_PLAIN]}\n"
+        for output in outputs
+        if output.kind != "error" and not output.pictures
+    )
     count = cell.get("execution_count")
     errors = [output.error for output in outputs if output.kind == "error"]
     return Cell(
@@ -290,7 +293,7 @@ def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], headi
         count=count if isinstance(count, int) else None,
         outputs=outputs,
         text="".join(printed)[: max(room, 0)],
-        error=errors[-1] if errors else None,
+        error=errors[-1][:MOST_ERROR] if errors else None,
         heading=heading,
         pictures=tuple(_pictures(index, source, heading, outputs)),
     )
@@ -303,7 +306,7 @@ def _outputs(outputs: Any) -> Iterator[Output]:
         if kind == "stream":
             yield Output("stream", text_of(output.get("text")), {})
         elif kind == "error":
-            error = f"{text_of(output.get('ename'))[:60]}: {text_of(output.get('evalue'))[:200]}"
+            error = f"{text_of(output.get('ename'))}: {text_of(output.get('evalue'))}"
             trace = output.get("traceback")
             lines = [text_of(line) for line in trace] if isinstance(trace, list) else []
             yield Output("error", "", {}, error, "\n".join(lines))
@@ -330,7 +333,7 @@ def _pictures(index: int, source: str, heading: str, outputs: tuple[Output, ...]
         data = _decoded(output.pictures[kind]) if kind in OPENED_KINDS else b""
         label = " ".join([*names[-1:], *(saved[number : number + 1] if not names else [])])
         titles = _titles(data)
-        words = f"{label} {titles} {output.text[:2000]} {heading} {source[:5000]}".lower()
+        words = f"{label} {titles} {output.text[:MOST_PLAIN]} {heading} {source[:5000]}".lower()
         yield Picture(index, kind, data, words, f"{label} {titles}".lower())
         names = []
         number += 1

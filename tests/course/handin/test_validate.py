@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -268,6 +269,41 @@ def test_no_notebook_however_strange_stops_the_check(cells, metadata):
 @given(st.binary(max_size=200))
 def test_no_file_however_strange_stops_the_check(content):
     assert validation.check(content, "a1")
+
+
+def test_a_secret_is_not_repeated_where_an_error_is_cut_short():
+    nb = by_hand()
+    error = new_output("error", ename="E", evalue=f"{'x' * 172} ghp_{'a' * 36}", traceback=[])
+    nb.cells.append(new_code_cell("y", outputs=[error]))
+    assert not any("ghp_" in text for text in texts(numbered(nb)))
+
+
+LONG = {
+    "a line of hashes in a task": lambda n: (f"{START}\n{'#' * n}\nx = 1\n{END}", ""),
+    "no blank": lambda n: ("x", "a" * n),
+    "parts of packages": lambda n: ("x", "dist" * (n // 4)),
+    "parts of tokens": lambda n: ("x", "eyJ-" * (n // 4)),
+    "parts of addresses": lambda n: ("x", "a+" * (n // 2)),
+    "parts of passwords": lambda n: ("x", "token_" * (n // 6)),
+    "claims without an end": lambda n: ("x", "– not judged: " * (n // 14)),
+    "words without a number": lambda n: ("x", "loss L_recon L_KL ELBO " * (n // 23)),
+    "commands": lambda n: ("!ls\n" * (n // 40), ""),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_time_grows_as_the_notebook_does(name):
+    def seconds(size):
+        source, printed = LONG[name](size)
+        cell = new_code_cell(source, execution_count=1, outputs=[new_output("stream", text=printed)])
+        content = nbformat.writes(new_notebook(cells=[cell])).encode()
+        start = time.process_time()
+        for assignment in ASSIGNMENTS:
+            validation.check(content, assignment)
+        return time.process_time() - start
+
+    seconds(10)
+    assert seconds(28_000) < 60 * seconds(1750) + 0.1, "quadratic time would grow 256 times"
 
 
 def test_a_large_file_is_refused_with_the_cells_named_that_make_it_so(tmp_path):

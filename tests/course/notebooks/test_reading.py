@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from course.notebooks import code
 from course.notebooks.reading import (
     MOST_BYTES,
+    MOST_ERROR,
+    MOST_PLAIN,
     MOST_TEXT,
     PICTURE_KINDS,
     Submission,
@@ -113,6 +115,9 @@ def test_halves_of_characters_are_replaced_where_they_enter():
     content = notebook(code_cell("'a'", stream("b\ud800c")), {"cell_type": "markdown", "source": "\udfff"})
     submission = read(content)
     assert submission is not None and submission.text == "b\ufffdc"
+    raw = notebook(code_cell("'a'", stream("HALF"))).replace(b"HALF", b"b\xed\xa0\x80c")
+    submission = read(raw)
+    assert submission is not None and submission.text == "b\ufffdc", "the same where the file itself is so encoded"
     assert printable("\ud83d\ude00") == "\U0001f600", "two halves that fit are one character"
 
 
@@ -159,6 +164,13 @@ def test_time_grows_as_the_file_does(name):
 def test_text_is_read_as_far_as_there_is_room():
     submission = parse("a.ipynb", notebook(code_cell("x", stream("a" * MOST_TEXT)), code_cell("y", stream("b"))))
     assert len(submission.cells[0].text) == MOST_TEXT and submission.cells[1].text == ""
+
+
+def test_of_a_long_value_or_error_only_the_beginning_counts_for_a_cell_and_all_is_kept_in_its_outputs():
+    error = {"output_type": "error", "ename": "E", "evalue": "v" * 5000}
+    (cell,) = parse("a.ipynb", notebook(code_cell("x", display(**{"text/plain": "p" * 5000}), error))).cells
+    assert (len(cell.text), len(cell.error or "")) == (MOST_PLAIN + 1, MOST_ERROR)
+    assert (len(cell.outputs[0].text), len(cell.outputs[1].error)) == (5000, 5003)
 
 
 def test_code_is_parsed_as_ipython_reads_it():
