@@ -128,15 +128,17 @@ def explained(
         wrong = changed_values(changes, right)
         if mistakes and all(value.name.startswith("Loss") for value in wrong):
             continue  # a wrong term has a wrong sum
-        # a wrong value too near the right one tells nothing
-        telling = [v for v in wrong if abs(v.mean - right[v.place].mean) > TELLING * right[v.place].error]
-        if not any(value.place in missing for value in telling):
-            continue
-        if all(errors_off(printed, value) < MISTAKE_OFF for value in telling):
-            for value in wrong:
-                if value.place in missing:
-                    mistakes.setdefault(value.place, Mistake(code, value.mean))
-    return mistakes
+        telling = [value for value in wrong if is_telling(value, right[value.place])]
+        places = missing & {value.place for value in telling}
+        if places and all(errors_off(printed, value) < MISTAKE_OFF for value in telling):
+            # the first mistake that explains a value is the one
+            mistakes = {value.place: Mistake(code, value.mean) for value in wrong} | mistakes
+    return {place: mistakes[place] for place in missing & mistakes.keys()}
+
+
+def is_telling(wrong: Value, right: Value) -> bool:
+    """Say whether a wrong value can be told from the right one."""
+    return abs(wrong.mean - right.mean) > TELLING * right.error
 
 
 def changed_values(changes: dict[str, dict[str, float]], right: dict[tuple[str, str], Value]) -> list[Value]:
