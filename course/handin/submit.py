@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -193,7 +194,8 @@ def _check_run(path: Path, nb: nbformat.NotebookNode) -> None:
         raise NotReady(
             f"{path.name} was not run once and in order, so its outputs cannot be taken over: run it, or all"
         )
-    if any(o.output_type == "error" for c in code for o in c.outputs):
+    outputs = chain.from_iterable(c.outputs for c in code)
+    if any(output.output_type == "error" for output in outputs):
         raise NotReady(f"{path.name} holds an error among its outputs: mend it and run it again")
 
 

@@ -82,7 +82,9 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 def contents(chosen: Sequence[Assignment]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Make the files of the student version of some assignments, and list the tasks that are open in it."""
-    notebooks = {stem: _notebook(stem) for assignment in chosen for stem in assignment.notebooks}
+    notebooks: dict[str, str] = {}
+    for assignment in chosen:
+        notebooks |= {stem: _notebook(stem) for stem in assignment.notebooks}
     labels = _labels(chosen, notebooks)
     asked = _asked(chosen)
     files: dict[str, bytes] = {}

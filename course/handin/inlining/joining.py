@@ -3,6 +3,7 @@
 import builtins
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import libcst as cst
@@ -54,7 +55,7 @@ def used(notebooks: Sequence[tuple[str, Sequence[str]]]) -> set[Definition]:
 
 
 def _all(meanings_of: list[dict[str, Meaning]]) -> list[Meaning]:
-    return [meaning for meanings in meanings_of for meaning in meanings.values()]
+    return list(chain.from_iterable(meanings.values() for meanings in meanings_of))
 
 
 def _own(nbs: list[Notebook], modules: list[str]) -> set[Definition]:
@@ -91,7 +92,7 @@ def _names(
     """Decide what each is called in the joined notebook: its plain name where nothing else claims that."""
     plain = {m: m.name if isinstance(m, Definition) else m.local for m in [*needs, *own]}
     locals_ = _grouped(meanings_of)
-    reserved = {name for nb in nbs for name in [*nb.binds, *nb.reaches]}
+    reserved = set[str]().union(*(nb.binds | nb.reaches.keys() for nb in nbs))
     reserved |= {name for name, some in locals_.items() if len(some) > 1 or {plain[m] for m in some} != {name}}
     outside = _grouped([dict(nb.externals) for nb in nbs])
     claims: dict[str, list[Meaning]] = {}
@@ -140,5 +141,5 @@ def _check_builtins(nbs: list[Notebook], needs: set[Meaning]) -> None:
 
 
 def _mentions(definition: Definition, name: str) -> bool:
-    nodes = load(definition.module).statement(definition.name).nodes
-    return any(isinstance(part, cst.Name) and part.value == name for node in nodes for part in parts_of(node))
+    parts = chain.from_iterable(map(parts_of, load(definition.module).statement(definition.name).nodes))
+    return any(isinstance(part, cst.Name) and part.value == name for part in parts)

@@ -151,7 +151,9 @@ def load(module: str) -> Module:
 def replacements() -> Module:
     """Read ``standalone.py``, whose sections are named after the modules that they stand in for."""
     module = read(REPLACEMENTS, "standalone")
-    home = {name: statement.section for statement in module.statements for name in statement.binds}
+    home: dict[str, str] = {}
+    for statement in module.statements:
+        home |= dict.fromkeys(statement.binds, statement.section)
 
     def at_home(meaning: Meaning) -> Meaning:
         if isinstance(meaning, Definition) and meaning.module == "standalone":
@@ -206,10 +208,7 @@ def _binds_and_uses(
     metadata = wrapper.resolve_many([ParentNodeProvider, ScopeProvider])
     parents = metadata[ParentNodeProvider]
     scope = next(s for s in metadata[ScopeProvider].values() if isinstance(s, GlobalScope))
-    owner: dict[int, int] = {}
-    for i, nodes in enumerate(groups):
-        for node in nodes:
-            owner |= dict.fromkeys(map(id, parts_of(node)), i)
+    owner = _owners(groups)
     binds: list[dict[str, cst.CSTNode]] = [{} for _ in groups]
     uses: list[list[tuple[cst.CSTNode, Meaning]]] = [[] for _ in groups]
     for assignment in scope.assignments:
@@ -228,6 +227,15 @@ def _binds_and_uses(
             else:
                 uses[group].append((node, meaning))
     return binds, uses
+
+
+def _owners(groups: list[list[cst.BaseStatement]]) -> dict[int, int]:
+    """Map the identity of each node to the number of its group."""
+    owners: dict[int, int] = {}
+    for i, nodes in enumerate(groups):
+        for node in nodes:
+            owners |= dict.fromkeys(map(id, parts_of(node)), i)
+    return owners
 
 
 def _attribute(node: object, module: str, other: str) -> tuple[cst.CSTNode, Definition]:
