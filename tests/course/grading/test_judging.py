@@ -240,4 +240,4 @@ def test_feedback_names_what_is_wrong_and_escapes_what_it_quotes():
 def test_a_mistake_of_ours_is_not_the_students(monkeypatch):
     monkeypatch.setattr(judging, "judge", lambda *a: 1 / 0)
     verdict = graded(class_cells())
-    assert verdict.verdict == "LOOK" and "the grader failed on it" in verdict.note
+    assert verdict.verdict == "LOOK" and "the grader failed on it" in (verdict.note or "")
