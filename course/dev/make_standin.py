@@ -59,9 +59,9 @@ def fit_mixtures(codes: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]
         for k in range(10)
     ]
     return {
-        "shares": np.stack([m.weights_ for m in mixtures]),
-        "means": np.stack([m.means_ for m in mixtures]),
-        "factors": np.stack([np.linalg.cholesky(m.covariances_) for m in mixtures]),
+        "shares": np.array([m.weights_ for m in mixtures]),
+        "means": np.array([m.means_ for m in mixtures]),
+        "factors": np.linalg.cholesky(np.array([m.covariances_ for m in mixtures])),
     }
 
 
