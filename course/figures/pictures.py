@@ -1,4 +1,4 @@
-"""Pictures from bytes that nobody vouches for: opened with bounded memory, or refused in one sentence."""
+"""Open pictures from bytes that nobody vouches for: memory stays bounded, and a refusal is one sentence."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Whether every task of an assignment has left its traces in a notebook; whether it is right is for grading."""
+"""Say whether every task of an assignment has left its traces in a notebook; whether it is right is for grading."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What should not leave an author's machine: paths of its folders, and what looks like a secret."""
+"""Find what should not leave an author's machine: paths of its folders, and what looks like a secret."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whether a finished notebook can be handed in, said in its author's words.
+"""Say whether a finished notebook can be handed in, in its author's words.
 
 Works on any notebook, one made by hand too; nothing of it is executed. What is checked is form and presence: cells run
 once and in order, no error, every task and figure there, nothing that belongs to one machine or to nobody else's eyes.
@@ -220,8 +220,8 @@ def _notes(view: NotebookView) -> Iterator[Remark]:
     failures = view.printed.count("✗ FAILS |")
     if failures:
         yield Remark(False, f"{failures} of the notebook's own claims fail; search the outputs for ✗.")
-    undecided = Counter(re.findall(r"– not judged: ([^|\n]{1,200}?) \|", view.printed))
-    for why, times in undecided.items():
+    reasons = Counter(re.findall(r"– not judged: ([^|\n]{1,200}?) \|", view.printed))
+    for why, times in reasons.items():
         yield Remark(False, f"{times} claims are not judged ({why}): such results are not worth handing in.")
     if view.origin and view.origin.get("outputs") == "taken over":
         yield Remark(False, "The outputs were taken over from the notebooks' own runs; this file itself was not run.")

@@ -1,4 +1,4 @@
-"""A notebook as the checks of ``validate`` look at it: its code parsed once, its texts, what defines what."""
+"""Look at a notebook as the checks of ``validate`` do: its code is parsed once, with its texts and what defines what."""
 
 import ast
 import re

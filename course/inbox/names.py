@@ -1,4 +1,4 @@
-"""The one grammar of file names: ``max_mustermann_a1.ipynb``, written for a student and read off what came in."""
+"""Write file names such as ``max_mustermann_a1.ipynb``, and read those that came in, by one grammar."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""The code of a cell: parsed as IPython would read it, and what it defines, uses, says and shows. Never executed."""
+"""Parse the code of cells as IPython reads it, and say what it defines, uses, contains and shows; nothing is executed."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ BLANK = " \t\n\f"
 PYTHON_MAGICS = frozenset(("capture", "debug", "memit", "prun", "time", "timeit"))  # whose cell is run as Python
 CELL_MAGIC = re.compile(r"%%(\w+)([^\n]*)")
 COMMAND = re.compile(r"([ \t]*)(%|!!|!|\?\??|[,;/])((?:\\\n|[^\n])*)")
-ASSIGNED = re.compile(r"((?:[^\n=#\"'(){}\[\]]|\[[^\n\]]{0,80}\]){0,400}=[ \t]*)([%!])((?:\\\n|[^\n])*)")
+CAPTURE = re.compile(r"((?:[^\n=#\"'(){}\[\]]|\[[^\n\]]{0,80}\]){0,400}=[ \t]*)([%!])((?:\\\n|[^\n])*)")
 QUESTION = re.compile(r"([ \t]*)(%{0,2}[\w.*\[\]]{1,200})(\?\??)[ \t]*(?=\n|\Z)")
 PROMPT = re.compile(r"^(?:>>>|\.\.\.|In \[\d+\]:|[ ]{0,9}\.\.\.+:)(?:[ ]|$)", re.MULTILINE)
 MARK = re.compile(r"\\\n|\"\"\"|'''|[\"'#()\[\]{}\n]")
@@ -88,10 +88,10 @@ def _command(text: str, position: int) -> tuple[int, str | None]:
     if command:
         indent, escape, rest = command.groups()
         return command.end(), indent + _call(escape, rest)
-    assigned = ASSIGNED.match(text, position)
-    if assigned:
-        target, escape, rest = assigned.groups()
-        return assigned.end(), target + _call("!!" if escape == "!" else escape, rest)
+    capture = CAPTURE.match(text, position)
+    if capture:
+        target, escape, rest = capture.groups()
+        return capture.end(), target + _call("!!" if escape == "!" else escape, rest)
     return position, None
 
 
@@ -156,17 +156,24 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
     """Yield the names that this node itself binds."""
     if isinstance(node, Scope):
         yield node.name
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Global):
-                yield from inner.names
+        yield from _bound_outside(node)
     elif isinstance(node, Comprehension):
-        yield from (n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr))
+        yield from _bound_outside(node)
     elif isinstance(node, ast.Import | ast.ImportFrom):
         yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         yield node.id
     elif isinstance(node, ast.ExceptHandler) and node.name:
         yield node.name
+
+
+def _bound_outside(scope: ast.AST) -> Iterator[str]:
+    """Yield the names that the inside of a function, class or comprehension binds around it."""
+    for inner in ast.walk(scope):
+        if isinstance(inner, ast.Global):
+            yield from inner.names
+        elif isinstance(inner, ast.NamedExpr) and isinstance(scope, Comprehension):
+            yield inner.target.id
 
 
 def words(source: str, tree: ast.Module | None) -> set[str]:

@@ -279,7 +279,8 @@ def _last_heading(source: str) -> str:
 
 
 def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], heading: str, room: int) -> Cell:
-    outputs = tuple(_outputs(cell.get("outputs")))
+    values = cell.get("outputs")
+    outputs = tuple(filter(None, map(_output, values if isinstance(values, list) else [])))
     printed = (
         output.text if output.kind == "stream" else f"{output.text[:MOST_PLAIN]}\n"
         for output in outputs
@@ -299,19 +300,20 @@ def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], headi
     )
 
 
-def _outputs(outputs: Any) -> Iterator[Output]:
-    for output in outputs if isinstance(outputs, list) else []:
-        kind = output.get("output_type") if isinstance(output, dict) else None
-        data = output.get("data") if isinstance(output, dict) else None
-        if kind == "stream":
-            yield Output("stream", text_of(output.get("text")), {})
-        elif kind == "error":
-            error = f"{text_of(output.get('ename'))}: {text_of(output.get('evalue'))}"
-            trace = output.get("traceback")
-            lines = [text_of(line) for line in trace] if isinstance(trace, list) else []
-            yield Output("error", "", {}, error, "\n".join(lines))
-        elif kind in ("display_data", "execute_result") and isinstance(data, dict):
-            yield Output("display", text_of(data.get("text/plain")), _stored_pictures(data))
+def _output(output: Any) -> Output | None:
+    """Return one output; None where it is of no known kind."""
+    if not isinstance(output, dict):
+        return None
+    kind, data = output.get("output_type"), output.get("data")
+    if kind == "stream":
+        return Output("stream", text_of(output.get("text")), {})
+    if kind == "error":
+        error, trace = f"{text_of(output.get('ename'))}: {text_of(output.get('evalue'))}", output.get("traceback")
+        lines = map(text_of, trace) if isinstance(trace, list) else ()
+        return Output("error", "", {}, error, "\n".join(lines))
+    if kind in ("display_data", "execute_result") and isinstance(data, dict):
+        return Output("display", text_of(data.get("text/plain")), _stored_pictures(data))
+    return None
 
 
 def _stored_pictures(data: dict[str, Any]) -> dict[str, str]:

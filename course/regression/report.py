@@ -11,8 +11,8 @@ from PIL import Image, ImageChops
 
 from course.assignments import FIGURES
 from course.figures.comparison import KINDS, tolerance
-from course.figures.png import FigureError
 from course.figures.pictures import picture
+from course.figures.png import FigureError
 from course.regression.results import MOST_PROBLEMS, FigureResult, NotebookResult
 from helpers.core.files import write_whole
 

@@ -1,4 +1,4 @@
-"""What a regression run observes is kept as one JSON a notebook: figures of every cell, times, and what to do."""
+"""Keep what a regression run observes, one JSON a notebook: the figures of every cell, times, and what to do."""
 
 import base64
 import binascii
@@ -122,6 +122,11 @@ def figures_in(outputs: Iterable[Any]) -> list[Display]:
             pictures.append((_decoded(data.get("image/png")), str(data.get("text/plain", ""))))
     if len(names) == len(pictures):
         return [Display(name, png, sentence) for name, (png, sentence) in zip(names, pictures, strict=True)]
+    return _paired_by_name(names, pictures)
+
+
+def _paired_by_name(names: Sequence[str], pictures: Iterable[tuple[bytes | None, str]]) -> list[Display]:
+    """Give each picture the name inside it, where it was printed, and list the names that are left without one."""
     left, displays = list(names), []
     for png, sentence in pictures:
         inside = _name_inside(png)

@@ -39,7 +39,7 @@ def notebook(*cells, **others):
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells, **others}).encode()
 
 
-def code_cell(source="x", *outputs, count=1):
+def code_cell(source: str | list[str] = "x", *outputs, count: int | None = 1):
     return {"cell_type": "code", "source": source, "outputs": outputs, "execution_count": count}
 
 
