@@ -1,4 +1,4 @@
-"""Look at a notebook as the checks of ``validate`` do: its code is parsed once, with its texts and what defines what."""
+"""Look at a notebook as the checks of ``validate`` do: its code is parsed once, with its texts and definitions."""
 
 import ast
 import re

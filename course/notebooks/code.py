@@ -1,4 +1,4 @@
-"""Parse the code of cells as IPython reads it, and say what it defines, uses, contains and shows; nothing is executed."""
+"""Parse the code of cells as IPython reads it, and say what it defines, uses and shows; nothing is executed."""
 
 import ast
 import re
