@@ -8,7 +8,6 @@ write are text and hints like any other, worth what their numbers and pictures a
 import ast
 import hashlib
 import re
-import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from course.figures import pictures
 from course.figures.png import FigureError
+from course.notebooks.code import parse_or_none
 from course.notebooks.reading import FORMATS, MOST_TEXT, Submission
 
 # ---------------------------------------------------------------- pictures
@@ -205,15 +205,9 @@ def printed_losses(submission: Submission) -> list[float]:
 def trees(submission: Submission, word: str) -> Iterator[ast.Module]:
     """Yield the cells that say ``word``, parsed; parsing is what grading from outputs spends most time on."""
     for cell in submission.cells:
-        if word not in cell.source.lower():
-            continue
-        lines = [line if not line.lstrip().startswith(("%", "!", "?")) else "pass" for line in cell.source.splitlines()]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield ast.parse("\n".join(lines))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
+        tree = parse_or_none(cell.source) if word in cell.source.lower() else None
+        if tree is not None:
+            yield tree
 
 
 def gradient_on_test_set(submission: Submission) -> str | None:
