@@ -101,6 +101,8 @@ def parse() -> argparse.Namespace:
     unknown = set(arguments.modes) - set(MODES)
     if unknown:
         parser.error(f"modes are data and nothing, got {', '.join(sorted(unknown))}")
+    if not (ROOT / ".git").exists():
+        parser.error(f"{ROOT} is no clone of the repository: run this inside one")
     arguments.modes = arguments.modes or list(MODES)
     arguments.data_root = Path(os.environ.get("DATA_ROOT") or ROOT / "data").resolve()
     if "data" in arguments.modes and not arguments.data_root.is_dir():
