@@ -9,8 +9,9 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,7 +77,8 @@ def _check_beta(beta: float) -> None:
 # ---------------------------------------------------------------- helpers.core.data
 
 
-class ImageSet(NamedTuple):
+@dataclass(frozen=True)  # as the helper's: notebooks use dataclasses.replace on it
+class ImageSet:
     """Images in [0, 1], shape (N, 1, 28, 28), and labels 0 to 9."""
 
     title: str
@@ -87,7 +89,8 @@ class ImageSet(NamedTuple):
     test_y: Tensor
 
     def to(self, device: torch.device) -> "ImageSet":
-        return ImageSet(self.title, self.genuine, *(t.to(device) for t in self[2:]))
+        images = (t.to(device) for t in (self.train_x, self.train_y, self.test_x, self.test_y))
+        return ImageSet(self.title, self.genuine, *images)
 
     def __str__(self) -> str:
         return f"{self.title}: {len(self.train_x):,} training and {len(self.test_x):,} test images"
