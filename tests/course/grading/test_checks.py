@@ -79,7 +79,7 @@ def test_what_a_struck_check_says_is_said_by_nobody_else(key, own):
             assert of_check <= findings and not of_check & rest, (task.name, name)
 
 
-def test_the_four_checks_of_the_file_are_named_too(monkeypatch):
+def test_the_checks_of_the_file_are_named_too(monkeypatch):
     assert set(FILE.from_outputs) <= {name for name, _ in inspect.getmembers(common, inspect.isfunction)}
     submitted = case_of(reading.parse(NAME, notebook(class_cells())), ASSIGNMENTS["a1"])
     for name in FILE.from_outputs:
