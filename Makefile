@@ -46,7 +46,7 @@ mistakes: setup
 	$(BIN)/python -m course.dev.mistakes
 
 bench: setup
-	$(BIN)/python -m course bench
+	$(BIN)/python -m course bench speed
 
 matrix: setup
 	$(BIN)/python -m course.dev.matrix

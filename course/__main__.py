@@ -171,8 +171,12 @@ def grade(
         print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
 
 
-@app.command()
-def bench(
+bench = typer.Typer(no_args_is_help=True, help="Measure how fast training is, and how far results depend on a seed.")
+app.add_typer(bench, name="bench")
+
+
+@bench.command()
+def speed(
     only: Annotated[list[str] | None, typer.Argument(help="Rows whose name holds one of these; else all.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Measured rounds after the warm-up, a seed each.")] = 5,
     epochs: Annotated[int | None, typer.Option(min=1, help="Trained in a round; each row's own number else.")] = None,
@@ -180,13 +184,30 @@ def bench(
     growth: Annotated[Path | None, typer.Option(help="Draw how cost grows into this PNG instead.")] = None,
 ) -> None:
     """Time training beside the assignments' own way, on the images that are here."""
-    with one_sentence("bench"):
+    with one_sentence("bench speed"):
         from course.bench import command
 
         if growth is not None:
             command.draw_growth(growth)
         else:
             command.print_rows(only or [], rounds, epochs, as_json=json_)
+
+
+@bench.command()
+def seeds(
+    notebooks: Annotated[list[str], typer.Argument(help="Names or numbers: 03_swiss_roll, 03.")],
+    others: Annotated[int, typer.Option(min=1, help="Seeds beside the notebook's own.")] = 4,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+) -> None:
+    """Run whole notebooks with several seeds; write what their claims measured into helpers/claims."""
+    with one_sentence("bench seeds", "interrupted; the claims of the notebooks before this one are written"):
+        from course.bench import seeds as spread
+        from course.paths import notebook_paths
+
+        for path in notebook_paths(notebooks):
+            print(f"{path.stem}, {others + 1} seeds", flush=True)
+            for sentence in spread.measure(path.stem, range(others), jobs):
+                print(f"    {sentence}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

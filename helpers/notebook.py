@@ -1,13 +1,20 @@
-"""What every notebook says and shows: ``show`` a figure, ``claim`` a result, ``explore`` with sliders."""
+"""What every notebook says and shows: ``show``, ``claims``, ``explore``, ``solution``."""
 
+import base64
+import inspect
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from helpers import claims as sheets
 from helpers import plots
 from helpers.core.files import FIGURE_NAME, write_whole
 from helpers.core.settings import budget, figure_hook, figures_folder, is_live, is_quick
@@ -15,17 +22,20 @@ from helpers.core.settings import budget, figure_hook, figures_folder, is_live, 
 if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
     from helpers.core.data import ImageSet
 
-__all__ = ["budget", "claim", "explore", "show"]
+__all__ = ["budget", "claim", "claims", "explore", "show", "solution"]
 
 DPI = 100
+DOCSTRING = re.compile(r'^ +r?"""(?:.|\n)*?"""\n', re.MULTILINE)  # the first of a source is its own
 
 
 def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None) -> None:
-    """Write ``<name>.png`` to the figures folder and display exactly those bytes, with one stable line.
+    """Write ``<name>.png`` to the figures folder and display exactly those bytes, with a caption below them.
+
+    Viewers that know HTML (JupyterLab, nbconvert) take the picture with its caption, others the picture alone.
 
     Args:
         name: lower-case words joined by underscores; the file's name.
-        alt: one sentence for those who cannot see the figure.
+        alt: one sentence that says what the figure shows: its caption, and what a screen reader says.
         data: the images that the figure is made from; a stand-in is announced on the figure.
 
     Raises:
@@ -40,8 +50,15 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
         figure.text(0.995, 0.005, data.title, ha="right", va="bottom", fontsize=8, color="#D55E00")
     png = render(figure, name)
     write_whole(figures_folder() / f"{name}.png", png)
-    print(f"figure {name}")
-    display({"image/png": png, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    bundle = {"text/html": html_figure(png, alt), "image/png": png, "text/plain": alt}
+    display(bundle, metadata={"figure": name, "image/png": {"alt": alt}}, raw=True)
+
+
+def html_figure(png: bytes, alt: str) -> str:
+    """Return a picture and its caption as HTML that needs no other file."""
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    words = escape(alt)
+    return f'<figure style="margin: 0"><img src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>'
 
 
 def render(figure: Figure, name: str) -> bytes:
@@ -95,6 +112,66 @@ def claim(
         band = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
     measured = f"measured {value:.4g} {unit}".rstrip()  # nbval_sanitize.cfg knows this word and "(band:"
     print(f"{mark} | {statement} | {measured} | accepted {band} (band: {source})")
+
+
+@contextmanager
+def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[str, float], None]]:
+    """Collect claims, and display at the end how many hold: one line that opens to all; those that fail stand in full.
+
+    ``with claims("02_toy_vae") as claim: claim("gap on set 1", gap)`` judges by the band that stands under this name in
+    ``helpers/claims/02_toy_vae.json``. A regression run replaces the number behind "measured" and compares the rest to
+    the letter, so it fails exactly when a verdict flips.
+
+    Args:
+        notebook: the name of the notebook's file, without ``.ipynb``.
+        data: the images measured on; on a stand-in nothing is judged.
+
+    Raises:
+        ValueError: there are no claims of such a notebook, or one is made twice.
+    """
+    sheet = sheets.load(notebook)
+    values: dict[str, float] = {}
+
+    def claim(name: str, value: float) -> None:
+        if name in values:
+            raise ValueError(f"the claim {name!r} is made twice in one cell: give each its own name")
+        values[name] = float(value)
+
+    yield claim
+    reason = "stand-in data" if data is not None and not data.genuine else "quick run" if is_quick() else ""
+    lines = [claim_line(name, value, sheet.claims.get(name), reason) for name, value in values.items()]
+    failures = [line for line in lines if line.startswith("✗")]
+    if reason:
+        summary = f"{len(lines)} claims not judged: {reason}"
+    else:
+        summary = f"{len(lines) - len(failures)} of {len(lines)} claims hold"
+    text = "\n".join(lines)
+    first = f"<pre>{escape(chr(10).join(failures))}\n</pre>" if failures else ""
+    html = f"{first}<details><summary>{summary}</summary><pre>{escape(text)}\n</pre></details>"
+    display({"text/html": html, "text/plain": f"{summary}\n{text}"}, metadata={"claims": values}, raw=True)
+
+
+def claim_line(name: str, value: float, claim: sheets.Claim | None, reason: str = "") -> str:
+    """Return one line with verdict, name, number and band; ``reason`` says why it is not judged."""
+    claim = claim or sheets.Claim()
+    judged = not claim.is_open() and claim.holds(value)
+    mark = f"– not judged: {reason}" if reason else "✓ holds" if judged else "✗ FAILS"
+    low, high = claim.band()
+    if claim.is_open():
+        band = "nothing yet: give it limits in helpers/claims"
+    elif low == -math.inf:
+        band = f"at most {high:.4g}"
+    else:
+        band = f"at least {low:.4g}" if high == math.inf else f"{low:.4g} to {high:.4g}"
+    measured = f"measured {value:.4g} {claim.unit}".rstrip()  # nbval_sanitize.cfg knows this word and "(band:"
+    return f"{mark} | {name} | {measured} | accepted {band} (band: {claim.origin()})"
+
+
+def solution(*functions: Callable[..., Any]) -> None:
+    """Show the source of functions as it stands in ``helpers``, highlighted, without their docstrings."""
+    sources = [textwrap.dedent(inspect.getsource(function)) for function in functions]
+    text = "\n\n".join(DOCSTRING.sub("", source, count=1).rstrip() for source in sources)
+    display({"text/markdown": f"```python\n{text}\n```", "text/plain": text}, raw=True)
 
 
 def explore(

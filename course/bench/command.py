@@ -1,4 +1,4 @@
-"""What ``python -m course bench`` prints and draws."""
+"""What ``python -m course bench speed`` prints and draws."""
 
 import json
 import sys

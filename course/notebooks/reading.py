@@ -37,6 +37,8 @@ NO_NOTEBOOK = (
 )
 NO_LIST = f"A list of at most {MOST_CELLS} cells was expected under 'cells': save the notebook again in Jupyter."
 SAVED = re.compile(r"""savefig\s{0,9}\([^)]{0,80}?['"]([\w./-]{1,80})['"]""")
+FIGURE_NAME = re.compile(r"[a-z0-9_]+")
+MOST_NAME = 80
 FIGURE_LINE = re.compile(r"^figure ([a-z0-9_]{1,80})[ \t]*$", re.MULTILINE)
 
 
@@ -62,6 +64,7 @@ class Output(NamedTuple):
     pictures: Mapping[str, str]  # what stands in the file, by kind
     error: str = ""  # "ValueError: no", whole: whoever shows it takes out secrets first, then shortens it
     traceback: str = ""
+    name: str = ""  # of the figure, where show() displayed it
 
 
 class Cell(NamedTuple):
@@ -312,8 +315,15 @@ def _output(output: Any) -> Output | None:
         lines = map(text_of, trace) if isinstance(trace, list) else ()
         return Output("error", "", {}, error, "\n".join(lines))
     if kind in ("display_data", "execute_result") and isinstance(data, dict):
-        return Output("display", text_of(data.get("text/plain")), _stored_pictures(data))
+        name = _figure_name(output.get("metadata"))
+        return Output("display", text_of(data.get("text/plain")), _stored_pictures(data), name=name)
     return None
+
+
+def _figure_name(metadata: Any) -> str:
+    """Return the name under which show() displayed a picture, empty where it did not."""
+    name = metadata.get("figure") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) and FIGURE_NAME.fullmatch(name[:MOST_NAME]) else ""
 
 
 def _stored_pictures(data: dict[str, Any]) -> dict[str, str]:
@@ -324,13 +334,14 @@ def _stored_pictures(data: dict[str, Any]) -> dict[str, str]:
 def _pictures(index: int, source: str, heading: str, outputs: tuple[Output, ...]) -> Iterator[Picture]:
     """Yield the pictures of a cell, each with the words that may say which figure it is."""
     saved = SAVED.findall(source)
-    names: list[str] = []  # printed since the last picture
+    names: list[str] = []  # printed since the last picture, or that of the picture itself
     number = 0
     for output in outputs:
         if output.kind == "stream":
             names += FIGURE_LINE.findall(output.text[:MOST_TEXT])[-1:]
         if not output.pictures or number >= MOST_PICTURES:
             continue
+        names += [output.name] * bool(output.name)
         kind = next(iter(output.pictures))
         data = _decoded(output.pictures[kind]) if kind in OPENED_KINDS else b""
         label = " ".join([*names[-1:], *(saved[number : number + 1] if not names else [])])

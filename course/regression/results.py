@@ -4,7 +4,6 @@ import base64
 import binascii
 import json
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,11 +12,9 @@ from typing import Any, NamedTuple
 import nbformat
 
 from course.figures.comparison import compare
-from course.figures.png import FigureError, read_fingerprint
 from course.notebooks.reading import PICTURE_KINDS
-from helpers.core.files import FIGURE_NAME, write_whole
+from helpers.core.files import write_whole
 
-LINE = re.compile(rf"^figure ({FIGURE_NAME.pattern})$", re.MULTILINE)
 MOST_PROBLEMS = 8  # of one figure, in a failure's text; the report has all
 
 
@@ -99,7 +96,7 @@ def load(folder: Path) -> list[NotebookResult]:
 
 
 class Display(NamedTuple):
-    """A figure among a cell's outputs; ``png`` is None where only its line was printed."""
+    """A figure among a cell's outputs; ``png`` is None where it cannot be read."""
 
     name: str | None
     png: bytes | None
@@ -107,34 +104,14 @@ class Display(NamedTuple):
 
 
 def figures_in(outputs: Iterable[Any]) -> list[Display]:
-    """Return the figures of a cell's outputs: lines "figure NAME", each with its picture.
-
-    nbval merges all printed text before any picture, so the two come apart and are paired by order; where their numbers
-    differ, by the name inside the picture.
-    """
-    names: list[str] = []
-    pictures: list[tuple[bytes | None, str]] = []
+    """Return the figures among a cell's outputs, each with the name under which it was shown."""
+    displays = []
     for output in outputs:
-        if output.get("output_type") == "stream" and output.get("name") == "stdout":
-            names += [match[0] for match in LINE.findall(output["text"])]
         data = output.get("data", {})
         if any(kind in data for kind in PICTURE_KINDS):
-            pictures.append((_decoded(data.get("image/png")), str(data.get("text/plain", ""))))
-    if len(names) == len(pictures):
-        return [Display(name, png, sentence) for name, (png, sentence) in zip(names, pictures, strict=True)]
-    return _paired_by_name(names, pictures)
-
-
-def _paired_by_name(names: Sequence[str], pictures: Iterable[tuple[bytes | None, str]]) -> list[Display]:
-    """Give each picture the name inside it, where it was printed, and list the names that are left without one."""
-    left, displays = list(names), []
-    for png, sentence in pictures:
-        inside = _name_inside(png)
-        name = inside if inside in left else None
-        if name is not None:
-            left.remove(name)
-        displays.append(Display(name, png, sentence))
-    return displays + [Display(name, None, "") for name in left]
+            name = output.get("metadata", {}).get("figure")
+            displays.append(Display(name, _decoded(data.get("image/png")), str(data.get("text/plain", ""))))
+    return displays
 
 
 def _decoded(text: str | None) -> bytes | None:
@@ -142,14 +119,6 @@ def _decoded(text: str | None) -> bytes | None:
         return None if text is None else base64.b64decode(text)
     except (binascii.Error, ValueError):
         return None
-
-
-def _name_inside(png: bytes | None) -> str | None:
-    try:
-        fingerprint = read_fingerprint(png or b"")
-    except FigureError:
-        return None
-    return None if fingerprint is None else fingerprint["name"]
 
 
 def judge_cell(
@@ -195,15 +164,13 @@ class Judgement(NamedTuple):
 
 def _judge(display: Display, stored_names: Sequence[str], names: set[str], expected: Path) -> Judgement:
     if display.name is None:
-        return Judgement(
-            "unnamed", ["a picture without a line 'figure NAME': display it with show(figure, name, alt)"], {}
-        )
+        return Judgement("unnamed", ["a picture without a name: display it with show(figure, name, alt)"], {})
     if display.name in names:
         return Judgement(
             "duplicate", ["the notebook has shown a figure of this name before: give each its own name"], {}
         )
     if display.png is None:
-        return Judgement("missing", ["its line is printed, but there is no picture: display it with show"], {})
+        return Judgement("missing", ["its picture cannot be read: display it with show(figure, name, alt)"], {})
     file = expected / f"{display.name}.png"
     if display.name not in stored_names or not file.is_file():
         place = "the stored outputs of this cell" if file.is_file() else f"{expected.name}/{file.name}"
