@@ -16,9 +16,10 @@ RESULT = re.compile(
     rf"(?<![\w.^/-])(?P<minus>[-−]?)(?P<number>\d[\d,]*\.\d+|(?:{NUMBER})(?= ?%| percent| nats?\b| times\b))"
     r"(?P<percent> ?%| percent)?"
 )
+SECTION = r"[Ss]ections? \d+(?:\.\d+)*(?:(?:, | and )\d+(?:\.\d+)*)*"
 LEFT_OUT = re.compile(
-    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|https?://\S+|arXiv:? ?\d+\.\d+|^#+ .*$"
-    r"|[Ss]ections? [\d., and]+|[Ff]ig(?:ure|\.) [\d.]+|[Ee]quations? [\d.()]+|[Pp]age \d+|version [\d.]+|PyTorch [\d.]+",
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|https?://\S+|arXiv:? ?\d+\.\d+|^#+ [^\n]*"
+    rf"|{SECTION}|[Ff]ig(?:ure|\.) [\d.]+|[Ee]quations? [\d.()]+|(?:version|PyTorch) [\d.]+",
     re.DOTALL | re.MULTILINE,
 )
 PRINTED = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
@@ -51,7 +52,7 @@ def numbers_in(text: str) -> list[float]:
 
 
 def results_in(text: str) -> list[tuple[str, float, float, bool]]:
-    """Each number that stands for a result: as written, its value, half of its last digit, whether it is a percentage."""
+    """Each number that stands for a result: as written, value, half of its last digit, whether it is a percentage."""
     results = []
     for match in RESULT.finditer(LEFT_OUT.sub(" ", text)):
         digits = match["number"].replace(",", "")
@@ -107,7 +108,7 @@ def test_a_wrong_number_is_seen():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_each_claim_can_fail_and_held_for_every_seed(path):
-    """Its limits exclude the opposite of the sentence; its band comes from theory or from this repository's own runs."""
+    """Limits exclude the opposite of a sentence; a band comes from theory or from this repository's own runs."""
     sheet = claims.load(path.stem)
     made: set[str] = set()
     for cell in cells_of(path):
