@@ -127,7 +127,7 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
         data: the images measured on; on a stand-in nothing is judged.
 
     Raises:
-        ValueError: there are no claims of such a notebook, or one is made twice.
+        ValueError: one is made twice, or the file holds something else.
     """
     sheet = sheets.load(notebook)
     values: dict[str, float] = {}

@@ -17,12 +17,12 @@ CODE = (
     "import numpy as np\n\n"
     "from helpers import plots\n"
     "from helpers.coin import log_likelihood\n"
-    "from helpers.notebook import claim, show",
+    "from helpers.notebook import claims, show",
     "flips = [1, 0] * 5\n"
     'print(f"log-likelihood of ten flips: {log_likelihood(flips, 0.5):.2f}")',
     "p = np.linspace(0.05, 0.95, 19)\n"
     "values = [log_likelihood(flips, q) for q in p]\n"
-    'claim("the likelihood is largest at p =", p[np.argmax(values)], 0.45, 0.55, source="half of the flips are heads")',
+    'with claims("07_coin") as claim:\n    claim("p of the largest likelihood", p[np.argmax(values)])',
     'show(plots.lines({"log-likelihood": values}, x=p, xlabel="p", ylabel="nats", title="Ten flips"), '
     '"coin_likelihood", alt="A curve with its top at one half.")',
 )  # fmt: skip

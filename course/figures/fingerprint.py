@@ -29,6 +29,7 @@ from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Transform
 from PIL.PngImagePlugin import PngInfo
 
+from course.figures import layout
 from course.figures.png import KEYWORD, VERSION
 
 QUANTILES = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
@@ -57,6 +58,7 @@ def describe(figure: Figure, name: str) -> dict[str, Any]:
         "texts": [text.get_text() for text in figure.texts if text.get_text() != figure.get_suptitle()],
         "legends": [_legend(legend) for legend in figure.legends],
         "axes": [_axes(ax) for ax in figure.axes if ax.get_visible()],
+        "layout": layout.problems(figure),
     }
 
 

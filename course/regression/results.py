@@ -14,6 +14,7 @@ import nbformat
 from course.figures.comparison import compare
 from course.notebooks.reading import PICTURE_KINDS
 from helpers.core.files import write_whole
+from helpers.notebook import html_figure
 
 MOST_PROBLEMS = 8  # of one figure, in a failure's text; the report has all
 
@@ -116,7 +117,7 @@ def figures_in(outputs: Iterable[Any]) -> list[Display]:
 
 def _decoded(text: str | None) -> bytes | None:
     try:
-        return None if text is None else base64.b64decode(text)
+        return base64.b64decode(text or "") or None
     except (binascii.Error, ValueError):
         return None
 
@@ -250,5 +251,7 @@ def _put_into(notebook: Path, pictures: dict[str, bytes]) -> None:
         with_png = [output for output in outputs if "image/png" in output.get("data", {})]
         for output, display in zip(with_png, figures_in(outputs), strict=False):
             if display.name in pictures:
-                output["data"]["image/png"] = base64.b64encode(pictures[display.name]).decode()
+                png = pictures[display.name]
+                output["data"]["image/png"] = base64.b64encode(png).decode()
+                output["data"]["text/html"] = html_figure(png, display.sentence)
     write_whole(notebook, (nbformat.writes(nb) + "\n").encode())

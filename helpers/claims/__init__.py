@@ -78,18 +78,20 @@ def path_of(notebook: str) -> Path:
 
 
 def load(notebook: str) -> Sheet:
-    """Read the claims of a notebook.
+    """Read the claims of a notebook; a notebook that has no file yet has none.
 
     Raises:
-        ValueError: there is no such file, or it holds something else.
+        ValueError: the file holds something else.
     """
     path = path_of(notebook)
+    if not path.is_file():
+        return Sheet()
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         claims = {name: Claim(**parts) for name, parts in raw["claims"].items()}
         return Sheet(raw["seeds"], claims, raw["constants"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"expected the claims of notebook {notebook!r} in {path.name} beside {Path(__file__).parent.name}/"
-            f"__init__.py ({error}): give claims() the name of the notebook's file without .ipynb"
+            f"helpers/claims/{path.name} holds something else than claims ({error}): its form stands in "
+            "helpers/claims/__init__.py"
         ) from error

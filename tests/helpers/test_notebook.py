@@ -1,5 +1,7 @@
-"""show and claim: one stable line each, whole files, refusals."""
+"""show, claims, solution: what is displayed, whole files, refusals."""
 
+import base64
+import json
 import math
 import re
 import struct
@@ -8,15 +10,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course.figures.png import read_fingerprint
 from course.notebooks.running import FIGURE_HOOK
 from course.regression.check import SANITIZE
+from helpers import claims as sheets
 from helpers import notebook as figures
 from helpers import plots
 from helpers.core.data import ImageSet
-from helpers.notebook import claim
+from helpers.toy_vae import VAE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,14 +41,25 @@ def standin_set():
     return ImageSet("Stand-in digits", False, *[None] * 4)
 
 
-def test_show_saves_the_bytes_that_it_displays_and_prints_one_line(shown, capsys):
+def test_show_saves_the_bytes_that_it_displays_with_a_caption(shown):
     folder, displayed = shown
-    figures.show(Figure(figsize=(4, 3)), "part_a_x", alt="Nothing.")
+    figures.show(Figure(figsize=(4, 3)), "part_a_x", alt="Nothing < 1.")
     png = (folder / "part_a_x.png").read_bytes()
-    assert displayed == [{"image/png": png, "text/plain": "Nothing."}]
+    (bundle,) = displayed
+    assert bundle["image/png"] == png and bundle["text/plain"] == "Nothing < 1."
     assert struct.unpack(">II", png[16:24]) == (400, 300)
-    assert capsys.readouterr().out == "figure part_a_x\n"
+    page = BeautifulSoup(bundle["text/html"], "html.parser")
+    assert base64.b64decode(page.img["src"].removeprefix("data:image/png;base64,")) == png
+    assert page.img["alt"] == page.figcaption.text == "Nothing < 1."
     assert [p.name for p in folder.iterdir()] == ["part_a_x.png"]
+
+
+def test_nbconvert_shows_caption_and_alternative_text():
+    bundle = {"image/png": "iVBORw0KGgo=", "text/html": figures.html_figure(b"?", "A line."), "text/plain": "A line."}
+    nb = new_notebook(cells=[new_code_cell("show()", outputs=[new_output("display_data", bundle)])])
+    page = BeautifulSoup(HTMLExporter().from_notebook_node(nb)[0], "html.parser")
+    assert [image["alt"] for image in page.select("img")] == ["A line."]
+    assert [caption.text for caption in page.select("figcaption")] == ["A line."]
 
 
 def test_a_hook_adds_to_the_png_and_without_it_there_is_the_picture_alone(monkeypatch):
@@ -93,34 +110,99 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_part(shown, monkeypatch):
     assert (folder / "x.png").read_bytes() == before and len(list(folder.iterdir())) == 1
 
 
-def test_stand_in_data_are_announced_on_the_figure_and_in_the_claim(shown, standin_set, capsys):
+def test_stand_in_data_are_announced_on_the_figure_and_not_judged(shown, standin_set, sheet):
     figure = Figure()
     figures.show(figure, "x", alt="x", data=standin_set)
     assert [t.get_text() for t in figure.texts] == ["Stand-in digits"]
-    claim("c", 5, 0, 1, source="theory", data=standin_set)
-    assert capsys.readouterr().out.splitlines()[-1].startswith("– not judged: stand-in data | c |")
+    text = told(shown, standin_set, gap=0.5)
+    assert text.startswith("1 claims not judged: stand-in data\n– not judged: stand-in data | gap |")
+
+
+@pytest.fixture
+def sheet(tmp_path, monkeypatch):
+    """The claims of a notebook called 07_x."""
+    path = tmp_path / "07_x.json"
+    made = {
+        "gap": {"unit": "nats", "above": -0.01, "below": 0.05, "source": "theory"},
+        "most": {"below": 4, "source": "theory"},
+        "least": {"above": 8, "source": "theory"},
+        "spread": {"above": 0, "below": 9, "values": [2, 3, 2.5, 2.2]},
+        "open": {},
+    }
+    path.write_text(json.dumps({"seeds": [42, 0, 1, 2], "claims": made, "constants": {}}))
+    monkeypatch.setattr(sheets, "FOLDER", tmp_path)
+    return path
+
+
+def told(shown, data=None, **values):
+    """The plain text of claims in one cell."""
+    with figures.claims("07_x", data) as claim:
+        for name, value in values.items():
+            claim(name, value)
+    return shown[1][-1]["text/plain"]
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "holds"),
-    [(0.5, 0, 1, True), (0, 0, 1, True), (1, 0, 1, True), (1.01, 0, 1, False), (-3, -math.inf, 0, True),
-     (7, 8, math.inf, False), (math.nan, 0, 1, False)],
+    ("name", "value", "holds"),
+    [("gap", 0.03, True), ("gap", 0.05, True), ("gap", 0.051, False), ("gap", math.nan, False), ("most", -9, True),
+     ("least", 7.9, False), ("spread", 0.0, True), ("spread", 4.9, True), ("spread", 5.1, False), ("open", 1, False)],
 )  # fmt: skip
-def test_claims_judge_by_their_band(capsys, value, low, high, holds):
-    claim("a", value, low, high, "nats", source="theory")
-    assert capsys.readouterr().out.startswith("✓ holds | a | measured " if holds else "✗ FAILS | a | measured ")
+def test_claims_judge_by_their_band(shown, sheet, name, value, holds):
+    summary, line = told(shown, **{name: value}).splitlines()
+    assert summary == f"{int(holds)} of 1 claims hold"
+    assert line.startswith(f"{'✓ holds' if holds else '✗ FAILS'} | {name} | measured ")
 
 
-def test_a_claim_without_a_band_is_refused():
-    for band in [(), (2, 1), (math.nan, 1)]:
-        with pytest.raises(ValueError, match="needs a band with low <= high"):
-            claim("a", 1, *band, source="theory")
+def test_claims_fold_into_one_line_and_failures_stand_in_full(shown, sheet):
+    told(shown, gap=0.01, most=3, least=2)
+    page = BeautifulSoup(shown[1][-1]["text/html"], "html.parser")
+    assert page.details.summary.text == "2 of 3 claims hold"
+    (failures,) = [pre.text for pre in page.select("pre") if pre.parent.name != "details"]
+    assert failures.startswith("✗ FAILS | least | measured 2 |") and failures.count("|") == 3
+    assert page.details.pre.text.count("\n") == 3
 
 
-def test_quick_runs_are_not_judged(monkeypatch, capsys):
+def test_a_band_is_the_spread_widened_and_cut_at_the_limits_of_the_sentence():
+    values = [1.0, 1.2, 1.1, 1.3, 1.05]
+    assert sheets.Claim(above=0, below=5, values=values).band() == pytest.approx((0.4, 1.9))
+    assert sheets.Claim(above=0.9, values=values).band() == (0.9, math.inf)
+    assert sheets.Claim(below=1.5, values=values).band() == (-math.inf, 1.5)
+    assert sheets.Claim(above=0, below=5, values=[2.0] * 5).band() == pytest.approx((1.8, 2.2))
+    assert sheets.Claim(above=0, below=5, source="theory").band() == (0, 5)
+
+
+def test_a_claim_made_twice_is_refused(shown, sheet):
+    with figures.claims("07_x") as claim:
+        claim("gap", 0.01)
+        with pytest.raises(ValueError, match="the claim 'gap' is made twice"):
+            claim("gap", 0.02)
+
+
+def test_a_cell_that_stops_displays_no_claims(shown, sheet):
+    with pytest.raises(ZeroDivisionError), figures.claims("07_x") as claim:
+        claim("gap", 1 / 0)
+    assert shown[1] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"claims": {}}', '{"seeds": [], "claims": {"a": {"x": 1}}, "constants": {}}']
+)
+def test_a_file_that_holds_something_else_is_named(sheet, text):
+    sheet.write_text(text)
+    with pytest.raises(ValueError, match=r"helpers/claims/07_x\.json holds something else than claims"):
+        sheets.load("07_x")
+
+
+def test_quick_runs_are_not_judged(monkeypatch, shown, sheet):
     monkeypatch.setenv("QUICK", "1")
-    claim("a", 5, 0, 1, source="theory")
-    assert "not judged: quick run" in capsys.readouterr().out
+    assert "not judged: quick run" in told(shown, gap=5)
+
+
+def test_a_solution_is_the_source_without_its_docstring(shown):
+    figures.solution(VAE.encode, VAE.decode)
+    text = shown[1][-1]["text/plain"]
+    assert text.startswith("def encode(self") and "\n\ndef decode(self" in text and '"""' not in text
+    assert shown[1][-1]["text/markdown"] == f"```python\n{text}\n```"
 
 
 def sanitized(text: str) -> str:
@@ -132,19 +214,23 @@ def sanitized(text: str) -> str:
     return text
 
 
-def line(capsys, *args) -> str:
-    claim(*args, source="seeds 0 to 9: 0.02")
-    return capsys.readouterr().out
+def test_regression_compares_all_of_a_claim_but_its_number(shown, sheet):
+    def both(**values):
+        text = told(shown, **values)
+        return sanitized(text), sanitized(shown[1][-1]["text/html"])
+
+    base = both(gap=0.0123)
+    assert all("NUMBER nats" in text and "-0.01 to 0.05" in text for text in base)
+    assert both(gap=3.1e-05) == base
+    for changed in (both(gap=0.0623), both(gap=math.nan), both(most=0.0123)):
+        assert changed[0] != base[0] and changed[1] != base[1]
+    sheet.write_text(sheet.read_text().replace("0.05", "0.06"))
+    assert both(gap=0.0123)[0] != base[0]  # the band moves
 
 
-def test_regression_compares_all_of_a_claim_but_its_number(capsys):
-    base = sanitized(line(capsys, "gap", 0.0123, -0.01, 0.05, "nats"))
-    assert "NUMBER nats" in base and "-0.01 to 0.05" in base
-    assert sanitized(line(capsys, "gap", 3.1e-05, -0.01, 0.05, "nats")) == base
-    assert sanitized(line(capsys, "gap", 0.0623, -0.01, 0.05, "nats")) != base  # the verdict flips
-    assert sanitized(line(capsys, "gap", 0.0123, -0.01, 0.06, "nats")) != base  # the band moves
-    assert sanitized(line(capsys, "Gap", 0.0123, -0.01, 0.05, "nats")) != base
-    assert sanitized(line(capsys, "gap", math.nan, -0.01, 0.05, "nats")) != base
+def test_regression_leaves_pictures_to_the_comparison_of_figures():
+    assert sanitized(figures.html_figure(b"one", "A line.")) == sanitized(figures.html_figure(b"another", "A line."))
+    assert sanitized(figures.html_figure(b"one", "A line.")) != sanitized(figures.html_figure(b"one", "Two lines."))
 
 
 def test_regression_ignores_decimals_elsewhere_but_not_words():

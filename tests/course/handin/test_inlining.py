@@ -199,7 +199,7 @@ def test_a_submission_holds_few_lines_of_helpers(name):
     code = "\n".join(cells)
     for machinery in ("fingerprint", "ctypes", "mallopt", "autocast", "cloudpickle", "safetensors", "ipywidgets"):
         assert machinery not in code
-    for name in ("show", "claim", "explore"):
+    for name in ("show", "claims", "solution", "explore"):
         body = re.search(rf"^def {name}\(.*?(?=^\S)", code + "\nend", re.MULTILINE | re.DOTALL)
         assert body is None or body[0].rstrip().count("\n") < 12
 
@@ -232,24 +232,22 @@ def test_what_a_submission_claims_reads_as_in_the_notebook(capsys, tmp_path, mon
     monkeypatch.setattr("IPython.display.display", display)
     monkeypatch.setattr("helpers.notebook.display", display)
     cell = """
-import math
 from matplotlib.figure import Figure
-from helpers.notebook import claim, explore, show
-for quick in ("", "1"):
-    import os
-    os.environ["QUICK"] = quick
-    bands = [(0.5, 0, 1), (2, 0, 1), (math.nan, 0, 1), (3.14159265, -math.inf, 4), (1e-5, 1e-6, math.inf)]
-    for value, low, high in bands:
-        claim("a value", value, low, high, "nats", source="theory", data=None)
-    claim("another", 1, 0, 2, source="theory")
+from helpers.notebook import claims, explore, show, solution
+with claims("02_toy_vae") as claim:
+    claim("a value", 3.14159265)
 show(Figure(figsize=(2, 1)), "part_a_x", alt="Nothing.")
 explore(lambda values: Figure(figsize=(1 + values[0], 1)), {"z": (0, 1, 2)}, "part_a_y", alt="Nothing.")
+solution(show)
 """
     exec(cell, {})
     ours = capsys.readouterr().out
     run(join(cell))
-    assert capsys.readouterr().out == ours and ours.count(" | ") == 12 * 3 and ours.count("displayed") == 2
+    theirs = capsys.readouterr().out
+    assert theirs.startswith("a value | measured 3.142\n")
+    assert "a value | measured 3.142" in ours and ours.count("displayed") == 4 and theirs.count("displayed") == 2
     for name in ("part_a_x", "part_a_y"):
+        assert all(f"'figure': '{name}'" in text for text in (ours, theirs))
         sizes = {(tmp_path / folder / f"{name}.png").read_bytes()[16:24] for folder in ("student_figures", "ours")}
         assert len(sizes) == 1, "width and height"
 

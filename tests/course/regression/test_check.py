@@ -43,11 +43,12 @@ def render(name, title="A title", points=(3, 1, 2)):
 
 
 def outputs(*shown):
-    """A cell's outputs: (name, png) pairs; a name of None prints no line, a png of None shows nothing."""
-    lines = "".join(f"figure {name}\n" for name, _ in shown if name)
-    made = [new_output("stream", name="stdout", text=lines)] if lines else []
-    pictures = [base64.b64encode(png).decode() for _, png in shown if png is not None]
-    return made + [new_output("display_data", {"image/png": p, "text/plain": "A line."}) for p in pictures]
+    """A cell's outputs: (name, png) pairs; a name of None names nothing, a png of None cannot be read."""
+    made = []
+    for name, png in shown:
+        data = {"image/png": "?" if png is None else base64.b64encode(png).decode(), "text/plain": "A line."}
+        made.append(new_output("display_data", data, metadata={"figure": name} if name else {}))
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -284,7 +285,7 @@ def test_figures_stored_in_a_notebook_are_the_expected_ones(path):
     shown = stored_figures(path)
     assert shown
     for figure in shown:
-        assert figure.name is not None, "a picture without a line 'figure NAME'"
+        assert figure.name is not None, "a picture that show() did not display"
         assert figure.png == (EXPECTED / f"{figure.name}.png").read_bytes(), f"{figure.name} is stale: make figures"
         found = read_fingerprint(figure.png)
         assert found is not None and found["name"] == figure.name, f"{figure.name}: make figures"
