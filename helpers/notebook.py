@@ -1,6 +1,5 @@
 """What every notebook says and shows: ``show``, ``claims``, ``explore``, ``solution``."""
 
-import base64
 import inspect
 import io
 import math
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 
 from helpers import claims as sheets
 from helpers import plots
-from helpers.core.files import FIGURE_NAME, write_whole
+from helpers.core.files import FIGURE_NAME, html_figure, write_whole
 from helpers.core.settings import budget, figure_hook, figures_folder, is_live, is_quick
 
 if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
@@ -52,13 +51,6 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
     write_whole(figures_folder() / f"{name}.png", png)
     bundle = {"text/html": html_figure(png, alt), "image/png": png, "text/plain": alt}
     display(bundle, metadata={"figure": name, "image/png": {"alt": alt}}, raw=True)
-
-
-def html_figure(png: bytes, alt: str) -> str:
-    """Return a picture and its caption as HTML that needs no other file."""
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    words = escape(alt)
-    return f'<figure style="margin: 0"><img src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>'
 
 
 def render(figure: Figure, name: str) -> bytes:

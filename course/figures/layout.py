@@ -8,7 +8,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 CUT_PX = 1.0  # beyond the edge: less is the rounding of a box
 OVERLAP_SHARE = 0.1  # of the smaller text's box: boxes have a margin around their letters
@@ -28,7 +28,7 @@ def problems(figure: Figure) -> list[str]:
     return sentences
 
 
-def _beyond(box: Bbox, edge: Bbox) -> float:
+def _beyond(box: BboxBase, edge: BboxBase) -> float:
     return max(edge.x0 - box.x0, edge.y0 - box.y0, box.x1 - edge.x1, box.y1 - edge.y1)
 
 

@@ -13,8 +13,7 @@ import nbformat
 
 from course.figures.comparison import compare
 from course.notebooks.reading import PICTURE_KINDS
-from helpers.core.files import write_whole
-from helpers.notebook import html_figure
+from helpers.core.files import html_figure, write_whole
 
 MOST_PROBLEMS = 8  # of one figure, in a failure's text; the report has all
 

@@ -1,7 +1,9 @@
-"""Writing files whole, or not at all."""
+"""Write files whole or not at all, and put a picture into a page."""
 
+import base64
 import os
 import re
+from html import escape
 from pathlib import Path
 
 FIGURE_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")  # also the name of its file, without ".png"
@@ -24,3 +26,10 @@ def write_whole(path: Path, content: bytes) -> None:
             f"{path} could not be written ({error.strerror}): free some space there, or make the folder "
             "one that you may write to"
         ) from error
+
+
+def html_figure(png: bytes, alt: str) -> str:
+    """Return a picture and its caption as HTML that needs no other file."""
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    words = escape(alt)
+    return f'<figure style="margin: 0"><img src="{source}" alt="{words}"><figcaption>{words}</figcaption></figure>'
