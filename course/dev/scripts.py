@@ -4,7 +4,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
-SCRIPTS = ("fresh", "matrix", "mistakes", "browser", "seed-spread", "sizes")
+SCRIPTS = ("fresh", "matrix", "mistakes", "browser", "sizes")
 
 
 def run(name: str, arguments: Sequence[str]) -> None:
