@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 from matplotlib.figure import Figure
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from helpers import claims as sheets
 from helpers import plots
@@ -138,8 +141,8 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
     else:
         summary = f"{len(lines) - len(failures)} of {len(lines)} claims hold"
     text = "\n".join(lines)
-    first = f"<pre>{escape(chr(10).join(failures))}\n</pre>" if failures else ""
-    html = f"{first}<details><summary>{summary}</summary><pre>{escape(text)}\n</pre></details>"
+    first = html_block("\n".join(map(escape, failures))) if failures else ""
+    html = f"{first}<details><summary>{summary}</summary>{html_block(escape(text))}</details>"
     display({"text/html": html, "text/plain": f"{summary}\n{text}"}, metadata={"claims": values}, raw=True)
 
 
@@ -163,7 +166,13 @@ def solution(*functions: Callable[..., Any]) -> None:
     """Show the source of functions as it stands in ``helpers``, highlighted, without their docstrings."""
     sources = [textwrap.dedent(inspect.getsource(function)) for function in functions]
     text = "\n\n".join(DOCSTRING.sub("", source, count=1).rstrip() for source in sources)
-    display({"text/markdown": f"```python\n{text}\n```", "text/plain": text}, raw=True)
+    html = html_block(highlight(text, PythonLexer(), HtmlFormatter(nowrap=True, noclasses=True)).rstrip())
+    display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def html_block(text: str) -> str:
+    """Return lines of HTML as they stand, in letters of one width whatever page they stand in."""
+    return f'<pre style="font-family: monospace; white-space: pre-wrap">{text}\n</pre>'
 
 
 def explore(

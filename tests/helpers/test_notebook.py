@@ -202,7 +202,7 @@ def test_a_solution_is_the_source_without_its_docstring(shown):
     figures.solution(VAE.encode, VAE.decode)
     text = shown[1][-1]["text/plain"]
     assert text.startswith("def encode(self") and "\n\ndef decode(self" in text and '"""' not in text
-    assert shown[1][-1]["text/markdown"] == f"```python\n{text}\n```"
+    assert BeautifulSoup(shown[1][-1]["text/html"], "html.parser").pre.text == f"{text}\n"
 
 
 def sanitized(text: str) -> str:
