@@ -15,10 +15,9 @@ from helpers import claims
 from helpers.core.files import write_whole
 
 SEED_LINE = re.compile(r"^SEED = (\d+)$", re.MULTILINE)
-OTHER_SEEDS = (0, 1, 2, 3)  # beside the notebook's own
 
 
-def measure(notebook: str, seeds: Sequence[int] = OTHER_SEEDS, jobs: int = 1) -> list[str]:
+def measure(notebook: str, others: int = 4, jobs: int = 1) -> list[str]:
     """Run a notebook with its own seed and the others, and write the values of its claims; return sentences to print.
 
     Limits, sources and constants stay as they are. Claims that the notebook no longer makes leave the file; a new one
@@ -26,18 +25,18 @@ def measure(notebook: str, seeds: Sequence[int] = OTHER_SEEDS, jobs: int = 1) ->
 
     Args:
         notebook: The name of its file, without ``.ipynb``.
-        seeds: Beside the notebook's own.
+        others: Seeds beside the notebook's own: the first from 0 on.
         jobs: Runs at a time.
 
     Raises:
         ValueError: There is no such notebook, it sets no seed, or a run of it fails.
     """
     own = own_seed(notebook)
-    all_seeds = [own, *(seed for seed in seeds if seed != own)]
+    seeds = [own, *[seed for seed in range(others + 1) if seed != own][:others]]
     with ThreadPoolExecutor(jobs) as pool:
-        runs = list(pool.map(lambda seed: run_with(notebook, seed), all_seeds))
+        runs = list(pool.map(lambda seed: run_with(notebook, seed), seeds))
     before = claims.load(notebook)
-    text, sentences = updated(before, all_seeds, runs)
+    text, sentences = updated(before, seeds, runs)
     write_whole(claims.path_of(notebook), text.encode())
     return sentences
 

@@ -72,8 +72,8 @@ def comes_from(value: float, half: float, percent: bool, known: list[float]) -> 
 def unexplained(path: Path, sheet: claims.Sheet) -> list[str]:
     """The numbers in a notebook's text that come from nowhere.
 
-    They may come from what the same section prints, from any claim's value here or over the seeds, from the code's own
-    settings, and from the constants that the notebook's claims explain.
+    They may come from what its section or one before it prints, from any claim's value here or over the seeds, from the
+    code's own settings, and from the constants that the notebook's claims explain.
     """
     code = "\n".join("".join(c["source"]) for c in cells_of(path) if c["cell_type"] == "code")
     spread = [value for claim in sheet.claims.values() for value in [*claim.values, claim.above, claim.below]]
@@ -82,8 +82,9 @@ def unexplained(path: Path, sheet: claims.Sheet) -> list[str]:
         for output in cell.get("outputs", []):
             everywhere += output.get("metadata", {}).get("claims", {}).values()
     problems = []
+    known = everywhere
     for section in sections(path):
-        known = everywhere + [n for cell in section for n in numbers_in(printed_by(cell))]
+        known = known + [number for cell in section for number in numbers_in(printed_by(cell))]
         for cell in section:
             if cell["cell_type"] == "markdown":
                 for written, value, half, percent in results_in("".join(cell["source"])):
