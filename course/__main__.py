@@ -206,7 +206,7 @@ def seeds(
 
         for path in notebook_paths(notebooks):
             print(f"{path.stem}, {others + 1} seeds", flush=True)
-            for sentence in spread.measure(path.stem, range(others), jobs):
+            for sentence in spread.measure(path.stem, others, jobs):
                 print(f"    {sentence}")
 
 

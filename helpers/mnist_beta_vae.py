@@ -146,7 +146,7 @@ def plot_latent2D(
     mu, logvar = codes(model, torch.cat([x for x, _ in batches]), vae)
     z = mu if logvar is None else reparameterize(mu, logvar)
     ### END CODE HERE ###
-    scatter_classes(ax, z.cpu().numpy(), labels.cpu().numpy(), title, s=6)
+    scatter_classes(ax, z.cpu().numpy(), labels.cpu().numpy(), title, s=6, named=False)
     ax.set(xlabel="$z_1$", ylabel="$z_2$")
 
 

@@ -24,7 +24,7 @@ from helpers.core.settings import budget, figure_hook, figures_folder, is_live, 
 if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
     from helpers.core.data import ImageSet
 
-__all__ = ["budget", "claim", "claims", "explore", "show", "solution"]
+__all__ = ["budget", "claims", "explore", "show", "solution"]
 
 DPI = 100
 DOCSTRING = re.compile(r'^ +r?"""(?:.|\n)*?"""\n', re.MULTILINE)  # the first of a source is its own
@@ -66,49 +66,6 @@ def render(figure: Figure, name: str) -> bytes:
     return buffer.getvalue()
 
 
-def claim(
-    statement: str,
-    value: float,
-    low: float = -math.inf,
-    high: float = math.inf,
-    unit: str = "",
-    *,
-    source: str,
-    data: "ImageSet | None" = None,
-) -> None:
-    """Print one line with the number, the band and the verdict.
-
-    A regression run replaces the number behind "measured" and compares the rest to the letter, so it fails exactly
-    when a verdict flips.
-
-    Args:
-        statement: what is claimed, in words.
-        value: the measured number.
-        low, high: the accepted band, ends included; leave one out for a one-sided band.
-        unit: of value and band.
-        source: where the band comes from: theory, the assignment, or a measured spread.
-        data: the images measured on; on a stand-in the claim is not judged.
-
-    Raises:
-        ValueError: an empty band or none at all: such a claim could not fail, or could not hold.
-    """
-    if not low <= high or (low == -math.inf and high == math.inf):
-        raise ValueError(f"the claim {statement!r} needs a band with low <= high, got {low} to {high}")
-    value, low, high = float(value), float(low), float(high)
-    holds = low <= value <= high
-    mark = "✓ holds" if holds else "✗ FAILS"
-    if data is not None and not data.genuine:
-        mark = "– not judged: stand-in data"
-    elif is_quick():
-        mark = "– not judged: quick run"
-    if low == -math.inf:
-        band = f"at most {high:g}"
-    else:
-        band = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
-    measured = f"measured {value:.4g} {unit}".rstrip()  # nbval_sanitize.cfg knows this word and "(band:"
-    print(f"{mark} | {statement} | {measured} | accepted {band} (band: {source})")
-
-
 @contextmanager
 def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[str, float], None]]:
     """Collect claims, and display at the end how many hold: one line that opens to all; those that fail stand in full.
@@ -130,7 +87,7 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
     def claim(name: str, value: float) -> None:
         if name in values:
             raise ValueError(f"the claim {name!r} is made twice in one cell: give each its own name")
-        values[name] = float(value)
+        values[name] = float(value.detach() if hasattr(value, "detach") else value)  # a tensor may have a gradient
 
     yield claim
     reason = "stand-in data" if data is not None and not data.genuine else "quick run" if is_quick() else ""

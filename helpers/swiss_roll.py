@@ -28,7 +28,7 @@ from helpers.core.training import best_device, fit
 __all__ = [
     "ESTIMATORS", "VAE", "Report", "SwissRollBatches", "compute_vae_loss", "decoded_grid", "decoder_variance",
     "distance_to_roll", "expected_error_gradients", "generate_swiss_roll", "least_loss", "measure", "roll",
-    "score_function_loss", "train_vae", "train_vae_with_visualization", "visualize_latent_space",
+    "score_function_loss", "teach_parameter", "train_vae", "train_vae_with_visualization", "visualize_latent_space",
     "visualize_reconstructions",
 ]  # fmt: skip
 
@@ -203,6 +203,7 @@ def train_vae(
     hidden_dim: int = 256,
     seed: int | None = None,
     loss: Loss = compute_vae_loss,
+    start: VAE | None = None,
     on_step: Callable[[VAE, int], None] | None = None,
     every: int = STEPS_PER_READ,
     keep: bool = False,
@@ -214,6 +215,7 @@ def train_vae(
         latent_dim, hidden_dim: of the VAE.
         seed: of weights, data and noise; without it PyTorch's global state goes on.
         loss: minimised in place of :func:`compute_vae_loss`.
+        start: trained in place of a fresh VAE of these sizes.
         on_step: called with the model and the number of its steps, before the first, after every ``every`` and
             after the last: for drawing.
         keep: train once, and load what was trained the next time: see :func:`helpers.core.kept.fit_once`.
@@ -228,7 +230,7 @@ def train_vae(
     batches = SwissRollBatches(batch_size, _steps_in_a_pass(n_steps, every))
     device = best_device()
     with _seeded(seed):
-        model = VAE(latent_dim, hidden_dim).to(device)
+        model = (VAE(latent_dim, hidden_dim) if start is None else start).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=device.type != "mps")
         history = (fit_once if keep else fit)(
             model, optimizer, batches, _objective(model, beta, loss), num_epochs=n_steps // len(batches),
@@ -236,6 +238,29 @@ def train_vae(
             description="Swiss roll",
         )  # fmt: skip
     return model, history.train["loss"].tolist(), device
+
+
+def teach_parameter(model: VAE, n_steps: int = 1000, batch_size: int = 128, lr: float = 1e-3) -> VAE:
+    """Teach the encoder where on the roll a point is, as the prior would have it; the decoder stays as it is.
+
+    The mean of the only latent is fitted, by squared error, to the standard normal quantile of the point's angle u: the
+    code that an encoder would have that lays the roll along the prior. What no one told it is learned afterwards.
+
+    Raises:
+        ValueError: a model of more than one latent.
+    """
+    if model.latent_dim != 1:
+        raise ValueError(f"expected a model with 1 latent, got {model.latent_dim}: the roll's parameter is one number")
+    device = _device(model)
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    for _ in range(n_steps):
+        u = torch.rand(batch_size).clamp(1e-4, 1 - 1e-4)
+        mu, _ = model.encode(roll(T_MIN * (1 + 2 * u)).to(device))
+        error = (mu[:, 0] - torch.special.ndtri(u).to(device)).square().mean()
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    return model
 
 
 def _steps_in_a_pass(n_steps: int, every: int) -> int:

@@ -88,6 +88,7 @@ ASSIGNMENT = Assignment(
         Figure("fashion_regions", "ranked", ("grid", "grid_size")),
         Figure("fashion_explore", "decoded"),
         Figure("fashion_prior_samples", "decoded"),
+        Figure("fashion_mixture_samples", "decoded"),
         Figure("fashion_bags", "decoded", ("noise", "variations", "center", "z_center", "show_grid")),
         Figure("fashion_bags_tradeoff", "trained"),
         Figure("fashion_bags_directions", "trained"),

@@ -1,11 +1,12 @@
 """Clouds of points: data, codes and samples in the plane."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from helpers.plots.styling import BLUE, CLASS_COLOURS, GREEN, GREY, ORANGE, panels, styled
 
@@ -24,19 +25,29 @@ def scatters(
     height = 3.2 * float(np.clip(spans[1] / spans[0], 0.3, 1))  # equal scales leave no room unused
     figure = panels(1, len(clouds), (4.0 * len(clouds), height + 1), title, sharex=True, sharey=True, squeeze=False)
     for ax, (name, points) in zip(figure.axes, clouds.items(), strict=True):
-        scatter_classes(ax, points, labels, name)
+        scatter_classes(ax, points, labels, name, named=False)
         ax.set(xlabel=xlabel, ylabel=ylabel, aspect="equal")
+    if labels is not None:
+        class_legend(figure, np.unique(labels))
     return figure
 
 
-def scatter_classes(ax: Axes, points: np.ndarray, labels: np.ndarray | None, title: str | None, s: float = 3) -> None:
-    """Scatter 2-D points; with labels, one colour a class and the class's name at its median."""
+def class_legend(figure: Figure, classes: Iterable[int]) -> None:
+    """Name the colours of classes at the figure's right edge: for clouds that overlap, where no name would fit."""
+    handles = [Line2D([], [], ls="", marker="o", color=CLASS_COLOURS[c], label=str(c)) for c in classes]
+    figure.legend(handles=handles, loc="outside right center")
+
+
+def scatter_classes(
+    ax: Axes, points: np.ndarray, labels: np.ndarray | None, title: str | None, s: float = 3, named: bool = True
+) -> None:
+    """Scatter 2-D points; with labels, one colour a class and, where ``named``, the class's name at its median."""
     if labels is None:
         ax.scatter(points[:, 0], points[:, 1], s=s, alpha=0.5, color=BLUE, linewidths=0, rasterized=True)
     else:
         colours = np.array(CLASS_COLOURS)[labels]
         ax.scatter(points[:, 0], points[:, 1], s=s, alpha=0.7, c=colours, linewidths=0, rasterized=True)
-        for label in np.unique(labels):
+        for label in np.unique(labels) if named else ():
             where = np.median(points[labels == label], axis=0)
             ax.annotate(
                 str(label), (where[0], where[1]), ha="center", va="center", weight="bold",

@@ -97,7 +97,7 @@ def paths(
             side = "left" if offset[0] > 0 else "right"
             ax.annotate(label, (x_i, y_i), textcoords="offset points", xytext=offset, ha=side, color=colour)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.margins(0.12)
+    ax.margins(x=0.2, y=0.14)
     ax.legend()
     return figure
 

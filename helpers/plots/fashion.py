@@ -110,7 +110,7 @@ def region_maps(
         confidence = np.asarray(confidences[name]).reshape(side, side, 1)
         colours = np.array([to_rgb(c) for c in CLASS_COLOURS])[np.asarray(labels[name]).reshape(side, side)]
         edge = limit * side / (side - 1)
-        pages = {name: page, "the judge's verdict": confidence * colours + (1 - confidence)}
+        pages = {name: page, "the judge's verdict; pale: unsure": confidence * colours + (1 - confidence)}
         for row, (title, pixels) in enumerate(pages.items()):
             ax = figure.axes[row * len(maps) + column]
             ax.imshow(pixels, extent=(-edge, edge, -edge, edge), cmap="gray", vmin=0, vmax=1, interpolation="nearest")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
 from torch.optim import Adam
 
 from helpers.core.batches import TensorBatches
@@ -14,11 +14,16 @@ from helpers.mnist_conv_vae import (
     binarize,
     calc_elbo,
     decode_images,
+    elbo_of,
     elbo_terms,
     importance_weighted_nll,
     rates,
+    refine_posterior,
+    rotated_elbo,
     sample,
+    share_recognised,
     train,
+    train_classifier,
 )
 
 
@@ -152,3 +157,60 @@ def test_training_raises_the_elbo_and_logs_all_three_terms(vae):
     assert history.val["elbo"][-1] > history.val["elbo"][0]
     for part in (history.train, history.val):
         assert part["elbo"] == pytest.approx(part["log_likelihood"] - part["kl"], rel=1e-4)
+
+
+# ---------------------------------------------------------------- turned latent spaces, own posteriors, a judge
+
+
+@pytest.fixture
+def small():
+    torch.manual_seed(0)
+    return VAE(latent_dim=3, channels=(2, 3), hidden=8).eval(), (torch.rand(6, 1, 28, 28) < 0.3).float()
+
+
+def test_a_latent_space_that_is_not_turned_has_the_same_elbo(small):
+    model, x = small
+    ours = elbo_terms(model, x, num_samples=3, seed=5).elbo
+    assert torch.allclose(rotated_elbo(model, x, torch.eye(3), num_samples=3, seed=5), ours, atol=1e-3)
+
+
+def test_the_turned_posterior_is_the_diagonal_gaussian_of_least_divergence():
+    rotation, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
+    variance = torch.tensor([0.1, 1.0, 0.4], dtype=torch.float64)
+    true = MultivariateNormal(torch.zeros(3).double(), rotation @ torch.diag(variance) @ rotation.T)
+
+    def divergence(diagonal):
+        return float(kl_divergence(MultivariateNormal(torch.zeros(3).double(), torch.diag(diagonal)), true))
+
+    best = 1 / (rotation.square() @ (1 / variance))
+    for factor in (0.9, 1.1):
+        for j in range(3):
+            other = best.clone()
+            other[j] *= factor
+            assert divergence(other) > divergence(best)
+
+
+def test_turning_by_a_permutation_costs_nothing(small):
+    model, x = small
+    swapped = torch.eye(3)[[2, 0, 1]]
+    elbos = [rotated_elbo(model, x, rotation, num_samples=400).mean() for rotation in (torch.eye(3), swapped)]
+    assert abs(float(elbos[0] - elbos[1])) < 0.5
+
+
+def test_an_image_of_its_own_posterior_is_no_worse_off(small):
+    model, x = small
+    with torch.no_grad():
+        model.decoder.layers[0].weight *= 10  # so that the decoder listens
+        encoded = model.encode(x)
+    own = refine_posterior(model, x, num_steps=60, lr=0.1)
+    assert float((elbo_of(model, x, *own) - elbo_of(model, x, *encoded)).mean()) > 0.1
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_judge_recognises_what_it_was_shown():
+    y = torch.arange(400) % 10
+    x = torch.zeros(400, 1, 28, 28)
+    x[torch.arange(400), 0, 2 * y, :] = 1  # a line at another height for each digit
+    judge = train_classifier(x, y, num_epochs=30)
+    assert share_recognised(judge, x[:, 0]) > 0.95
+    assert share_recognised(judge, torch.full((50, 28, 28), 0.5), least=0.9999) < 0.5

@@ -55,7 +55,9 @@ def brute_force(p: vae.Parameters) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_what_the_notebook_imports_needs_no_torch():
-    code = "import sys; from helpers import plots; from helpers.notebook import claim, show; import helpers.numpy_vae; "
+    code = (
+        "import sys; from helpers import plots; from helpers.notebook import claims, show; import helpers.numpy_vae; "
+    )
     code += "print(sorted({'torch', 'torchvision'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -13,6 +13,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from helpers import swiss_roll
 from helpers.core import training
 from helpers.swiss_roll import (
+    T_MIN,
     VAE,
     SwissRollBatches,
     compute_vae_loss,
@@ -25,6 +26,7 @@ from helpers.swiss_roll import (
     measure,
     roll,
     score_function_loss,
+    teach_parameter,
     train_vae,
     train_vae_with_visualization,
     visualize_latent_space,
@@ -384,3 +386,21 @@ def test_a_loss_that_is_not_finite_stops_training():
 
 def test_module_is_listed_in_full():
     assert all(hasattr(swiss_roll, name) for name in swiss_roll.__all__)
+
+
+def test_a_taught_encoder_knows_the_rolls_parameter():
+    torch.manual_seed(0)
+    model = teach_parameter(VAE(latent_dim=1), n_steps=600)
+    u = torch.linspace(0.02, 0.98, 97)
+    with torch.no_grad():
+        mu, _ = model.encode(roll(T_MIN * (1 + 2 * u)))
+    quantiles = Normal(0.0, 1.0).icdf(u)
+    assert float((mu[:, 0] - quantiles).square().mean()) < 0.1
+    with pytest.raises(ValueError, match="expected a model with 1 latent, got 2"):
+        teach_parameter(VAE())
+
+
+def test_training_goes_on_from_a_given_model():
+    start = VAE(latent_dim=1, hidden_dim=8)
+    model, losses, _ = train_vae(50, latent_dim=1, start=start, seed=0)
+    assert model is start and len(losses) == 50

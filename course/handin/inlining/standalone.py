@@ -5,7 +5,6 @@ There is no offline stand-in: what a tutor reads are results on the genuine imag
 """
 
 import gzip
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,18 +35,6 @@ def show(figure: Figure, name: str, alt: str, **_: Any) -> None:
         figure.savefig(path, dpi=100)
     bundle = {"image/png": path.read_bytes(), "text/plain": alt}
     display(bundle, metadata={"figure": name, "image/png": {"alt": alt}}, raw=True)
-
-
-def claim(statement: str, value: float, low=-math.inf, high=math.inf, unit="", *, source: str, **_: Any) -> None:
-    """Print the measured number, the band that it is accepted in, and whether it lies there."""
-    mark = "✓ holds" if low <= value <= high else "✗ FAILS"
-    if os.environ.get("QUICK"):
-        mark = "– not judged: quick run"
-    band = f"{low:g} to {high:g}"
-    if low == -math.inf or high == math.inf:
-        band = f"at most {high:g}" if low == -math.inf else f"at least {low:g}"
-    measured = f"measured {value:.4g} {unit}".rstrip()
-    print(f"{mark} | {statement} | {measured} | accepted {band} (band: {source})")
 
 
 @contextmanager
