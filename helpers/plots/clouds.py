@@ -23,7 +23,9 @@ def scatters(
     """Draw one scatter a panel on shared, equally scaled axes; ``labels`` colours the points by class."""
     spans = np.ptp(np.concatenate(list(clouds.values())), axis=0)
     height = 3.2 * float(np.clip(spans[1] / spans[0], 0.3, 1))  # equal scales leave no room unused
-    figure = panels(1, len(clouds), (4.0 * len(clouds), height + 1), title, sharex=True, sharey=True, squeeze=False)
+    size = (4.0 * len(clouds), height + 1.1 + 0.3 * bool(title))
+    figure = panels(1, len(clouds), size, title, sharex=True, sharey=True, squeeze=False)
+    figure.set_layout_engine("compressed")  # for axes of fixed aspect, whose labels would be cut
     for ax, (name, points) in zip(figure.axes, clouds.items(), strict=True):
         scatter_classes(ax, points, labels, name, named=False)
         ax.set(xlabel=xlabel, ylabel=ylabel, aspect="equal")
