@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from helpers.plots.clouds import scatter_classes
+from helpers.plots.clouds import class_legend, scatter_classes
 from helpers.plots.styling import BLUE, GREY, panels, styled
 
 
@@ -33,7 +33,8 @@ def point_and_image(codes: np.ndarray, labels: np.ndarray, z: Sequence[float], i
     """Draw a point among the codes of a plane, and beside it what the decoder makes of it."""
     figure = panels(1, 2, (9, 4.6), width_ratios=[1.4, 1])
     plane, picture = figure.axes
-    scatter_classes(plane, codes, labels, "where the digits' codes lie")
+    scatter_classes(plane, codes, labels, "where the digits' codes lie", named=False)
+    class_legend(figure, np.unique(labels))
     plane.plot(*z, marker="+", markersize=22, markeredgewidth=3, color="black", linestyle="none")
     plane.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
     picture.imshow(image, cmap="gray", vmin=0, vmax=1)
