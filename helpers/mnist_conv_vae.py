@@ -206,19 +206,23 @@ def refine_posterior(
     """
     generator = torch.Generator(device=x.device).manual_seed(seed)
     with torch.no_grad():
-        mu, logvar = (part.clone().requires_grad_() for part in model.encode(x))
-    optimizer = torch.optim.Adam([mu, logvar], lr=lr)
+        posterior = nn.ParameterList([nn.Parameter(part.clone()) for part in model.encode(x)])
+    optimizer = torch.optim.Adam(posterior.parameters(), lr=lr)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, num_steps)
-    many = x.repeat(num_samples, 1, 1, 1)
-    for _ in range(num_steps):
-        z = reparameterize(mu.repeat(num_samples, 1), logvar.repeat(num_samples, 1), generator)
-        nll = bernoulli_nll(model.decode(z), many).sum() / num_samples
-        loss = nll + kl_standard_normal(mu, logvar).sum()
-        optimizer.zero_grad()
-        gradients = torch.autograd.grad(loss, [mu, logvar])
-        mu.grad, logvar.grad = gradients
-        optimizer.step()
-        schedule.step()
+
+    def objective(batch: Batch) -> tuple[Tensor, Scalars]:
+        mu, logvar = posterior
+        codes = [reparameterize(mu, logvar, generator) for _ in range(num_samples)]
+        draws = [bernoulli_nll(model.decode(z), batch[0]) for z in codes]
+        loss = (torch.stack(draws).mean(dim=0) + kl_standard_normal(mu, logvar)).sum()
+        return loss, {"loss": loss}
+
+    fit(
+        posterior, optimizer, [(x,)] * num_steps, objective,
+        num_epochs=1, max_norm=float("inf"), schedule=schedule.step, description="posteriors",
+    )  # fmt: skip
+    model.zero_grad()  # its weights took part, and stay
+    mu, logvar = posterior
     return mu.detach(), logvar.detach()
 
 

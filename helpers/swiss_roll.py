@@ -251,15 +251,16 @@ def teach_parameter(model: VAE, n_steps: int = 1000, batch_size: int = 128, lr: 
     """
     if model.latent_dim != 1:
         raise ValueError(f"expected a model with 1 latent, got {model.latent_dim}: the roll's parameter is one number")
-    device = _device(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    for _ in range(n_steps):
-        u = torch.rand(batch_size).clamp(1e-4, 1 - 1e-4)
-        mu, _ = model.encode(roll(T_MIN * (1 + 2 * u)).to(device))
-        error = (mu[:, 0] - torch.special.ndtri(u).to(device)).square().mean()
-        optimizer.zero_grad()
-        error.backward()
-        optimizer.step()
+
+    def objective(batch: Batch) -> tuple[Tensor, Scalars]:
+        u = batch[0].clamp(1e-4, 1 - 1e-4)
+        mu, _ = model.encode(roll(T_MIN * (1 + 2 * u)))
+        error = (mu[:, 0] - torch.special.ndtri(u)).square().mean()
+        return error, {"error": error}
+
+    uniform = [(torch.rand(batch_size),) for _ in range(n_steps)]
+    fit(model, optimizer, uniform, objective, num_epochs=1, max_norm=math.inf, description="parameter")
     return model
 
 

@@ -41,7 +41,7 @@ LOOK = """() => {
   return {
     errors: all('[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]')
       .map(e => e.innerText.slice(0, 300)),
-    named: all('.jp-OutputArea-output').map(e => e.innerText).join('\\n').match(/^figure [a-z0-9_]+$/gm) || [],
+    named: all('.jp-OutputArea-output figcaption').map(e => e.innerText),
     visible: all('.jp-OutputArea-output img').filter(i => i.naturalWidth > 100 && i.offsetHeight > 50).length,
     unrun: all('.jp-CodeCell .jp-InputArea-prompt').filter(e => /\\[[ *]\\]/.test(e.innerText)).length,
     sliders: all('.widget-slider, .jupyter-widget-slider').length,

@@ -204,6 +204,9 @@ def _copy(cell: nbformat.NotebookNode, source: str) -> nbformat.NotebookNode:
     copy.source = source
     for private in ("execution", "tags", "student"):
         copy.metadata.pop(private, None)
+    for output in copy.get("outputs", []):
+        if "figure" in output.get("metadata", {}):
+            output.data.pop("text/html", None)  # the same picture again: a submission shows the picture alone
     return copy
 
 

@@ -14,7 +14,6 @@ from course.figures.comparison import TOLERANCES, tolerance
 from course.figures.png import FigureError
 
 KEYS = list(ASSIGNMENTS)
-SHOWN = re.compile(r"^figure ([a-z0-9_]+)$", re.MULTILINE)  # the line that `show` prints beside a figure
 
 
 def test_the_five_are_there_in_their_order_each_under_its_files_name():
@@ -76,8 +75,7 @@ def shown_by(assignment: Assignment) -> set[str]:
     names = set()
     for stem in assignment.notebooks:
         for cell in nbformat.read(paths.NOTEBOOKS / f"{stem}.ipynb", as_version=4).cells:
-            for output in cell.get("outputs", []):
-                names |= set(SHOWN.findall(output.get("text", "")))
+            names |= {o.metadata["figure"] for o in cell.get("outputs", []) if "figure" in o.get("metadata", {})}
     return names
 
 
