@@ -84,7 +84,7 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
     sheet = sheets.load(notebook)
     values: dict[str, float] = {}
 
-    def claim(name: str, value: float) -> None:
+    def claim(name: str, value: Any) -> None:
         if name in values:
             raise ValueError(f"the claim {name!r} is made twice in one cell: give each its own name")
         values[name] = float(value.detach() if hasattr(value, "detach") else value)  # a tensor may have a gradient
