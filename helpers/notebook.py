@@ -91,6 +91,11 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
 
     yield claim
     reason = "stand-in data" if data is not None and not data.genuine else "quick run" if is_quick() else ""
+    display(claims_bundle(values, sheet, reason), metadata={"claims": values}, raw=True)
+
+
+def claims_bundle(values: Mapping[str, float], sheet: sheets.Sheet, reason: str = "") -> dict[str, str]:
+    """Return what a cell of claims displays, as HTML and as text; ``reason`` says why nothing is judged."""
     lines = [claim_line(name, value, sheet.claims.get(name), reason) for name, value in values.items()]
     failures = [line for line in lines if line.startswith("✗")]
     if reason:
@@ -100,7 +105,7 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
     text = "\n".join(lines)
     first = html_block("\n".join(map(escape, failures))) if failures else ""
     html = f"{first}<details><summary>{summary}</summary>{html_block(escape(text))}</details>"
-    display({"text/html": html, "text/plain": f"{summary}\n{text}"}, metadata={"claims": values}, raw=True)
+    return {"text/html": html, "text/plain": f"{summary}\n{text}"}
 
 
 def claim_line(name: str, value: float, claim: sheets.Claim | None, reason: str = "") -> str:
