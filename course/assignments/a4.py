@@ -70,7 +70,7 @@ ASSIGNMENT = Assignment(
     figures=(
         Figure("conv_vae_training", "noisy", ("train", "elbo_history", "losses")),
         Figure("conv_vae_samples", "decoded", ("sample",)),
-        Figure("conv_vae_aggregate", "decoded"),
+        Figure("conv_vae_aggregate", "drawn"),
         Figure("conv_vae_rates", "trained"),
         Figure("conv_vae_interpolations", "decoded", ("interpolate", "traverse", "latent_traversal")),
         Figure("conv_vae_traversals", "decoded"),
