@@ -68,6 +68,7 @@ ASSIGNMENT = Assignment(
         ),
     ),
     figures=(
+        Figure("conv_vae_optimizers", "noisy"),
         Figure("conv_vae_training", "noisy", ("train", "elbo_history", "losses")),
         Figure("conv_vae_samples", "decoded", ("sample",)),
         Figure("conv_vae_aggregate", "drawn"),

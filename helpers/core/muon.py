@@ -85,3 +85,14 @@ def orthogonal(matrix: Tensor, num_steps: int = 5) -> Tensor:
         step.diagonal().add_(a)
         product, gram = step @ product, step @ gram @ step
     return product @ x
+
+
+def warm_up_and_decay(
+    optimizer: torch.optim.Optimizer, num_steps: int, warm_up: int = 100
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Let all learning rates rise for ``warm_up`` steps, and fall in a straight line to 0 at ``num_steps``."""
+
+    def factor(step: int) -> float:
+        return min(1.0, (step + 1) / warm_up) * max(0.0, 1 - step / num_steps)
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
