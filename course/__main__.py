@@ -194,6 +194,18 @@ def speed(
 
 
 @bench.command()
+def quality(
+    target: Annotated[float, typer.Option(help="Validation -ELBO in nats at which the clock stops.")] = 95.0,
+    most: Annotated[int, typer.Option(min=1, help="Epochs that the assigned way gets at most.")] = 20,
+) -> None:
+    """Time the convolutional VAE until it is good: as assigned, and as notebook 05 trains it."""
+    with one_sentence("bench quality"):
+        from course.bench import command
+
+        command.print_quality(target, most)
+
+
+@bench.command()
 def seeds(
     notebooks: Annotated[list[str], typer.Argument(help="Names or numbers: 03_swiss_roll, 03.")],
     others: Annotated[int, typer.Option(min=1, help="Seeds beside the notebook's own.")] = 4,
