@@ -13,14 +13,15 @@ quick: setup
 figures: setup
 	$(BIN)/python -m course run --inplace
 
-test: setup
-	$(BIN)/python -m pytest -m "not long"
+# the many short tests two at a time; what executes notebooks shares the processors out by itself
+test: unit
+	$(BIN)/python -m pytest -m "slow and not long"
 
 long: setup
 	$(BIN)/python -m pytest -m long
 
 unit: setup
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not long" -n 2
 
 # what the tests without "long" run of helpers and course, in kernels, graders and commands, too
 coverage: setup
