@@ -118,7 +118,7 @@ ASSIGNMENT = Assignment(
                 "part_a_vae_dataset3_latent",
             ),
             regions=("core.training.fit", "toy_vae.vae_objective"),
-            checks=("loss", "steps"),
+            checks=("loss", "steps", "evaluation"),
             from_outputs=(
                 "three_results",
                 "bands",
@@ -236,7 +236,6 @@ ASSIGNMENT = Assignment(
         "betas_missing": "Nothing shows that beta = 1, 3 and 10 were all trained.",
         "below_entropy": "The result is better than any model can be: check the terms of the ELBO and the test set.",
         "collapsed": "The KL is nearly 0: the latents carry nothing (posterior collapse). Check KL, noise and weights.",
-        "evaluates_on_train": "No test point went into any model: compute the test performance on the test set.",
         "mixed_sets": "A model was trained on one data set and evaluated on another.",
         "few_epochs": "Fewer epochs than the assignment's 15 to 20.",
     },

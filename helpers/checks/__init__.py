@@ -35,6 +35,8 @@ MODULE = re.compile(r"a\d+(_\w+)?")
 SUBJECT = re.compile(r"^(KL|NLL|ELBO|Training|Grid|Interpolation|Encoder|Decoder|Reconstruction|Reparameterization|"
                      r"Latent plot|Loss|[Dd]ecoder noise|sample|train_ae): ")  # fmt: skip
 
+WORD = re.compile(r"(?!eps|sigma)[a-z]{2,}[ ;,]")  # a hint that begins with code keeps its letters
+
 
 class NotRight(Exception):
     """A loss is wrong, and what follows would train with it. Jupyter shows the sentence, without a traceback."""
@@ -165,7 +167,7 @@ def _with_hint(mistake: Mistake) -> str:
     subject = SUBJECT.match(hint)
     if subject:
         hint = hint[subject.end() :]
-        hint = hint[:1].upper() + hint[1:]
+        hint = hint[:1].upper() + hint[1:] if WORD.match(hint) else hint
     evidence = mistake.evidence.strip()
     return f"{evidence}{'' if evidence.endswith(('.', '?')) or not evidence else '.'} {hint}".strip()
 

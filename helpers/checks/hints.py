@@ -11,7 +11,7 @@ HINTS = {
     "kl_mean_latents": "KL: sum over the latent dimensions, then average over the batch; you averaged over both.",
     "kl_sum_batch": "KL: it is summed over the batch while the NLL is averaged, a hidden beta: average both.",
     "kl_log2": "KL: it is in bits; use natural logarithms, as for the NLL.",
-    "kl_wrong": "KL: it is not the divergence of your own q(z|x), as its samples show it, from N(0, I).",
+    "kl_wrong": "KL: it is not the divergence of your own q(z|x), 1/2 sum(mu^2 + sigma^2 - log sigma^2 - 1).",
     # posterior samples
     "no_noise": "Reparameterization: z has no noise; z = mu + sigma * eps with eps ~ N(0, I).",
     "shared_noise": "Reparameterization: one noise for the whole batch; draw eps for every example (randn_like).",
@@ -52,6 +52,7 @@ HINTS = {
     # assignment 1
     "frozen_noise": "Reparameterization: the same eps at each call; draw anew, without a fixed seed inside.",
     "noise_unscaled": "Reparameterization: eps is not multiplied by sigma; z = mu + sigma * eps.",
+    "noise_size": "Reparameterization: the spread of z is not sigma; z = mu + sigma * eps, sigma = exp(0.5 * logvar).",
     "posterior_mean": "Reparameterization: the mean of z is not the mean that the KL is computed with.",
     "encode_latent": "encode_latent draws from another distribution than forward: pass std, not the log-variance.",
     "nll_no_logvar": "NLL: the log-variance term is missing; 1/2 sum((x - mu)^2 / s^2 + log s^2 + log 2 pi).",
@@ -74,6 +75,7 @@ HINTS = {
     "nll_left_out": "Training: the reconstruction term does not enter the loss.",
     "maximises": "Training: the loss has the wrong sign; the ELBO is maximised, the loss minimised.",
     "trains_on_val": "Training: the validation set is used for training.",
+    "evaluates_on_train": "No test point went into any model: compute the test performance on the test set.",
     "hidden_beta": "Training: at beta = 1 the KL does not weigh as much as the NLL; another factor is hidden.",
     "nothing_learned": "Training: no parameter changed; give the optimizer this model and a learning rate.",
     "one_beta": "The VAEs were not trained with beta = 1, 3 and 10.",
