@@ -21,6 +21,7 @@ ASSIGNMENT = Assignment(
             requires="calc_elbo: log-likelihood minus KL divergence.",
             defines=("calc_elbo",),
             regions=("mnist_conv_vae.calc_elbo",),
+            checks=("calc_elbo",),
             from_outputs=("identity",),
             from_rerun=("elbo",),
         ),
@@ -31,6 +32,7 @@ ASSIGNMENT = Assignment(
             defines=("sample",),
             figures=("conv_vae_samples",),
             regions=("mnist_conv_vae.sample",),
+            checks=("sample",),
             from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("sample",),
             words=("sample",),
@@ -43,6 +45,7 @@ ASSIGNMENT = Assignment(
             defines=("VAE|Encoder|ConvEncoder",),
             uses=("Conv2d", "ConvTranspose2d"),
             regions=("core.networks.ConvEncoder.__init__", "core.networks.ConvDecoder.__init__"),
+            checks=("encoder", "decoder"),
             from_outputs=("convolutions",),
         ),
         Task(
@@ -52,6 +55,7 @@ ASSIGNMENT = Assignment(
             prints=(("an ELBO with its value", r"ELBO\D{0,999}\d"),),
             figures=("conv_vae_training",),
             regions=("mnist_conv_vae.train",),
+            checks=("train", "test_elbo"),
             from_outputs=("test_elbo", "zero_grad", "trains_on_test", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("zero_grad", "losses_fall", "trains_on_test"),
             words=("training", "elbo", "loss"),
@@ -62,6 +66,7 @@ ASSIGNMENT = Assignment(
             asks="walk through the latent space between two digits",
             requires="Interpolations between codes of two digits.",
             figures=("conv_vae_interpolations",),
+            checks=("walk",),
             from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
             words=("interpolat", "travers"),
             expected=("conv_vae_interpolations", "conv_vae_traversals"),
@@ -78,6 +83,5 @@ ASSIGNMENT = Assignment(
     ),
     hints={
         "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
-        "kl_halved": "KL: half of what it should be; sum over the latents, with one factor 1/2.",
     },
 )

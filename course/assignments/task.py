@@ -34,6 +34,7 @@ class Task:
 
     # what the student version leaves open
     regions: tuple[str, ...] = ()  # functions of the helpers: "toy_vae.VAE.forward"
+    checks: tuple[str, ...] = ()  # what tells the student at once, by the names of functions in helpers/checks
 
     # what shows whether it is right
     from_outputs: tuple[str, ...] = ()  # checks on what is stored in the file, by the names of their functions
