@@ -125,30 +125,35 @@ def submit(
 
 @app.command()
 def validate(
-    file: Annotated[Path, typer.Argument(help="A finished notebook, made with submit or by hand.")],
-    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else the file's name says it.")] = None,
+    files: Annotated[list[Path], typer.Argument(help="Finished notebooks, or folders of them.")],
+    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else each file's name says it.")] = None,
 ) -> None:
-    """Say what is missing before a notebook can be handed in."""
+    """Say what is missing before notebooks can be handed in."""
     with one_sentence("validate"):
         from course.handin import validate as validation
 
-        findings = validation.validate(file, key_of(assignment))
-        print(validation.report(file, findings))
-    raise typer.Exit(int(any(f.problem for f in findings)))
+        key = key_of(assignment)
+        results = [(file, validation.validate(file, key)) for file in validation.notebooks_in(files)]
+        print("\n\n".join(validation.report(file, remarks) for file, remarks in results))
+        if len(results) > 1:
+            print(f"\n{validation.summary(results)}")
+    raise typer.Exit(int(any(remark.problem for _, remarks in results for remark in remarks)))
 
 
 @app.command()
 def release(
-    folder: Annotated[Path, typer.Argument(help="A new or empty folder to write into.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder, or a git clone of an older version.")],
     assignment: Annotated[str | None, typer.Option(help="a1 to a5; else all.")] = None,
+    single_file: Annotated[bool, typer.Option(help="One notebook an assignment, which needs nothing else.")] = False,
+    url: Annotated[str | None, typer.Option(help="Where students get it: https://github.com/COURSE/NAME.")] = None,
 ) -> None:
-    """Write the student version: tasks open, answers and outputs gone, expected figures and checks kept."""
+    """Write the student version: tasks open, answers and outputs gone, checks kept."""
     with one_sentence("release"):
         from course import paths
         from course.handout import release as handout
 
         paths.clone()
-        print(handout.summary(handout.release(folder, key_of(assignment))))
+        print(handout.summary(handout.release(folder, key_of(assignment), url, single=single_file)))
 
 
 @app.command()
