@@ -12,7 +12,7 @@ On Windows, where there is no make: ``py -m course.dev.install``. Where uv is in
 
 import sys
 
-if sys.version_info < (3, 10):  # this file must parse in older ones, so that they come as far as here
+if sys.version_info < (3, 10):  # noqa: UP036 (this file parses in older ones, so that they come as far as here)
     sys.exit(
         "This needs Python 3.10 or newer, and {} is {}.{}: install a newer one from python.org, then name it, "
         "as in: make PYTHON=python3.12".format(sys.executable, *sys.version_info[:2])
@@ -46,7 +46,7 @@ class Size(NamedTuple):
     disk: float
 
 
-SIZES = {"cpu": Size(0.4, 1.7), "gpu": Size(3.2, 6.3)}
+SIZES = {"cpu": Size(0.4, 1.7), "gpu": Size(3.2, 6.6)}
 
 
 class Plan(NamedTuple):
@@ -62,11 +62,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--build", choices=["auto", "cpu", "gpu"], default="auto")
     parser.add_argument("--versions", choices=["locked", "newest", "lowest"], default="locked")
+    parser.add_argument("--cpu-index", default=CPU_INDEX, help="where the CPU builds are: a mirror, say")
     arguments = parser.parse_args()
     refuse(sys.platform, platform.machine(), sys.maxsize)
     if arguments.versions == "lowest" and not shutil.which("uv"):
         sys.exit("the lowest versions are resolved by uv, which is not here: python -m pip install uv")
-    chosen = plan(arguments.build, sys.platform, has_gpu(), reaches)
+    chosen = plan(arguments.build, sys.platform, has_gpu(), reaches, arguments.cpu_index)
     size = SIZES[chosen.build]
     print(announcement(chosen, size, sys.platform), flush=True)
     refuse_full_disk(shutil.disk_usage(ROOT).free / 1e9, size)
@@ -90,7 +91,7 @@ def refuse(system: str, machine: str, largest: int) -> None:
         sys.exit("PyTorch has no builds for a Python of 32 bits: install the 64-bit one from python.org")
 
 
-def plan(build: str, system: str, gpu: bool, reachable: Callable[[str], bool]) -> Plan:
+def plan(build: str, system: str, gpu: bool, reachable: Callable[[str], bool], index: str = CPU_INDEX) -> Plan:
     """Choose a build; ``reachable`` is asked only where the answer matters."""
     if build == "gpu" or (build == "auto" and gpu):
         reason = "as you asked" if build == "gpu" else "nvidia-smi lists a GPU"
@@ -98,9 +99,9 @@ def plan(build: str, system: str, gpu: bool, reachable: Callable[[str], bool]) -
     reason = "as you asked" if build == "cpu" else "no GPU is listed; for one, make GPU=1"
     if system != "linux":  # the registry's builds for macOS (with MPS) and Windows hold no CUDA
         return Plan("cpu", None, reason)
-    if reachable(CPU_INDEX):
-        return Plan("cpu", CPU_INDEX, reason)
-    return Plan("gpu", None, f"{CPU_INDEX} cannot be reached, so the registry's default build serves, on the CPU, too")
+    if reachable(index):
+        return Plan("cpu", index, reason)
+    return Plan("gpu", None, f"{index} cannot be reached, so the registry's default build serves, on the CPU, too")
 
 
 def has_gpu() -> bool:
@@ -128,8 +129,8 @@ def announcement(chosen: Plan, size: Size, system: str) -> str:
     minutes = [size.download * 8000 / megabits / 60 for megabits in (100, 16)]
     return (
         f"Setting up {VENV}: PyTorch {kind} ({chosen.reason}).\n"
-        f"It downloads about {size.download:.1f} GB (at 100 Mbit/s {minutes[0]:.0f} to {minutes[0] + 3:.0f} minutes, at "
-        f"16 Mbit/s {minutes[1]:.0f} to {minutes[1] + 5:.0f}), and fills {size.disk:.1f} GB."
+        f"It downloads about {size.download:.1f} GB (at 100 Mbit/s {minutes[0]:.0f} to {minutes[0] + 3:.0f} minutes, "
+        f"at 16 Mbit/s {minutes[1]:.0f} to {minutes[1] + 5:.0f}), and fills {size.disk:.1f} GB."
     )
 
 

@@ -18,7 +18,7 @@ from course.notebooks.versions import LOCK, key
 from course.paths import ROOT
 from helpers.core.files import write_whole
 
-HEADER = """# The versions with which make test was last green: Python {python} on {system}, {day}. Written by make lock.
+HEADER = """# Versions with which make test was last green: Python {python} on {system}, {day}. Written by make lock.
 # Constraints for pip and uv: pip install -c requirements.lock -e ".[course]"; make takes them by itself.
 """
 
