@@ -1,8 +1,11 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
+# GPU=1 takes PyTorch with CUDA, GPU=0 for the CPU alone; else nvidia-smi decides. VERSIONS: locked, newest or lowest.
 PYTHON ?= python3
 BIN := .venv/bin
+VERSIONS ?= locked
+BUILD := $(if $(GPU),$(if $(filter 0,$(GPU)),cpu,gpu),auto)
 .PHONY: run quick figures test long unit coverage lint fresh browser mistakes matrix bench grader-table attack-table
-.PHONY: setup clean
+.PHONY: setup lock clean
 
 run: setup
 	$(BIN)/python -m course run
@@ -37,7 +40,7 @@ lint: setup
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 fresh:
-	$(PYTHON) course/dev/fresh.py
+	$(PYTHON) -m course.dev.fresh
 
 browser: setup
 	$(BIN)/python -m pip install --quiet playwright
@@ -60,11 +63,16 @@ attack-table: setup
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e ".[course,rerun,dev]"
-	touch $@
+.venv/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m course.dev.install --build $(BUILD) --versions $(VERSIONS)
+
+ifneq ($(origin GPU)$(origin VERSIONS),undefinedfile)  # asked for: look again at what is installed
+.PHONY: .venv/installed
+endif
+
+# the versions that are installed become the locked ones, after the tests have passed with them
+lock: test
+	$(BIN)/python -m course.dev.lock
 
 clean:
 	rm -rf .venv executed checkpoints student_figures/*.png .pytest_cache .ruff_cache .import_linter_cache .coverage*

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course.figures.png import read_fingerprint
 from course.notebooks.running import FIGURE_HOOK
-from course.regression.check import SANITIZE
+from course.regression.plugin import SANITIZE
 from helpers import claims as sheets
 from helpers import notebook as figures
 from helpers import plots
