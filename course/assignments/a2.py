@@ -96,6 +96,7 @@ ASSIGNMENT = Assignment(
         Figure("numpy_vae_loss_parts", "exact"),
         Figure("numpy_vae_generated", "exact"),
     ),
+    marks=("X_true", "X_prime", "L_recon", "L_KL"),
     hints={
         "data_wrong": "X_true is not 1000 points of N((3, 2), I).",
         "matrix_side": "Encoder: the matrix stands on the wrong side; W x for all rows at once is X @ W.T.",

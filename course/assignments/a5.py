@@ -93,6 +93,7 @@ ASSIGNMENT = Assignment(
         Figure("fashion_bags_tradeoff", "trained"),
         Figure("fashion_bags_directions", "trained"),
     ),
+    marks=("FashionMNIST", "boot_direction", "show_grid", "show_interpolation_strip"),
     hints={
         "direction_reversed": "The direction points from boots to sneakers: subtract the sneaker from the boot.",
         "category": "An average code is not that of its category: 5 is sandal, 7 sneaker, 9 ankle boot.",

@@ -54,6 +54,7 @@ class Assignment:
     tasks: tuple[Task, ...]
     figures: tuple[Figure, ...]  # every figure that its notebooks show
     images: tuple[str, ...] = ()  # image sets that its notebooks load: "mnist", "fashion"
+    marks: tuple[str, ...] = ()  # names that tell its notebooks from any other's, besides those of its functions
     hints: Mapping[str, str] = field(default_factory=dict)  # what a student is told, by code; besides those of all
 
     @property
