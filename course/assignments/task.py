@@ -84,5 +84,5 @@ FILE = Task(
     asks="hand in one executed notebook",
     requires="One notebook named name_surname_<assignment>.ipynb, all code cells executed once and in order, "
     "without errors.",
-    from_outputs=("file_name", "order", "errors"),
+    from_outputs=("order", "errors"),  # what its name says is the inbox's
 )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from course.inbox import archives, kinds, layouts, likeness
 from course.inbox.archives import Place, Reader
 from course.inbox.layouts import LAYOUTS, Layout, Owner, Person
+from course.inbox.roster import Listed, known_by_roster
 from course.inbox.rows import Remark, Row, of_one_assignment, superseded, told_apart
 from course.inbox.uploads import Upload, person_key, read_upload
 from course.notebooks.reading import Unreadable, printable
@@ -48,13 +49,19 @@ class Collected:
 
 
 def collect(
-    paths: Iterable[str], *, layout: str = AUTO, assignment: str | None = None, leave: Collection[Path] = ()
+    paths: Iterable[str],
+    *,
+    layout: str = AUTO,
+    assignment: str | None = None,
+    people: Sequence[Listed] = (),
+    leave: Collection[Path] = (),
 ) -> Collected:
     """Return rows for all that lies in files, folders and zips.
 
     Args:
         layout: one of ``LAYOUTS``, or ``auto``.
         assignment: of all of them, where the tutor says it.
+        people: who takes the course, where the tutor has a list.
         leave: files and folders that are the tutor's own, such as where verdicts go.
 
     Raises:
@@ -85,7 +92,7 @@ def collect(
                 rows.append(replace(row, file=label))
     if not rows and not ignored:
         raise ValueError("no notebook found: expected files that end in .ipynb, or a folder or a zip of them")
-    return Collected(superseded(told_apart(of_one_assignment(rows))), lines, ignored)
+    return Collected(superseded(told_apart(of_one_assignment(known_by_roster(rows, people)))), lines, ignored)
 
 
 # ---------------------------------------------------------------- what was given
