@@ -12,6 +12,7 @@ from course.grading.judging import Options, judge_tasks, verdict_of
 from course.grading.verdicts import Finding, Level, TaskVerdict, Verdict, level_of, worst
 from course.inbox import decisions as by_hand
 from course.inbox.decisions import ALL, Decision
+from course.inbox.kinds import is_notebook_name
 from course.inbox.rows import Remark, Row, unknown_assignment
 
 
@@ -47,11 +48,17 @@ def of_row(row: Row, verdict: Verdict) -> Verdict:
 
 
 def not_graded(row: Row, options: Options) -> Verdict:
-    """Return the verdict on a row that the grader cannot take: a person must look at it, as a whole."""
-    problem = Remark("unopened", row.problem) if row.problem else Remark("no_assignment", unknown_assignment(row))
+    """Return the verdict on a row that the grader did not take: a person must look at it, as a whole."""
+    unknown = unknown_assignment(row)
+    if row.problem:
+        problem = Remark("unreadable" if is_notebook_name(row.name) else "unopened", row.problem)
+    elif unknown:
+        problem = Remark("no_assignment", unknown)
+    else:
+        problem = Remark("not_judged", "it was not judged this time: grade again")
     tasks = judge_tasks((FILE,), [Finding("LOOK", *problem, task=FILE.name)])
     verdict = verdict_of(row.name, row.assignment, b"", tasks, problem.text, options)
-    return of_row(row, replace(verdict, sha256=row.sha256))
+    return of_row(row, replace(verdict, sha256=row.sha256, path=str(row.place.path)))
 
 
 # ---------------------------------------------------------------- by hand

@@ -82,7 +82,7 @@ def collect(
             ignored += len(items) - len(kept)
             chosen = layout_of(root, kept, layout)
             lines.append(f"{printable(str(root))}: {layouts.NAMES[chosen]}")
-            crowded = crowded_folders(kept, chosen)
+            crowded = crowded_folders(kept)
             for item in kept:
                 path = above(root, item)
                 owner = layouts.owner_of(path, chosen, crowded, by_hand=layout == chosen)
@@ -219,13 +219,12 @@ def handed_in(item: Item) -> bool:
     return item.is_empty_folder or kinds.is_notebook_name(name) or kinds.is_zip_name(name) or len(item.parts) > 1
 
 
-def crowded_folders(items: Sequence[Item], layout: Layout) -> frozenset[str]:
+def crowded_folders(items: Sequence[Item]) -> frozenset[str]:
     """Return the folders that hold files of several persons, by what their names say."""
     persons: dict[str, set[str]] = defaultdict(set)
-    if layout == "folders":
-        for item in items:
-            folder = layouts.folder_of(item.parts)
-            persons[folder] |= layouts.others_in(folder, [item.name])
+    for item in items:
+        folder = layouts.folder_of(item.parts)
+        persons[folder] |= layouts.others_in(folder, [item.name])
     return frozenset(folder for folder, others in persons.items() if len(others) > 1)
 
 

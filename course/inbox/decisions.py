@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from course.inbox.uploads import person_key
 from helpers.core.files import write_whole
 
 FILE = "decisions.csv"
+ROWS = ".written/rows.json"  # what the last grading found
 COLUMNS = ("person", "assignment", "task", "verdict", "comment", "sha256", "time")
 NEEDED = COLUMNS[:4]
 ALL = "all"
@@ -64,7 +66,7 @@ def decision_of(cells: dict[str, str], line: int, path: Path) -> Decision:
     Raises:
         ValueError: its assignment, task or verdict is unknown.
     """
-    where = f"{path}, line {line}"
+    where = f"{path}, line {line}" if line else "this decision"
     key = cells["assignment"].lower()
     if key not in ASSIGNMENTS:
         raise ValueError(f"{where}: there is no assignment {cells['assignment']!r}: expected {', '.join(ASSIGNMENTS)}")
@@ -93,12 +95,19 @@ def task_of(assignment: str, name: str, where: str) -> str:
 # ---------------------------------------------------------------- about whom
 
 
-def labels(rows: Sequence[Row]) -> dict[str, str]:
-    """Return by what each row's person is called, by the row's key: with a number where two have one name."""
-    return {row.key: f"{row.person} #{row.id}" if "#" in row.key else row.person for row in rows}
+class Known(NamedTuple):
+    """What a decision has to know of a row that was graded."""
+
+    person: str
+    id: str
+    key: str
+    assignment: str
+    file: str
+    name: str
+    sha256: str
 
 
-def label_of(row: Row) -> str:
+def label_of(row: Row | Known) -> str:
     """Return what to call a row's person, or its file where nobody is known."""
     if not row.key:
         return row.file
@@ -110,7 +119,7 @@ def is_about(decision: Decision, row: Row) -> bool:
     return decision.assignment == row.assignment and names(decision.person, row)
 
 
-def names(text: str, row: Row) -> bool:
+def names(text: str, row: Row | Known) -> bool:
     """Say whether a text means a row: by its person's name in any spelling, a number, or its file."""
     key = person_key(text)
     return text in (row.file, row.name) or (bool(text) and text == row.id) or (bool(key) and key == person_key(row.key))
@@ -137,27 +146,52 @@ def for_row(decisions: Sequence[Decision], row: Row) -> Sorted:
 # ---------------------------------------------------------------- writing
 
 
-def decide(out: Path, rows: Sequence[Row], person: str, assignment: str, task: str, verdict: str, why: str) -> Decision:
-    """Add a decision to the table, tied to the file that it is about.
+def decide(out: Path, person: str, assignment: str, task: str, verdict: str, why: str) -> Decision:
+    """Add a decision about what the last grading into a folder found, tied to the file that it is about.
 
     Raises:
-        ValueError: nobody, or several files, can be meant; or an unknown task or verdict.
+        ValueError: nobody, or several files, can be meant; an unknown task or verdict; nothing was graded there.
         OSError: the table cannot be written.
     """
     read_decisions(out)  # a table that cannot be read is not to be written to
-    cells = {"person": person, "assignment": assignment, "task": task, "verdict": verdict, "comment": why}
+    rows = remembered(out)
     row = row_meant(rows, person, assignment)
-    cells["sha256"], cells["person"] = row.sha256, label_of(row)
-    if sum(names(cells["person"], other) and other.assignment == assignment for other in rows) > 1:
-        cells["person"] = row.file
-    decision = decision_of(cells, 0, Path("decide"))
-    cells |= {"task": decision.task, "verdict": decision.verdict}
-    cells["time"] = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
-    append(out / FILE, cells)
+    label = label_of(row)
+    if sum(names(label, other) and other.assignment == assignment for other in rows) > 1:
+        label = row.file
+    cells = {"person": label, "assignment": assignment, "task": task, "verdict": verdict, "comment": why}
+    decision = decision_of({**cells, "sha256": row.sha256}, 0, out / FILE)
+    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
+    append(out / FILE, {**cells, "sha256": row.sha256, "task": decision.task, "verdict": decision.verdict, "time": now})
     return decision
 
 
-def row_meant(rows: Sequence[Row], person: str, assignment: str) -> Row:
+def remembered(out: Path) -> list[Known]:
+    """Return what the last grading into a folder found.
+
+    Raises:
+        ValueError: nothing was graded into it.
+        OSError: it cannot be read.
+    """
+    try:
+        return [Known(*(str(row[name]) for name in Known._fields)) for row in json.loads((out / ROWS).read_bytes())]
+    except FileNotFoundError as error:
+        raise ValueError(f"nothing was graded into {out}: grade first, or name the folder with --out") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{out / ROWS} is damaged: grade again, which writes it anew") from error
+
+
+def remember(out: Path, rows: Sequence[Row]) -> None:
+    """Write down what decisions can be about.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    known = [{name: getattr(row, name) for name in Known._fields} for row in rows]
+    write_whole(out / ROWS, json.dumps(known, indent=1).encode())
+
+
+def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
     """Return the one file that counts for a person and an assignment.
 
     Raises:

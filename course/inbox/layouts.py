@@ -80,14 +80,17 @@ def recognise(paths: Sequence[tuple[str, ...]]) -> Layout:
 
 
 def persons_own_folders(paths: Sequence[tuple[str, ...]]) -> bool:
-    """Say whether folders tell persons: more of them hold files that name nobody else than files that do."""
+    """Say whether folders tell persons: more of them than there are files beside them, or in them, that name others."""
     strangers: dict[str, set[str]] = {}
+    against = 0
     for parts in paths:
         folder = folder_of(parts)
         if folder:
             strangers.setdefault(folder, set()).update(others_in(folder, parts[-1:]))
-    against = sum(bool(others) for others in strangers.values())
-    return len(strangers) - against > against
+        elif read_upload(parts[-1]).sure:
+            against += 1
+    against += sum(bool(others) for others in strangers.values())
+    return sum(not others for others in strangers.values()) > against
 
 
 def folder_of(parts: Sequence[str]) -> str:
@@ -124,7 +127,10 @@ def owner_of(parts: tuple[str, ...], layout: Layout, crowded: frozenset[str], *,
         if folder and folder not in crowded:
             upload = read_upload(folder)
             return Owner(Person(upload.person or folder, upload.id, "", upload.sure or by_hand), folder, file)
-    return Owner(of_name(read_upload(file)), "", file)
+    upload, folder = read_upload(file), folder_of(parts)
+    if not upload.sure and folder not in crowded and read_upload(folder).sure:  # Max Mustermann/solution.ipynb
+        return Owner(of_name(read_upload(folder)), folder, file)
+    return Owner(of_name(upload), "", file)
 
 
 def _owner_by_platform(parts: tuple[str, ...], layout: Layout) -> Owner | None:
