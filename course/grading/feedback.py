@@ -1,7 +1,10 @@
 """Feedback in Markdown for each person: what is right, what is not and why, and a picture of what is meant."""
 
+import contextlib
 import datetime
+import hashlib
 import io
+import json
 import re
 import zipfile
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from pathlib import Path
 from course import paths
 from course.grading.outcomes import Outcome, Standing
 from course.grading.page import ORDER, expected_of, graded_tasks, hint
+from course.grading.tables import WRITTEN
 from course.grading.verdicts import Finding, Level, Verdict
 from course.inbox.decisions import ALL
 from course.inbox.kinds import HOLDS_NONE
@@ -108,11 +112,38 @@ def told(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def write(out: Path, people: Sequence[Standing]) -> None:
-    """Write a file a person, by name, and the pictures that they refer to."""
+    """Write a file a person, by name, and the pictures that they refer to; take away what earlier runs wrote here."""
+    people = [person for person in people if not person.is_nobody]
+    files: dict[str, bytes] = {}
     for stem, person in zip(stems(people), people, strict=True):
-        write_whole(out / "feedback" / f"{stem}.md", text_for(person.outcomes, f"{PICTURES}/").encode())
+        files[f"{stem}.md"] = text_for(person.outcomes, f"{PICTURES}/").encode()
     for name in pictures_of([outcome for person in people for outcome in person.outcomes]):
-        write_whole(out / "feedback" / PICTURES / f"{name}.png", (paths.EXPECTED / f"{name}.png").read_bytes())
+        files[f"{PICTURES}/{name}.png"] = (paths.EXPECTED / f"{name}.png").read_bytes()
+    record = out / WRITTEN / "feedback.json"
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    before = written(record)
+    write_whole(record, json.dumps({**before, **digests}).encode())
+    for name, content in files.items():
+        write_whole(out / "feedback" / name, content)
+    for name in before.keys() - files.keys():
+        remove_unchanged(out / "feedback" / name, before[name])
+    write_whole(record, json.dumps(digests).encode())
+
+
+def written(record: Path) -> dict[str, str]:
+    """Return which files earlier runs wrote, and the digests of what they wrote."""
+    try:
+        names = json.loads(record.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(digest) for name, digest in names.items()} if isinstance(names, dict) else {}
+
+
+def remove_unchanged(path: Path, digest: str) -> None:
+    """Remove a file that we wrote, unless somebody changed it since."""
+    with contextlib.suppress(OSError):
+        if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+            path.unlink()
 
 
 def stems(people: Sequence[Standing]) -> list[str]:
@@ -145,6 +176,7 @@ def zipped(people: Sequence[Standing]) -> bytes:
     """Return a zip of all feedback, in the folders that the platform made, so that it can be uploaded there."""
     buffer = io.BytesIO()
     now = datetime.datetime.now().timetuple()[:6]
+    people = [person for person in people if not person.is_nobody]
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for stem, person in zip(stems(people), people, strict=True):
             folders = sorted({outcome.row.folder for outcome in person.outcomes})

@@ -11,9 +11,9 @@ from course.assignments.task import FILE
 from course.grading.judging import Options, judge_tasks, verdict_of
 from course.grading.verdicts import Finding, Level, TaskVerdict, Verdict, level_of, worst
 from course.inbox import decisions as by_hand
+from course.inbox.archives import Remark
 from course.inbox.decisions import ALL, Decision
-from course.inbox.kinds import is_notebook_name
-from course.inbox.rows import Remark, Row, unknown_assignment
+from course.inbox.rows import Row, unknown_assignment
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,9 @@ def of_row(row: Row, verdict: Verdict) -> Verdict:
 def not_graded(row: Row, options: Options) -> Verdict:
     """Return the verdict on a row that the grader did not take: a person must look at it, as a whole."""
     unknown = unknown_assignment(row)
-    if row.problem:
-        problem = Remark("unreadable" if is_notebook_name(row.name) else "unopened", row.problem)
-    elif unknown:
+    problem = row.problem or Remark("not_judged", "it was not judged this time: grade again")
+    if unknown and not row.problem:
         problem = Remark("no_assignment", unknown)
-    else:
-        problem = Remark("not_judged", "it was not judged this time: grade again")
     tasks = judge_tasks((FILE,), [Finding("LOOK", *problem, task=FILE.name)])
     verdict = verdict_of(row.name, row.assignment, b"", tasks, problem.text, options)
     return of_row(row, replace(verdict, sha256=row.sha256, path=str(row.place.path)))
@@ -164,6 +161,11 @@ class Standing(NamedTuple):
     levels: Mapping[str, str]  # by assignment: PASS, FAIL, LOOK, "left out", or nothing
     late: tuple[str, ...]  # assignments
     outcomes: tuple[Outcome, ...]
+
+    @property
+    def is_nobody(self) -> bool:
+        """Say whether nothing of it was graded, and nothing says whose it is."""
+        return self.key.startswith("/") and not any(outcome.verdict for outcome in self.outcomes)
 
     @property
     def passed(self) -> int:

@@ -82,6 +82,8 @@ def students(
     rows = [["person", "id", *ASSIGNMENTS, "passed", "admitted", "open", "late", "note"]]
     keys = {person_key(person.name): person.name for person in roster}
     for person in people:
+        if person.is_nobody:
+            continue
         admitted, left = admission(person.levels, collected)
         known = not roster or person.key in keys
         rows.append([
@@ -107,8 +109,8 @@ def admission(levels: Mapping[str, str], collected: Collection[str]) -> tuple[st
         return "yes", ""
     if len(passed) + len(looks) + len(later) < needed:
         return "no", ""
-    reasons = [f"{key} is LOOK" for key in looks] + [f"{key} was not collected yet" for key in later]
-    return "open", f"{len(passed)} of {needed} passed; {', '.join(reasons)}"
+    reasons = [f"{', '.join(keys)} {why}" for keys, why in ((looks, "LOOK"), (later, "not collected yet")) if keys]
+    return "open", f"{len(passed)} of {needed} passed; {'; '.join(reasons)}"
 
 
 # ---------------------------------------------------------------- what somebody changed

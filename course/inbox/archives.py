@@ -36,6 +36,13 @@ class Place(NamedTuple):
     members: tuple[int, ...] = ()
 
 
+class Remark(NamedTuple):
+    """What is odd about how something was handed in; a person should look."""
+
+    code: str  # of its hint
+    text: str
+
+
 class Member(NamedTuple):
     """A file in a zip."""
 
@@ -51,7 +58,7 @@ class Content(NamedTuple):
 
     place: Place | None  # of its one notebook
     name: str  # of that notebook
-    problem: str = ""  # a sentence for a person who has to look, where it is not to be graded
+    problem: Remark | None = None  # for a person who has to look, where it is not to be graded
     is_empty: bool = False  # it holds no notebook
 
 
@@ -201,7 +208,7 @@ def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
     try:
         members = [m for m in reader.members(place) if not is_ignored(m.name.split("/"))]
     except Unreadable as error:
-        return Content(None, "", f"{error}: it was not opened")
+        return Content(None, "", Remark("unopened", f"{error}: it was not opened"))
     notebooks = [m for m in members if is_notebook_name(m.name)]
     if len({(m.crc, m.size) for m in notebooks}) == 1:  # one, or several of the same content
         member = notebooks[0]
@@ -209,7 +216,7 @@ def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
     if notebooks:
         names = ", ".join(m.name[:LONGEST_NAME] for m in notebooks[:MOST_NAMES])
         more = f" and {len(notebooks) - MOST_NAMES} more" if len(notebooks) > MOST_NAMES else ""
-        return Content(None, "", f"the zip holds {len(notebooks)} notebooks: {names}{more}")
+        return Content(None, "", Remark("several", f"the zip holds {len(notebooks)} notebooks: {names}{more}"))
     return _in_inner_zips(reader, place, [m for m in members if is_zip_name(m.name)], depth)
 
 
@@ -218,11 +225,11 @@ def _in_inner_zips(reader: Reader, place: Place, zips: list[Member], depth: int)
     if not zips:
         return Content(None, "", is_empty=True)
     if depth >= MOST_DEPTH or len(zips) > MOST_INNER_ZIPS:
-        return Content(None, "", "the zip holds further zips, which were not opened")
+        return Content(None, "", Remark("unopened", "the zip holds further zips, which were not opened"))
     inner = [content_of(reader, Place(place.path, (*place.members, m.number)), depth + 1) for m in zips]
     filled = [content for content in inner if not content.is_empty]
     if len(filled) == 1:
         return filled[0]
     if filled:
-        return Content(None, "", f"the zip holds {len(filled)} zips with notebooks in them")
+        return Content(None, "", Remark("several", f"the zip holds {len(filled)} zips with notebooks in them"))
     return Content(None, "", is_empty=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course.inbox import archives, kinds, layouts, likeness
-from course.inbox.archives import Place, Reader
+from course.inbox.archives import Place, Reader, Remark
 from course.inbox.layouts import LAYOUTS, Layout, Owner, Person
 from course.inbox.roster import Listed, known_by_roster
-from course.inbox.rows import Remark, Row, of_one_assignment, superseded, told_apart
+from course.inbox.rows import Row, of_one_assignment, superseded, told_apart
 from course.inbox.uploads import Upload, person_key, read_upload
 from course.notebooks.reading import Unreadable, printable
 
@@ -238,7 +238,7 @@ def row_of(item: Item, path: tuple[str, ...], owner: Owner, reader: Reader, flag
     row = Row(
         person=person.name, id=person.id or person.login, key=person.key, assignment="", shelf="",
         file=printable(unicodedata.normalize("NFC", "/".join(item.parts))), name=printable(owner.file),
-        status="left out", reason="", place=item.place, notebook=None, problem="", remarks=(),
+        status="left out", reason="", place=item.place, notebook=None, problem=None, remarks=(),
         folder=printable(owner.folder), sure=person.sure,
         copy=upload.copy, part=part_of(upload, person), time=item.time, sha256="", size=0,
     )  # fmt: skip
@@ -248,13 +248,14 @@ def row_of(item: Item, path: tuple[str, ...], owner: Owner, reader: Reader, flag
     if item.problem and not kinds.is_notebook_name(item.name):
         return replace(row, reason=item.problem.removeprefix("it "))
     if item.problem:
-        return replace(row, status="graded", notebook=item.place, problem=item.problem)
+        return replace(row, status="graded", notebook=item.place, problem=Remark("unreadable", item.problem))
     try:
         return opened(row, item, reader, flag)
     except (Unreadable, OSError) as error:
         reason = f"it cannot be opened ({error.strerror})" if isinstance(error, OSError) else str(error)
         if kinds.is_notebook_name(item.name) or kinds.is_zip_name(item.name):
-            return replace(row, status="graded", notebook=item.place, problem=printable(reason))
+            code = "unreadable" if kinds.is_notebook_name(item.name) else "unopened"
+            return replace(row, status="graded", notebook=item.place, problem=Remark(code, printable(reason)))
         return replace(row, reason=printable(reason).removeprefix("it "))
 
 

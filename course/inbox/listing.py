@@ -26,7 +26,7 @@ def listing(paths: list[str], layout: str, assignment: str | None, roster: Path 
 
 def line_of(row: Row) -> tuple[str, str, str, str]:
     """Return file, person, assignment, and what becomes of it."""
-    remarks = [row.problem, *(remark.text for remark in row.remarks)]
+    remarks = [row.problem.text if row.problem else "", *(remark.text for remark in row.remarks)]
     if row.status == "graded":
         remarks.append(unknown_assignment(row) if not row.problem else "")
     why = "; ".join(filter(None, remarks)) if row.status == "graded" else ""

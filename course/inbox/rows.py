@@ -4,20 +4,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from course.assignments import ASSIGNMENTS
-from course.inbox.archives import Place
+from course.inbox.archives import Place, Remark
 from course.inbox.uploads import Copy
 
 Status = Literal["graded", "superseded", "left out"]
-
-
-class Remark(NamedTuple):
-    """What is odd about how something was handed in; a person should look."""
-
-    code: str  # of its hint
-    text: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,7 @@ class Row:
     reason: str  # what follows "superseded by" or "left out because it"
     place: Place
     notebook: Place | None  # what is graded: in a zip, its one notebook
-    problem: str  # a sentence, where a person has to look instead of the grader
+    problem: Remark | None  # why a person has to look instead of the grader
     remarks: tuple[Remark, ...]
     folder: str  # the person's own, as a learning platform made it
     sure: bool  # that two files of this name are one person's
