@@ -156,9 +156,45 @@ def release(
         print(handout.summary(handout.release(folder, key_of(assignment), url, single=single_file)))
 
 
+Paths = Annotated[list[str], typer.Argument(help="What was downloaded: folders, zips, notebooks.")]
+LAYOUT = "auto; or flat (Sciebo), moodle, ilias, folders (one a person)."
+Roster = Annotated[Path | None, typer.Option(help="A table of who takes the course, by names or numbers.")]
+
+
+@app.command()
+def collect(
+    paths: Paths,
+    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else names and contents say it.")] = None,
+    layout: Annotated[str, typer.Option(help=LAYOUT)] = "auto",
+    roster: Roster = None,
+) -> None:
+    """Say what grade would grade, and what it would leave out and why; nothing is written."""
+    with one_sentence("collect"):
+        from course.inbox import listing
+
+        print(listing.listing(paths, layout, key_of(assignment), roster))
+
+
+@app.command()
+def decide(
+    person: Annotated[str, typer.Argument(help="A name in any spelling, a number, or a file as grades.csv lists it.")],
+    assignment: Annotated[str, typer.Argument(help="a1 to a5.")],
+    task: Annotated[str, typer.Argument(help="A task, such as B3, or all.")],
+    verdict: Annotated[str, typer.Argument(help="PASS, FAIL or LOOK.")],
+    because: Annotated[str, typer.Option(help="Why; the student reads it.")] = "",
+    out: Annotated[Path, typer.Option(help="The folder that grade wrote.")] = Path("grades"),
+) -> None:
+    """Decide by hand: the next grade puts it on top of its own verdict, for as long as this file counts."""
+    with one_sentence("decide"):
+        from course.inbox import decisions
+
+        made = decisions.decide(out, person, key_of(assignment) or "", task, verdict, because)
+        print(f"{made.text}: written into {out / decisions.FILE}; grade again to see it everywhere")
+
+
 @app.command()
 def grade(
-    paths: Annotated[list[str], typer.Argument(help="Submitted notebooks, or folders of them.")],
+    paths: Paths,
     assignment: Annotated[str | None, typer.Option(help="a1 to a5; else each file's name says it.")] = None,
     rerun: Annotated[bool, typer.Option(help="Run each again in a sandbox and try its functions.")] = False,
     workers: Annotated[int, typer.Option(help="Processes; all processors where 0.")] = 0,
@@ -166,13 +202,20 @@ def grade(
     scheduler: Annotated[str | None, typer.Option(help="The dask cluster's address.")] = None,
     out: Annotated[Path, typer.Option(help="Where verdicts, grades.csv, feedback and index.html go.")] = Path("grades"),
     seconds: Annotated[float, typer.Option(help="Wall clock of one rerun.")] = 600.0,
+    layout: Annotated[str, typer.Option(help=LAYOUT)] = "auto",
+    delimiter: Annotated[str, typer.Option(help="Of grades.csv and students.csv; ';' for a German Excel.")] = ",",
+    roster: Roster = None,
+    deadline: Annotated[str | None, typer.Option(help="'2026-11-20 23:59'; later files are marked.")] = None,
+    feedback_zip: Annotated[Path | None, typer.Option(help="Write feedback for all, as the platform takes it.")] = None,
+    worksheet: Annotated[Path | None, typer.Option(help="Moodle's grading worksheet, to be filled in.")] = None,
 ) -> None:
     """Grade a class: PASS, FAIL or LOOK a task, with reasons."""
     with one_sentence("grade", "interrupted; verdicts that were written are kept, call again for the rest"):
         from course.grading import grade as grading
 
+        tell = grading.Telling(layout, delimiter, roster, deadline, feedback_zip, worksheet)
         started, options = time.monotonic(), grading.Options(key_of(assignment), rerun, seconds)
-        verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler)
+        verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler, tell=tell)
         print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
 
 

@@ -93,6 +93,7 @@ ASSIGNMENT = Assignment(
         Figure("swiss_roll_betas", "trained"),
         Figure("swiss_roll_tradeoff", "trained"),
     ),
+    marks=("make_swiss_roll",),
     hints={
         "below_least": "The loss is below the least possible one: look at the noise in z, and at the sign of the KL.",
         "experiment_missing": "No run with another latent dimension, width or training was found.",

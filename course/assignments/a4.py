@@ -81,6 +81,7 @@ ASSIGNMENT = Assignment(
         Figure("conv_vae_interpolations", "decoded", ("interpolate", "traverse", "latent_traversal")),
         Figure("conv_vae_traversals", "decoded"),
     ),
+    marks=("calc_elbo", "elbo_history"),
     hints={
         "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
     },

@@ -99,4 +99,5 @@ ASSIGNMENT = Assignment(
         Figure("fashion_bags_tradeoff", "trained"),
         Figure("fashion_bags_directions", "trained"),
     ),
+    marks=("FashionMNIST", "boot_direction", "show_grid", "show_interpolation_strip"),
 )

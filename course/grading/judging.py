@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from course.assignments.task import FILE
 from course.grading.case import Case, case_of
 from course.grading.checks import checks_of
 from course.grading.verdicts import Finding, TaskVerdict, Verdict, worst
+from course.inbox import likeness
 from course.inbox.names import parse_name
 from course.notebooks import reading
 from course.notebooks.reading import Picture, Unreadable
@@ -25,6 +26,8 @@ from course.notebooks.reading import Picture, Unreadable
 VERSION = 3  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
 MOST_PICTURE = 4 * reading.MEGA  # bytes of a picture on the tutor's page
+LEAST_PICTURE = 2000  # bytes of one that is worth comparing with another person's: less is blank
+LEAST_OUTPUT = 60  # characters of all that is printed
 LEAST_PICTURES = 4  # of a task on the tutor's page, where there are as many
 MOST_FINDINGS, MOST_EVIDENCE, MOST_REASON = 40, 500, 300
 SETTLED_BY_RERUN = {"numbers_missing", "betas_missing", "unclear"}  # doubts that a rerun can do away with
@@ -76,13 +79,17 @@ def grade_content(name: str, content: bytes, options: Options) -> Graded:
         assignment = assignment_of(name, options)
         if assignment is None:
             return unreadable(name, content, options, "its name does not say which assignment it is; use --assignment")
+        other = likeness.other_than(assignment.key, likeness.words_in(content))
+        if other is not None:
+            return misplaced(name, content, options, assignment, other)
         case = case_of(submission, assignment)
         findings, note = judge(case), None
         if options.rerun:
             again, note = rerun_package().rerun(submission, assignment, options)
             findings = merge(findings, again)
         tasks = judge_tasks(assignment.graded, findings)
-        return Graded(verdict_of(name, assignment.key, content, tasks, note, options), pictures_of(case))
+        verdict = verdict_of(name, assignment.key, content, tasks, note, options)
+        return Graded(replace(verdict, traces=traces_of(case)), pictures_of(case))
     except Unreadable as error:
         return unreadable(name, content, options, str(error))
     except Exception as error:  # a mistake of ours must not stop a class, nor pass for the student's
@@ -121,6 +128,22 @@ def unreadable(name: str, content: bytes, options: Options, reason: str) -> Grad
         assignment.graded if assignment else (FILE,), [Finding("LOOK", "unreadable", reason, FILE.name)]
     )
     return Graded(verdict_of(name, key, content, tasks, reason, options), [])
+
+
+def misplaced(name: str, content: bytes, options: Options, assignment: Assignment, other: str) -> Graded:
+    """Return the verdict on a notebook that solves another assignment: one doubt, and none about its tasks."""
+    doubt = Finding("LOOK", "other_assignment", f"this looks like assignment {other}, not {assignment.key}", FILE.name)
+    return Graded(verdict_of(name, assignment.key, content, judge_tasks((FILE,), [doubt]), doubt.evidence, options), [])
+
+
+def traces_of(case: Case) -> tuple[str, ...]:
+    """Return what of a submission another one may share: each picture that shows something, and all that is printed."""
+    pictures = {
+        view.trace.digest for view in case.views if view.trace.digest and len(view.picture.data) > LEAST_PICTURE
+    }
+    printed = re.sub(r"\s+", " ", case.text)
+    output = [f"output {hashlib.sha256(printed.encode()).hexdigest()[:16]}"] if len(printed) > LEAST_OUTPUT else []
+    return (*output, *(f"picture {digest}" for digest in sorted(pictures)))
 
 
 # ---------------------------------------------------------------- from the outputs

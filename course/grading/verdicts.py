@@ -81,10 +81,16 @@ class Verdict:
     options: str  # those that change verdicts
     path: str = ""
     pictures: tuple[StoredPicture, ...] = ()
+    traces: tuple[str, ...] = ()  # "picture 0af3" and "output 9c1e": what two persons may have handed in alike
 
     def to_json(self) -> dict[str, Any]:
         tasks = {name: task.to_json() for name, task in self.tasks.items()}
-        return {**asdict(self), "tasks": tasks, "pictures": [list(picture) for picture in self.pictures]}
+        return {
+            **asdict(self),
+            "tasks": tasks,
+            "pictures": [list(picture) for picture in self.pictures],
+            "traces": list(self.traces),
+        }
 
     @classmethod
     def from_json(cls, content: Any) -> "Verdict":
@@ -97,7 +103,10 @@ class Verdict:
             tasks = {name: TaskVerdict.from_json(task, name) for name, task in content["tasks"].items()}
             pictures = tuple(StoredPicture(*map(str, picture)) for picture in content["pictures"])
             texts = {name: str(content[name]) for name in ("file", "name", "assignment", "sha256", "options", "path")}
+            traces = tuple(map(str, content["traces"]))
             note = None if content["note"] is None else str(content["note"])
-            return cls(verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, **texts)
+            return cls(
+                verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, traces=traces, **texts
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no verdict of the grader ({type(error).__name__}: {error})") from error
