@@ -7,6 +7,7 @@ assignment goes out with what handing in needs of it (:func:`table`).
 
 import ast
 import pprint
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,10 +22,9 @@ from course.handin import inlining
 from course.handout.notebooks import code_cells, cut_notebook, figures_in
 from course.handout.regions import cut, regions
 from course.paths import ROOT
-from helpers.checks import place
 
 ALWAYS = ("LICENSE", "requirements.txt", "pyproject.toml", ".gitignore", "tests/conftest.py",
-          "tests/tasks/test_tasks.py", "tests/tasks/test_notebooks.py", "helpers/__init__.py",
+          "tests/tasks/test_tasks.py", "helpers/__init__.py",
           "helpers/core/standin/mnist.safetensors", "helpers/core/standin/fashion.safetensors",
           "course/regression/__init__.py", "course/regression/run.py")  # fmt: skip
 STAFF = ("assignments", "bench", "dev", "grading", "handout", "regression")  # folders of course
@@ -34,6 +34,7 @@ from course.assignments.task import Assignment, Figure, Task
 
 ASSIGNMENT = {assignment}
 '''
+OF_ASSIGNMENT = re.compile(r"a\d+(_|$)")  # modules of checks
 HINTS = '"""Hints of the graders; there are none here."""\n\nCOMMON_HINTS: dict[str, str] = {}\n'
 
 
@@ -97,7 +98,7 @@ def contents(chosen: Sequence[Assignment]) -> tuple[dict[str, bytes], tuple[str,
         tasks += [f"{labels[name][function]}: {name}.{function}" for function in here]
     for stem, text in notebooks.items():
         files[f"notebooks/{stem}.ipynb"] = cut_notebook(text, stem).encode()
-    for path in [*ALWAYS, *_checks(asked), *_figures(notebooks.values()), *_course()]:
+    for path in [*ALWAYS, *_checks(chosen), *_figures(notebooks.values()), *_course()]:
         files[path] = (ROOT / path).read_bytes()
     files |= {f"course/assignments/{a.key}.py": table(a).encode() for a in chosen}
     files["course/assignments/hints.py"] = HINTS.encode()
@@ -181,9 +182,12 @@ def _imports(source: str, package: str) -> list[str]:
     return names
 
 
-def _checks(asked: Iterable[str]) -> list[str]:
-    modules = {f"helpers/checks/{place(region)[0]}.py" for region in asked}
-    return ["helpers/checks/__init__.py", "helpers/checks/oracles.py", *sorted(modules)]
+def _checks(chosen: Sequence[Assignment]) -> list[str]:
+    """List the files of the checks: those of the chosen assignments, and what they share."""
+    keys = {assignment.key for assignment in chosen}
+    paths = sorted((ROOT / "helpers" / "checks").glob("*.py"))
+    mine = [path for path in paths if not OF_ASSIGNMENT.match(path.stem) or path.stem.partition("_")[0] in keys]
+    return [_relative(path) for path in mine]
 
 
 def _figures(notebooks: Iterable[str]) -> list[str]:
