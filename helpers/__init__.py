@@ -6,5 +6,5 @@
    ``### START CODE HERE ###`` and ``### END CODE HERE ###``.
 3. ``core.training``: the training loop; ``core.batches`` and ``core.history``: what it takes and leaves;
    ``core.speed``, ``core.kept``, ``core.data``: how it is made faster, how its results are stored, and the images.
-4. ``plots`` draws, ``notebook`` shows figures and judges claims, ``checks`` has one check for each task.
+4. ``plots`` draws, ``notebook`` shows figures and judges claims, ``checks`` tells at once whether a task is right.
 """

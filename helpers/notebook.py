@@ -1,4 +1,4 @@
-"""What every notebook says and shows: ``show``, ``claims``, ``measured``, ``explore``, ``solution``."""
+"""What every notebook says and shows: ``show``, ``claims``, ``measured``, ``explore``, ``check``, ``solution``."""
 
 import inspect
 import io
@@ -18,13 +18,14 @@ from pygments.lexers import PythonLexer
 
 from helpers import claims as sheets
 from helpers import plots
+from helpers.checks import check
 from helpers.core.files import FIGURE_NAME, html_figure, write_whole
 from helpers.core.settings import budget, figure_hook, figures_folder, is_live, is_quick
 
 if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
     from helpers.core.data import ImageSet
 
-__all__ = ["budget", "claims", "explore", "measured", "show", "solution"]
+__all__ = ["budget", "check", "claims", "explore", "measured", "show", "solution"]
 
 DPI = 100
 DOCSTRING = re.compile(r'^ +r?"""(?:.|\n)*?"""\n', re.MULTILINE)  # the first of a source is its own

@@ -29,7 +29,7 @@ CODE = (
 FORGOTTEN = {
     "notebooks/07_coin.ipynb": "a6 lacks notebooks/07_coin.ipynb",
     "helpers/coin.py": "a6 lacks helpers/coin.py",
-    "helpers/checks/coin.py": "coin.log_likelihood has no check: write log_likelihood in helpers/checks/coin.py",
+    "helpers/checks/a6.py": "a6, task 1: no check log_likelihood in helpers/checks/a6.py",
     "course/assignments/a6.py": "notebooks/07_coin.ipynb stands in no table",
     "course/grading/a6": "a6, task 1: no check by outputs is called fair_coin",
 }

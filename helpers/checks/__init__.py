@@ -148,7 +148,7 @@ def _result(one: Check, student: Student, given: Mapping[str, Any]) -> Result:
 
 def _outcome(one: Check, student: Student, given: dict[str, Any]) -> tuple[State, str, str]:
     try:
-        with undisturbed():
+        with undisturbed(), student.on_device():
             return "right", one(student, **given), ""
     except Mistake as mistake:
         return "wrong", _with_hint(mistake), mistake.code

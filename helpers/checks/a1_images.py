@@ -17,12 +17,15 @@ from helpers.checks.pictures import (
     SECOND,
     Known,
     Reader,
+    cut,
     draw,
+    images_of,
     judge_grid,
     judge_scatter,
     judge_tiles,
     judge_walk,
     known_models,
+    on_screen,
     scatter_of,
     tiles_of,
 )
@@ -123,7 +126,7 @@ def train_ae(student: Student) -> str:
         with replaced(train, fit=plain_fit):
             train(stub, data, optimizer, num_epochs=EPOCHS)
     judge_steps(Run(noted, [(0.05, True)]))
-    levels, code = (np.zeros(2) if g is None else g.double().numpy() for g in noted[0])
+    levels, code = (np.zeros(2) if g is None else as_array(g, "the gradient") for g in noted[0])
     p = 1 / (1 + np.exp(-np.array(stub.LEVELS)))
     squared, entropy = (p - stub.PIXEL) * p * (1 - p), p - stub.PIXEL
     if (levels * squared < 0).all():
@@ -163,7 +166,7 @@ def plot_latent2D(student: Student) -> str:
     data = DataLoader(TensorDataset(x, labels), batch_size=IMAGES // 3)
     for known in known_models(student):
         figure = draw(function, known, data, num_batches=3, plot_idx=0)
-        judge_scatter(scatter_of(figure), Reader(False)(x).detach().numpy(), labels.numpy(), known.name)
+        judge_scatter(scatter_of(figure), as_array(Reader(False)(x), "codes"), as_array(labels, "labels"), known.name)
     return f"draws the codes of all {IMAGES} images, each digit in its colour, for autoencoder and VAE"
 
 
@@ -188,7 +191,7 @@ def interpolate(student: Student) -> str:
     for x, levels in ((x_1, (0.25, 0.65)), (x_2, (0.85, 0.35))):
         for block, level in zip((FIRST, SECOND), levels, strict=True):
             x[:, block[0], block[1]] = level
-    start, end = Reader(False)(torch.stack([x_1, x_2])).detach().numpy()
+    start, end = as_array(Reader(False)(torch.stack([x_1, x_2])), "codes")
     for known in known_models(student):
         tiles = tiles_of(draw(function, known, x_1, x_2, n=STEPS, plot_idx=0), 1, STEPS)
         between = tiles.levels[0, 1:-1]
@@ -292,7 +295,7 @@ def means_of(model: Any, x: Tensor, vae: bool) -> Array:
     """Compute the codes of images; for a VAE, the means of their posteriors."""
     x = x.to(next(model.parameters()).device)
     codes = model.encode(x.flatten(1))[0] if vae else model.encoder(x)
-    return codes.double().cpu().numpy()
+    return as_array(codes, "codes")
 
 
 @torch.no_grad()
@@ -300,7 +303,7 @@ def draws_of(model: Any, x: Tensor, vae: bool) -> Array:
     """Draw the codes of images; an autoencoder has one each."""
     if not vae:
         return means_of(model, x, vae)
-    return model.encode_latent(x.to(next(model.parameters()).device)).double().cpu().numpy()
+    return as_array(model.encode_latent(x.to(next(model.parameters()).device)), "codes")
 
 
 @torch.no_grad()
@@ -308,13 +311,11 @@ def frames_of(model: Any, z: Array, vae: bool) -> Array:
     """Decode codes to mean images, shape (N, 28, 28)."""
     codes = torch.as_tensor(z, dtype=torch.float32, device=next(model.parameters()).device)
     images = model.decode(codes, noise=False) if vae else model.decode(codes)
-    return images.reshape(-1, 28, 28).double().cpu().numpy()
+    return as_array(images, "images").reshape(-1, 28, 28)
 
 
 def cut_all(figure: Figure, rows: int, columns: int) -> list[Array]:
     """Cut every picture of a figure that has this many tiles."""
-    from helpers.checks.pictures import cut, images_of, on_screen
-
     parts = [cut(on_screen(image), rows, columns) for image in images_of(figure)]
     return [part for part in parts if part is not None]
 

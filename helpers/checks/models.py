@@ -78,7 +78,7 @@ def judge_betas(vaes: Mapping[float, Any], x: Tensor) -> str:
         if collapsed
         else ""
     )
-    return f"trained with beta = {text}, two latents each{remark}"
+    return f"VAEs of two latents each, trained with beta = {', '.join(f'{b:g}' for b in named)}{remark}"
 
 
 @torch.no_grad()

@@ -79,6 +79,18 @@ def weights(features: dict[str, Array], values: Array) -> dict[str, float] | Non
     return dict(zip(features, np.round(solution, 3).tolist(), strict=True))
 
 
+def judge_forms(value: Any, right: Any, forms: Sequence[tuple[Any, str]], remark: str = "") -> None:
+    """Compare numbers with the right ones, and with what usual mistakes make of them.
+
+    Raises:
+        Mistake: they are not right.
+    """
+    if close(value, right):
+        return
+    code = next((code for form, code in forms if np.shape(form) == np.shape(value) and close(value, form)), "")
+    raise Mistake(f"{remark}{compared(value, right)}", code)
+
+
 # ---------------------------------------------------------------- Gaussians
 
 

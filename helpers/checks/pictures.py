@@ -282,3 +282,36 @@ def judge_scatter(scatter: Scatter, codes: Array, labels: Array, who: str) -> No
         raise Mistake(f"of the {who}, all points have one colour", "labels_shuffled")
     if len({digit for digit, _ in pairs}) < len(pairs):
         raise Mistake(f"of the {who}, one digit has points of several colours", "labels_shuffled")
+
+
+# ---------------------------------------------------------------- walks between two images
+
+FRAME_OFF = 0.02  # of a pixel, in the mean
+
+
+def judge_frames(frames: Array, decoded: Array, images: Array) -> str:
+    """Say whether frames, shape (n, 28, 28), lead from one decoded image to the other without blending pixels.
+
+    Args:
+        decoded, images: the two ends, shape (2, 28, 28), decoded from their codes, and as they are.
+    """
+
+    def off(a: Array, b: Array) -> float:
+        return float(np.abs(a - b).mean())
+
+    if len(frames) < 3:
+        raise Mistake(f"{len(frames)} frames are no walk")
+    t = np.linspace(0, 1, len(frames))[:, None, None]
+    for ends in (decoded, images):
+        if off(frames, (1 - t) * ends[0] + t * ends[1]) < FRAME_OFF / 4:
+            raise Mistake("each frame is a blend of the two images", "interpolation_pixels")
+    if off(frames[0], decoded[1]) < FRAME_OFF and off(frames[-1], decoded[0]) < FRAME_OFF < off(frames[0], decoded[0]):
+        raise Mistake("", "interpolation_reversed")
+    for place, code in ((0, "interpolation_start"), (-1, "interpolation_end")):
+        if off(frames[place], decoded[place]) > FRAME_OFF:
+            which = "last" if place else "first"
+            raise Mistake(f"the {which} frame is not the image that its code decodes to", code)
+    steps = np.abs(np.diff(frames, axis=0)).mean((1, 2))
+    if steps.max() > 0.6 * off(*decoded) and len(frames) > 4:
+        raise Mistake("one step does most of the way", "interpolation_uneven")
+    return f"{len(frames)} frames lead from the one decoded image to the other"

@@ -52,13 +52,20 @@ class Student:
         except (ImportError, AttributeError):
             raise Missing(f"nothing is called {local}: run the cell that defines it, and keep its name") from None
 
-    def has(self, name: str) -> bool:
-        """Say whether :meth:`get` finds something."""
-        try:
-            self.get(name)
-        except Missing:
-            return False
-        return True
+    def value(self, name: str, given: Any = None) -> Any:
+        """Return what was given, else what the notebook calls by this name.
+
+        Raises:
+            Missing: neither is there.
+        """
+        if given is None and name not in self.space:
+            raise Missing(f"nothing is called {name}: run the cell that computes it, or give it, {name}=...")
+        return self.space[name] if given is None else given
+
+    def on_device(self) -> contextlib.AbstractContextManager[Any]:
+        """Make new tensors on the notebook's ``device`` inside: functions may move their inputs there."""
+        device: Any = self.space.get("device")
+        return device if type(device).__module__ == "torch" else contextlib.nullcontext()
 
 
 def is_open(call: Callable[[], Any]) -> bool:
@@ -119,8 +126,9 @@ def _no_figures_left() -> Iterator[None]:
         yield
     finally:
         plt = sys.modules.get("matplotlib.pyplot")
-        for number in set(plt.get_fignums()) - before if plt else ():
-            plt.close(number)
+        if plt:
+            for number in set(plt.get_fignums()) - before:
+                plt.close(number)
 
 
 @contextlib.contextmanager

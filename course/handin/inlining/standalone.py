@@ -52,6 +52,13 @@ def explore(draw: Callable, sliders: Mapping[str, tuple], name: str, alt: str, *
     show(draw([start for _, start, _ in sliders.values()]), name, alt)
 
 
+# ---------------------------------------------------------------- helpers.checks
+
+
+def check(*_: Any, **__: Any) -> None:
+    """Do nothing: this notebook is to be graded, and was checked while it was written."""
+
+
 # ---------------------------------------------------------------- helpers.numpy_vae
 
 

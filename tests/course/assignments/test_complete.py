@@ -24,10 +24,26 @@ def test_every_assignment_has_its_notebooks_and_their_modules(key):
 
 
 @pytest.mark.parametrize("key", list(ASSIGNMENTS))
+def test_the_table_names_the_checks_and_they_are_there(key):
+    module = f"helpers/checks/{key}.py"
+    written = {one.key for one in checks.all_checks(key)}
+    for task in ASSIGNMENTS[key].tasks:
+        for name in task.checks:
+            assert f"{key}.{task.name}.{name}" in written, f"{key}, task {task.name}: no check {name} in {module}"
+            written.discard(f"{key}.{task.name}.{name}")
+    assert not written, (
+        f"the table of {key} does not name {', '.join(sorted(written))}: add them to the checks of their tasks"
+    )
+
+
+@pytest.mark.parametrize("key", list(ASSIGNMENTS))
 def test_every_open_function_has_its_check(key):
     for task in ASSIGNMENTS[key].tasks:
+        called = {name for one in checks.all_checks(key) if one.task == task.name for name in one.of}
         for region in task.regions:
-            assert callable(checks.find(region)), "find says which one is missing"
+            assert region in called, (
+                f"{key}, task {task.name}: no check calls {region}; write one in helpers/checks/{key}.py"
+            )
 
 
 @pytest.mark.parametrize("key", list(ASSIGNMENTS))

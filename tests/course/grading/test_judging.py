@@ -33,10 +33,11 @@ def codes(verdict: Verdict, task: str, level: str | None = None) -> set[str]:
 
 
 def test_every_hint_that_can_be_given_is_there_and_every_hint_can_be_given():
-    folder = paths.ROOT / "course" / "grading"
+    folder, checks = paths.ROOT / "course" / "grading", paths.ROOT / "helpers" / "checks"
     files = [
         path for path in Path(folder).rglob("*.py") if path.relative_to(folder).parts[0] not in ("corpus", "probes")
     ]
+    files += [path for path in checks.glob("*.py") if path.stem != "hints"]
     source = "".join(path.read_text(encoding="utf-8") for path in files)
     codes_in_use = {word for word in HINTS if re.search(rf'"{word}[" ]', source)} | set(NUMPY_MISTAKES)
     assert codes_in_use | {"trains_on_val"} == set(HINTS), set(HINTS) - codes_in_use

@@ -18,6 +18,7 @@ ASSIGNMENT = Assignment(
             prints=(("the log-likelihood", r"log-likelihood\D*\d"),),
             figures=("coin_likelihood",),
             regions=("coin.log_likelihood",),
+            checks=("log_likelihood",),
             from_outputs=("fair_coin",),
             from_rerun=(),
             expected=("coin_likelihood",),
