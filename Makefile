@@ -61,6 +61,7 @@ attack-table: setup
 # static pages of what is committed, in site/; nothing is executed
 site: setup
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	test -f docs/_static/play/checked.json || $(BIN)/python -m course.dev.export_decoders
 	$(BIN)/python -m course.dev.site
 
 # every page in a headless browser, at two widths; screenshots in executed/site-look

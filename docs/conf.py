@@ -31,6 +31,7 @@ mathjax_path = "vendor/mathjax/tex-svg.js"
 
 html_theme = "furo"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css"]
 html_extra_path = ["extra"]
 html_copy_source = False
