@@ -12,18 +12,25 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-import torchvision
 from torch import Tensor
 
 from helpers.core import standin
 from helpers.core.image_files import DATA_SETS, DataError, Name, find, is_present, read
 from helpers.core.settings import data_root
 
-DOWNLOADS = {"mnist": torchvision.datasets.MNIST, "fashion": torchvision.datasets.FashionMNIST}
+
+def _torchvision(data_set: str, folder: str, download: bool) -> None:
+    from torchvision import datasets  # here, for its import takes two thirds as long as torch's, and few need it
+
+    getattr(datasets, data_set)(folder, download=download)
+
+
+DOWNLOADS = {"mnist": partial(_torchvision, "MNIST"), "fashion": partial(_torchvision, "FashionMNIST")}
 ATTEMPTS, TIMEOUT_S = 3, 20.0
 
 
