@@ -63,7 +63,6 @@ attack-table: setup
 
 # static pages of what is committed, in site/; nothing is executed
 site: setup
-	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	test -f docs/_static/play/checked.json || $(BIN)/python -m course.dev.export_decoders
 	$(BIN)/python -m course.dev.site
 
@@ -74,7 +73,6 @@ site-look: site
 
 # the networks of the site's latent plane, out of what the notebooks train
 decoders: setup
-	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	$(BIN)/python -m course.dev.export_decoders
 
 setup: .venv/installed

@@ -19,14 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from torch import Tensor
 
 from helpers.core import standin
 from helpers.core.image_files import DATA_SETS, DataError, Name, find, is_present, missing_sentence, read
 from helpers.core.settings import data_root
 
-DOWNLOADS = {"mnist": torchvision.datasets.MNIST, "fashion": torchvision.datasets.FashionMNIST}
 # torchvision knows one mirror of Fashion-MNIST; the files are checked by md5 sums, wherever they come from
 MORE_MIRRORS = {
     "mnist": "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -150,7 +148,7 @@ def _download_with_patience(name: Name, folder: str) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with contextlib.redirect_stdout(None), _mirrors(name, attempt - 1):  # its bar goes to stderr
-                    DOWNLOADS[name](folder, download=True)
+                    source_of(name)(folder, download=True)
                 return
             except (OSError, RuntimeError) as error:
                 tried_all = isinstance(error, RuntimeError) and TIMED_OUT.search(str(error))
@@ -162,10 +160,17 @@ def _download_with_patience(name: Name, folder: str) -> None:
         socket.setdefaulttimeout(limit)
 
 
+def source_of(name: Name) -> Any:
+    """Return torchvision's class for a data set; importing it takes two thirds as long as torch, and few need it."""
+    from torchvision import datasets
+
+    return {"mnist": datasets.MNIST, "fashion": datasets.FashionMNIST}[name]
+
+
 @contextlib.contextmanager
 def _mirrors(name: Name, turns: int) -> Iterator[None]:
     """Let torchvision try one mirror more, and begin with another one; afterwards its list is as it was."""
-    source: Any = DOWNLOADS[name]
+    source = source_of(name)
     before = getattr(source, "mirrors", [])
     mirrors = [*before, MORE_MIRRORS[name]]
     turns %= len(mirrors)

@@ -26,7 +26,7 @@ FILES = tuple(DATA_SETS["mnist"].md5)
 
 def downloads_are(monkeypatch, dataset):
     """Put ``dataset(folder, download)`` in the place of torchvision's."""
-    monkeypatch.setitem(data.DOWNLOADS, "mnist", dataset)
+    monkeypatch.setattr(data, "source_of", lambda name: dataset)
 
 
 def write_raw(folder, contents):
@@ -54,8 +54,7 @@ def tiny(tmp_path, monkeypatch):
         raise RuntimeError("Error downloading\n<urlopen error Name or service not known>")
 
     monkeypatch.setitem(DATA_SETS, "mnist", DATA_SETS["mnist"]._replace(md5=md5))
-    for key in DATA_SETS:
-        monkeypatch.setitem(data.DOWNLOADS, key, no_network)
+    downloads_are(monkeypatch, no_network)
     return tmp_path, contents
 
 
