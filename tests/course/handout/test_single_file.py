@@ -1,12 +1,8 @@
-"""The single-file student version: open as handed out, solvable from its text, on Colab and in Jupyter, and handed in."""
+"""The single-file student version: open as handed out, solvable from its text, on Colab too, and handed in."""
 
-import ast
 import json
 import os
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -15,10 +11,8 @@ from typer.testing import CliRunner
 
 from course.__main__ import app
 from course.assignments import ASSIGNMENTS
-from course.handin import last_cell
-from course.handout.kit import kit
-from course.handout.regions import END, START
-from course.handout.sheet import SHEETS, cells_of, notebook_of
+from course.handout.regions import START
+from course.handout.sheet import SHEETS, notebook_of
 from course.notebooks.running import client_of, without_packages
 
 ROOT = Path(__file__).resolve().parents[3]
