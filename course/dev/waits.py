@@ -1,6 +1,6 @@
 """Time imports and commands of this tree, and those of an earlier commit side by side with them.
 
-    python -m course.dev.waits [--before COMMIT] [--rounds 5] [--page docs/measured/waits.md]
+    python -m course.dev.waits [WORDS ...] [--before COMMIT] [--rounds 5] [--page docs/measured/waits.md]
 
 Each command runs in a process of its own, the two trees in turn, so that what else the machine does meets both. Printed
 are the least seconds on the clock, and in brackets the least seconds of processor time, which other programs disturb
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,17 +59,17 @@ def run(arguments: list[str], tree: Path) -> Took:
     return Took(clock, used)
 
 
-def measure(trees: Mapping[str, Path], rounds: int) -> dict[str, dict[str, Took]]:
-    """Time every command on every tree, the trees in turn; the least of the rounds, after one that nobody counts."""
+def measure(trees: Mapping[str, Path], rounds: int, words: Sequence[str] = ()) -> dict[str, dict[str, Took]]:
+    """Time every command on every tree, the trees in turn; return the least of the rounds."""
     least: dict[str, dict[str, Took]] = {}
     submission = next(iter(trees.values())) / SUBMISSION
     for name, arguments in commands(submission).items():
+        if words and not any(word in name for word in words):
+            continue
         took: dict[str, list[Took]] = {tree: [] for tree in trees}
-        for count in range(rounds + 1):
+        for _ in range(rounds):
             for tree, folder in trees.items():
-                once = run(arguments, folder)
-                if count:
-                    took[tree].append(once)
+                took[tree].append(run(arguments, folder))
         least[name] = {
             tree: Took(min(t.clock for t in times), min(t.processor for t in times)) for tree, times in took.items()
         }
@@ -111,6 +111,7 @@ def stash_of_now() -> str:
 def main() -> None:
     """Time both trees, print the table, and write it where the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="only what has one of these in its name")
     parser.add_argument("--before", help="a commit to stand beside this tree")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--page", type=Path, help="a Markdown file that is written anew")
@@ -121,7 +122,7 @@ def main() -> None:
         trees = dict([check_out(arguments.before, folder, "before")] if arguments.before else [])
         trees |= dict([check_out(None, folder, "now")])
         (next(iter(trees.values())) / SUBMISSION).write_bytes(stored.read_bytes())
-        least = measure(trees, arguments.rounds)
+        least = measure(trees, arguments.rounds, arguments.words)
     text = page(least, trees, arguments.rounds)
     print(text)
     if arguments.page:
