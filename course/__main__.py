@@ -273,7 +273,7 @@ def seeds(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def dev(
     context: typer.Context,
-    script: Annotated[str, typer.Argument(help="fresh, matrix, mistakes, browser or sizes.")],
+    script: Annotated[str, typer.Argument(help="fresh, matrix, mistakes, browser, sizes, site, waits, …")],
 ) -> None:
     """Run a maintainer's script of course/dev; what follows its name are its own arguments."""
     with one_sentence("dev"):
