@@ -61,14 +61,14 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
     folder = figures_folder()
     try:
         write_whole(folder / f"{name}.png", png)
-    except OSError:
-        _warn_of(folder)
+    except OSError as error:
+        _warn_of(folder, getattr(error.__cause__, "strerror", None) or str(error))
 
 
 @cache
-def _warn_of(folder: Path) -> None:
+def _warn_of(folder: Path, reason: str) -> None:
     """Warn once of a folder that figures cannot be written into: seeing them matters more than the files."""
-    warnings.warn(f"figures are shown, but not saved: {folder} cannot be written to; set FIGURES_DIR", stacklevel=3)
+    warnings.warn(f"figures are shown, but not saved to {folder} ({reason}): FIGURES_DIR names another", stacklevel=3)
 
 
 def render(figure: Figure, name: str) -> bytes:

@@ -52,7 +52,6 @@ def test_a_full_disk_is_noticed_before_the_download():
     install.refuse_full_disk(3.0, install.SIZES["cpu"])
 
 
-
 @pytest.mark.parametrize("version", [(3, 6), (3, 9)])
 def test_an_old_python_gets_a_sentence_before_anything_else(version, tmp_path):
     source = (ROOT / "course/dev/install.py").read_text(encoding="utf-8")
