@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # what Windows lacks, taken away before anything of ours is imported; multiprocessing there spawns, as it does on macOS
 WINDOWS = """
 import importlib.abc, multiprocessing, os, sys
+import joblib, libcst, nbclient, platformdirs, psutil  # libraries look at sys.platform, and take what is there
 
 class Hidden(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):

@@ -106,8 +106,8 @@ def test_a_figure_that_cannot_be_saved_is_shown_the_old_file_stays_and_one_warni
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.warns(UserWarning, match="not saved to .*No space left on device.*FIGURES_DIR") as warned:
-        figures.show(Figure(figsize=(1, 1)), "x", alt="x")
-        figures.show(Figure(figsize=(1, 1)), "y", alt="y")
+        for name in ("x", "y"):
+            figures.show(Figure(figsize=(1, 1)), name, alt="x")
     assert len(warned) == 1 and len(displayed) == 3
     assert (folder / "x.png").read_bytes() == before and len(list(folder.iterdir())) == 1
 
