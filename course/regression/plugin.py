@@ -88,7 +88,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give a cell the number that Jupyter shows beside it."""
-    if _is_cell(item):
+    if hasattr(item, "cell_num"):
         cell: Any = item
         cell.cell_num += 1
         cell.name = f"Cell {cell.cell_num}"
