@@ -46,7 +46,7 @@ class Size(NamedTuple):
     disk: float
 
 
-SIZES = {"cpu": Size(0.4, 1.7), "gpu": Size(3.2, 6.6)}
+SIZES = {"cpu": Size(0.4, 1.9), "gpu": Size(3.2, 6.6)}
 
 
 class Plan(NamedTuple):
