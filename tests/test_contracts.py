@@ -147,7 +147,7 @@ def test_what_the_packages_import_is_listed():
     for extra in EXTRAS.values():
         lines += extra
     listed = {MODULES.get(name, name) for name in requirements(lines)}
-    implied = {"IPython", "pygments", "traitlets", "jupyter_client", "packaging", "PIL"}  # of ipywidgets, nbclient, pytest
+    implied = {"IPython", "pygments", "traitlets", "jupyter_client", "packaging", "PIL"}  # of ipykernel, pytest, ...
     optional = {"pythae", "playwright", "google", "distributed"}
     here = {"helpers", "course"}
     for path in [*(ROOT / "helpers").rglob("*.py"), *(ROOT / "course").rglob("*.py")]:

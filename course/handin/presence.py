@@ -62,15 +62,7 @@ def _lost_methods(view: NotebookView, task: Task) -> Iterator[str]:
 
 
 def _traces(view: NotebookView, task: Task) -> Iterator[str]:
-<<<<<<< HEAD
-    for what, pattern in task.prints:
-=======
-    for alternatives in task.uses:
-        names = alternatives.split("|")
-        if not view.words & set(names):
-            yield f"{' or '.join(names)} is not used"
     for what, pattern in task.prints if view.was_run else ():
->>>>>>> 7bbe7b0 (Submit checks before it runs and keeps what it ran; figures are shown where they cannot be saved; paths in outputs are notes; what is not finite is named by its cause)
         if not re.search(pattern, view.printed):
             yield f"no output shows {what}"
     prose = "\n".join(text for _, text in view.prose)

@@ -33,7 +33,7 @@ def test_the_build_follows_the_machine_and_the_wish(build, system, gpu, reachabl
 def test_what_is_downloaded_is_said_with_its_size_and_the_reason():
     text = install.announcement(install.plan("auto", "linux", False, UNREACHED), install.SIZES["gpu"], "linux")
     assert "cannot be reached, so the registry's default build serves" in text
-    assert "downloads about 3.2 GB" in text and "fills 6.6 GB" in text and "at 16 Mbit/s 27" in text
+    assert "downloads about 3.3 GB" in text and "fills 6.9 GB" in text and "at 16 Mbit/s 28" in text
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_machines_without_a_build_of_pytorch_get_a_sentence(machine, says):
 
 
 def test_a_full_disk_is_noticed_before_the_download():
-    with pytest.raises(SystemExit, match=r"has 2\.0 GB free, and this fills 6\.6 GB"):
+    with pytest.raises(SystemExit, match=r"has 2\.0 GB free, and this fills 6\.9 GB"):
         install.refuse_full_disk(2.0, install.SIZES["gpu"])
     install.refuse_full_disk(3.0, install.SIZES["cpu"])
 
