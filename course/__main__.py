@@ -4,11 +4,12 @@ Each verb calls one plain function, which is imported when the verb is used: ``v
 torch.
 """
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,6 +47,14 @@ def key_of(assignment: str | None) -> str | None:
 @app.callback()
 def course() -> None:
     """Run and check the VAE course's notebooks, hand them in, hand them out, and grade them."""
+    print_what_can_be(sys.stdout, sys.stderr)
+
+
+def print_what_can_be(*streams: Any) -> None:
+    """Let streams print a question mark for what their encoding lacks: Windows' has no Greek letters and no ticks."""
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 @app.command()
@@ -95,8 +104,8 @@ def data(fetch: Annotated[bool, typer.Option(help="Download what is missing.")] 
 @app.command()
 def submit(
     first: Annotated[str, typer.Option(help="First name, the first one only.")],
-    last: Annotated[str, typer.Option(help="Surname.")],
     assignment: Annotated[str, typer.Option(help="a1 to a5; A1 and 1 mean a1.")],
+    last: Annotated[str | None, typer.Option(help="Surname; people of one name leave it out.")] = None,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
     notebook: Annotated[
         list[Path] | None, typer.Option(help="Your notebooks, in order; else the repository's.")
@@ -112,7 +121,7 @@ def submit(
 
         key = find(assignment).key
         if dry_run:
-            print(names.file_name(first, last, key))
+            print(names.file_name(first, last or first, key))
             return
         from course.handin import submit as handin
 

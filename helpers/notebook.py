@@ -5,9 +5,12 @@ import io
 import math
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
@@ -32,7 +35,7 @@ DOCSTRING = re.compile(r'^ +r?"""(?:.|\n)*?"""\n', re.MULTILINE)  # the first of
 
 
 def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None) -> None:
-    """Write ``<name>.png`` to the figures folder and display exactly those bytes, with a caption below them.
+    """Display a figure with a caption below it, and write exactly those bytes to ``<name>.png`` in the figures folder.
 
     Viewers that know HTML (JupyterLab, nbconvert) take the picture with its caption, others the picture alone.
 
@@ -41,9 +44,10 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
         alt: one sentence that says what the figure shows: its caption, and what a screen reader says.
         data: the images that the figure is made from; a stand-in is announced on the figure.
 
+    Where the folder cannot be written to, as in a shared checkout, a warning says so, once.
+
     Raises:
         ValueError: another form of name, or no ``alt``.
-        OSError: the folder cannot be written to; nothing half-written stays behind.
     """
     if not FIGURE_NAME.fullmatch(name):
         raise ValueError(f"a figure's name is lower-case words joined by underscores, got {name!r}")
@@ -52,9 +56,19 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
     if data is not None and not data.genuine:
         figure.text(0.995, 0.005, data.title, ha="right", va="bottom", fontsize=8, color="#D55E00")
     png = render(figure, name)
-    write_whole(figures_folder() / f"{name}.png", png)
     bundle = {"text/html": html_figure(png, alt), "image/png": png, "text/plain": alt}
     display(bundle, metadata={"figure": name, "image/png": {"alt": alt}}, raw=True)
+    folder = figures_folder()
+    try:
+        write_whole(folder / f"{name}.png", png)
+    except OSError as error:
+        _warn_of(folder, getattr(error.__cause__, "strerror", None) or str(error))
+
+
+@cache
+def _warn_of(folder: Path, reason: str) -> None:
+    """Warn once of a folder that figures cannot be written into: seeing them matters more than the files."""
+    warnings.warn(f"figures are shown, but not saved to {folder} ({reason}): FIGURES_DIR names another", stacklevel=3)
 
 
 def render(figure: Figure, name: str) -> bytes:

@@ -23,6 +23,7 @@ MEGA = 1 << 20
 MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_PICTURES = 60 * MEGA, 2000, 2 * MEGA, 200
 MOST_PICTURE_TEXT = 30 * MEGA  # of a picture as it stands in the file, in base64
 MOST_PLAIN, MOST_ERROR = 2000, 262  # letters of what is displayed, and of an error, that count for a cell
+MAY_FAIL = "raises-exception"  # Jupyter's tag of a cell whose error is meant
 NBFORMAT = 4  # older ones keep their cells elsewhere
 
 # every type under which a notebook stores a picture, the first that is there counts; and those that Pillow may open
@@ -78,6 +79,7 @@ class Cell(NamedTuple):
     error: str | None  # in which it ended
     heading: str  # the last one above it
     pictures: tuple[Picture, ...] = ()
+    may_fail: bool = False  # tagged MAY_FAIL
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,14 @@ def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], headi
         error=errors[-1][:MOST_ERROR] if errors else None,
         heading=heading,
         pictures=tuple(_pictures(index, source, heading, outputs)),
+        may_fail=_is_tagged(cell, MAY_FAIL),
     )
+
+
+def _is_tagged(cell: dict[str, Any], tag: str) -> bool:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return isinstance(tags, list) and tag in tags
 
 
 def _output(output: Any) -> Output | None:

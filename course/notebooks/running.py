@@ -8,9 +8,11 @@ from typing import Any
 
 import nbformat
 import psutil
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from traitlets.config import Config
+from traitlets import default
 
 from course.notebooks import versions
 from helpers.core.files import write_whole
@@ -22,15 +24,25 @@ FIGURE_HOOK = "course.figures.fingerprint:attach"  # what is compared of a figur
 ANSI = re.compile(r"\x1b\[[0-9;]*m")  # colours of tracebacks
 
 
+class OwnKernel(AsyncKernelManager):
+    """Start the interpreter that runs this, whatever is registered on the machine under the same name.
+
+    Without a folder to look for kernels in, Jupyter knows its own alone.
+    """
+
+    @default("kernel_spec_manager")
+    def _none_registered(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
+
+
 def client_of(nb: nbformat.NotebookNode, folder: Path, **hooks: Any) -> NotebookClient:
     """Return the client that runs ``nb`` in ``folder``; ``hooks`` are nbclient's, such as ``on_cell_execute``.
 
-    Its kernel is the interpreter that runs this, whatever kernels are registered on the machine: without a folder to
-    look for others in, Jupyter starts its own.
+    Its kernel is the interpreter that runs this: see :class:`OwnKernel`.
     """
     return NotebookClient(
         nb, timeout=CELL_TIMEOUT_S, kernel_name="python3", record_timing=False, coalesce_streams=True,
-        config=Config(KernelSpecManager={"kernel_dirs": []}),
+        kernel_manager_class=OwnKernel,
         extra_arguments=["--log-level=ERROR"],  # else it warns, on each start, that its port is not encrypted
         resources={"metadata": {"path": str(folder)}}, **hooks,
     )  # fmt: skip

@@ -86,13 +86,19 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return lines
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give a cell the number that Jupyter shows beside it."""
-    if _is_cell(item):
-        cell: Any = item
-        cell.cell_num += 1
-        cell.name = f"Cell {cell.cell_num}"
-        cell._nodeid = f"{cell.parent.nodeid}::{cell.name}"
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, None]:
+    """Give cells the numbers that Jupyter shows beside them."""
+    outcome = yield
+    collected = outcome.get_result()
+    collected.result = [_numbered(node) if _is_cell(node) else node for node in collected.result or []]
+
+
+def _numbered(cell: Any) -> Any:
+    number = cell.cell_num + 1
+    return type(cell).from_parent(
+        cell.parent, name=f"Cell {number}", cell_num=number, cell=cell.cell, options=cell.options
+    )
 
 
 def _is_cell(item: Any) -> bool:
