@@ -61,7 +61,7 @@ def sciebo() -> Iterator[Put]:
     yield Put("max_mustermann_a1 (3).ipynb", a1(20), "maxmustermann", "graded")
     yield Put("eva_echt_a1.ipynb", a1(21), "evaecht", "superseded by eva_echt_a1_v2.ipynb")
     yield Put("eva_echt_a1_v2.ipynb", a1(22), "evaecht", "graded")
-    yield Put("juergen_gross_a1.ipynb", a1(23), "juergengross", "superseded by Ju")
+    yield Put("juergen_gross_a1.ipynb", a1(23), "juergengross", "superseded by Jürgen_Groß")
     yield Put("Ju\u0308rgen_Groß_a1 (1).ipynb.txt", a1(24), "juergengross", "graded")  # NFD, as from a Mac
     yield Put("otto_ober_a1.ipynb.json", a1(25), "ottoober", "graded")
     yield Put("lena_lang_a1.zip", zipped({"abgabe/x.ipynb": a1(26), "abgabe/data/x.npz": b"1"}), "lenalang", "graded")
