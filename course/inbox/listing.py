@@ -20,7 +20,7 @@ def listing(paths: list[str], layout: str, assignment: str | None, roster: Path 
     lines = [line_of(row) for row in collected.rows]
     widths = [min(WIDEST, max((len(line[at]) for line in lines), default=0)) for at in range(3)]
     table = ["  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[3]]) for line in lines]
-    ends = [counts(collected.rows), *filter(None, [ignored_text(collected.ignored)])]
+    ends = [*filter(None, [ignored_text(collected.ignored)]), counts(collected.rows)]
     return "\n".join([*collected.layouts, *table, *ends])
 
 
