@@ -207,10 +207,11 @@ def grade(
     assignment: Annotated[str | None, typer.Option(help="a1 to a5; else each file's name says it.")] = None,
     rerun: Annotated[bool, typer.Option(help="Run each again in a sandbox and try its functions.")] = False,
     workers: Annotated[int, typer.Option(help="Processes; all processors where 0.")] = 0,
-    engine: Annotated[str, typer.Option(help="loky, or dask for an existing cluster.")] = "loky",
+    engine: Annotated[str, typer.Option(help="local, or dask for an existing cluster.")] = "local",
     scheduler: Annotated[str | None, typer.Option(help="The dask cluster's address.")] = None,
     out: Annotated[Path, typer.Option(help="Where verdicts, grades.csv, feedback and index.html go.")] = Path("grades"),
     seconds: Annotated[float, typer.Option(help="Wall clock of one rerun.")] = 600.0,
+    without_sandbox: Annotated[bool, typer.Option(help="Rerun without bubblewrap: with your files in reach.")] = False,
     layout: Annotated[str, typer.Option(help=LAYOUT)] = "auto",
     delimiter: Annotated[str, typer.Option(help="Of grades.csv and students.csv; ';' for a German Excel.")] = ",",
     roster: Roster = None,
@@ -223,7 +224,9 @@ def grade(
         from course.grading import grade as grading
 
         tell = grading.Telling(layout, delimiter, roster, deadline, feedback_zip, worksheet)
-        started, options = time.monotonic(), grading.Options(key_of(assignment), rerun, seconds)
+        started, options = time.monotonic(), grading.Options(
+            key_of(assignment), rerun, seconds, without_sandbox=without_sandbox
+        )
         verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler, tell=tell)
         print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
 

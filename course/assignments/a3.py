@@ -51,7 +51,7 @@ ASSIGNMENT = Assignment(
                 "not_blank",
                 "not_twice",
             ),
-            from_rerun=("zero_grad", "losses_fall"),
+            from_rerun=("zero_grad", "losses_fall", "trained"),
             words=("reconstruct", "latent", "generated"),
             expected=("swiss_roll_loss", "swiss_roll_reconstructions", "swiss_roll_latent_space"),
         ),

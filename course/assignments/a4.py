@@ -57,7 +57,7 @@ ASSIGNMENT = Assignment(
             regions=("mnist_conv_vae.train",),
             checks=("train", "test_elbo"),
             from_outputs=("test_elbo", "zero_grad", "trains_on_test", "pictures_open", "not_blank", "not_twice"),
-            from_rerun=("zero_grad", "losses_fall", "trains_on_test"),
+            from_rerun=("zero_grad", "losses_fall", "trains_on_test", "trained"),
             words=("training", "elbo", "loss"),
             expected=("conv_vae_training",),
         ),

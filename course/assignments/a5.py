@@ -21,7 +21,7 @@ ASSIGNMENT = Assignment(
             requires="The VAE, its loss and its training, as they were handed out.",
             checks=("reparameterize", "loss"),
             from_outputs=("loss_numbers", "zero_grad", "trains_on_test"),
-            from_rerun=("reparameterize", "losses", "zero_grad", "losses_fall", "trains_on_test"),
+            from_rerun=("reparameterize", "losses", "zero_grad", "losses_fall", "trains_on_test", "trained"),
         ),
         Task(
             name="1",

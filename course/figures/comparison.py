@@ -75,7 +75,7 @@ TOLERANCES: Mapping[str, Tolerance] = {
     ),
 }  # fmt: skip
 
-DECIMAL = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]?\d+)?")
+DECIMAL = re.compile(r"[-+−]?(?<!\d)\d+\.\d+(?:e[-+]?\d+)?")
 KINDS = tuple(f.name for f in fields(Tolerance) if f.name not in ("reason", "layout"))
 VISIBLE = 0.02  # of the axis' range: a correlation is compared where both coordinates vary by more
 GUARD_BLOCK = 20  # pixels: wider than any move of a text between Matplotlib's versions

@@ -8,8 +8,9 @@ import hashlib
 import json
 import os
 import re
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,7 @@ from course.inbox.archives import Reader
 from course.inbox.collect import Collected
 from course.inbox.roster import read_roster
 from course.inbox.rows import Row, counts, ignored_text, unknown_assignment
+from course.notebooks.reading import printable
 from helpers.core.files import write_whole
 
 LONGEST_KEY = 60  # characters of a file's name in its key
@@ -50,7 +52,7 @@ def grade(
     options: Options,
     *,
     workers: int = 0,
-    engine: str = "loky",
+    engine: str = "local",
     scheduler: str | None = None,
     console: Console | None = None,
     tell: Telling | None = None,
@@ -59,7 +61,7 @@ def grade(
 
     Args:
         workers: processes; all processors where 0.
-        engine: ``"loky"``, or ``"dask"`` for a cluster at ``scheduler``.
+        engine: ``"local"``, or ``"dask"`` for a cluster at ``scheduler``.
         tell: what else to read and to write besides the verdicts: roster, deadline, worksheet, feedback.
 
     Raises:
@@ -82,8 +84,9 @@ def grade(
     if options.rerun and missing:
         options = prepare_rerun(options, console)
     results = graded_jobs(missing, options, workers, engine, scheduler)
-    store_all(out, results, len(missing), len(present), console)
-    outcomes = [outcome_of(row, job, out, options) for row, job in zip(collected.rows, jobs, strict=True)]
+    faults = store_all(out, results, len(missing), len(present), console)
+    say_faults(faults, console)
+    outcomes = [outcome_of(row, job, out, options, faults) for row, job in zip(collected.rows, jobs, strict=True)]
     outcomes = telling.write(out, outcomes, collected, ready, console)
     for line in filter(None, (ignored_text(collected.ignored), counts(collected.rows))):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -118,13 +121,13 @@ def graded_jobs(
             yield from engines.grade_in_processes(entries, of_key, workers)
 
 
-def outcome_of(row: Row, job: Job | None, out: Path, options: Options) -> Outcome:
+def outcome_of(row: Row, job: Job | None, out: Path, options: Options, faults: Mapping[str, Verdict]) -> Outcome:
     """Return a row with its verdict; one that the grader could not take has to be looked at."""
     if row.status != "graded":
         return Outcome(row)
     if job is None:
         return Outcome(row, not_graded(row, options), link_to(row.place.path, out))
-    verdict = load(out, job.entry)
+    verdict = faults.get(job.entry.key) or load(out, job.entry)
     return Outcome(
         row, not_graded(row, options) if verdict is None else of_row(row, verdict), link_to(job.entry.path, out)
     )
@@ -138,21 +141,45 @@ def link_to(path: Path, out: Path) -> str:
 
 
 def prepare_rerun(options: Options, console: Console) -> Options:
-    """Make the images that reruns take, and say what the sandbox cannot keep out."""
+    """Make the images that reruns take, and say what the sandbox cannot keep out.
+
+    Raises:
+        ValueError: nothing can be run again here.
+    """
     rerun = rerun_package()
-    if rerun.isolation().missing:
-        console.print(f"[bold]{rerun.isolation().missing}[/bold]")
+    missing = rerun.isolation().missing
+    if missing and (not options.without_sandbox or not sys.platform.startswith("linux")):
+        raise ValueError(f"{missing} Grade from outputs, without --rerun, or install what is missing.")
+    if missing:
+        console.print(missing, style="bold", markup=False)
     return replace(options, data=options.data or str(rerun.digits()))
 
 
-def store_all(out: Path, results: Iterator[tuple[Entry, Graded]], missing: int, total: int, console: Console) -> None:
-    """Write verdicts as they come, under a bar of progress."""
+def store_all(
+    out: Path, results: Iterator[tuple[Entry, Graded]], missing: int, total: int, console: Console
+) -> dict[str, Verdict]:
+    """Write verdicts as they come, under a bar of progress; return those that are none: faults of the machine's."""
+    faults: dict[str, Verdict] = {}
     columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as bars:
         bar = bars.add_task("", total=total, completed=total - missing)
         for entry, graded in results:
-            store(out, entry, graded)
+            if graded.fault:
+                faults[entry.key] = replace(graded.verdict, path=printable(str(entry.path)))
+            else:
+                store(out, entry, graded)
             bars.advance(bar)
+    return faults
+
+
+def say_faults(faults: dict[str, Verdict], console: Console) -> None:
+    """Name the files that were not judged, by no fault of theirs."""
+    if faults:
+        console.print(
+            f"{len(faults)} files were not judged, by no fault of theirs; call grade again to try them again:"
+        )
+    for verdict in faults.values():
+        console.print(f"  {verdict.file}: {verdict.note}", markup=False, highlight=False)
 
 
 # ---------------------------------------------------------------- files
@@ -197,7 +224,7 @@ def store(out: Path, entry: Entry, graded: Graded) -> None:
         name = f"figures/{entry.key}-{number}.{suffix}"
         write_whole(out / name, picture.content)
         pictures.append(StoredPicture(picture.task, name, picture.expected))
-    verdict = replace(graded.verdict, path=str(entry.path), pictures=tuple(pictures))
+    verdict = replace(graded.verdict, path=printable(str(entry.path)), pictures=tuple(pictures))
     text = json.dumps(verdict.to_json(), indent=1, ensure_ascii=True)
     write_whole(verdict_file(out, entry), text.encode())
 

@@ -21,7 +21,7 @@ from course.grading.verdicts import Finding, TaskVerdict, Verdict, worst
 from course.inbox import likeness
 from course.inbox.names import parse_name
 from course.notebooks import reading
-from course.notebooks.reading import Picture, Unreadable
+from course.notebooks.reading import Picture, Unreadable, printable
 
 VERSION = 3  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
@@ -42,11 +42,13 @@ class Options:
     seconds: float = 600.0
     memory_mb: int = 4096
     data: str | None = None  # the folder of small digits for reruns
+    without_sandbox: bool = False  # rerun where there is no bubblewrap, with all that this gives up
     definitions: bool = False  # rerun only imports, functions, classes and constants: for trying the grader itself
 
     @property
     def key(self) -> str:
-        return f"{VERSION} {self.assignment} {self.rerun}"
+        rerun = f"{self.seconds:g} {self.memory_mb} {self.data} {self.definitions}" if self.rerun else ""
+        return f"{VERSION} {self.assignment} {self.rerun} {rerun}".rstrip()
 
 
 class TaskPicture(NamedTuple):
@@ -62,18 +64,25 @@ class Graded(NamedTuple):
 
     verdict: Verdict
     pictures: list[TaskPicture]
+    fault: str | None = None  # of the grader or the machine: such a verdict is shown, not stored
 
 
 def grade_file(path: str, options: Options) -> Graded:
     """Grade one file; whatever is wrong with it becomes part of the verdict, never an exception."""
+    name = printable(Path(path).name)
     try:
-        return grade_content(Path(path).name, reading.read_bytes(Path(path)), options)
+        return grade_content(name, reading.read_bytes(Path(path)), options)
     except Unreadable as error:
-        return unreadable(Path(path).name, b"", options, str(error))
+        return unreadable(name, b"", options, str(error))
 
 
 def grade_content(name: str, content: bytes, options: Options) -> Graded:
-    """Grade the bytes of a file, for workers that do not see the file system it lies in."""
+    """Grade the bytes of a file, for workers that do not see the file system it lies in.
+
+    Raises:
+        MemoryError: there is not enough of it.
+    """
+    name = printable(name)
     try:
         submission = reading.parse(name, content)
         assignment = assignment_of(name, options)
@@ -85,13 +94,19 @@ def grade_content(name: str, content: bytes, options: Options) -> Graded:
         case = case_of(submission, assignment)
         findings, note = judge(case), None
         if options.rerun:
-            again, note = rerun_package().rerun(submission, assignment, options)
+            package = rerun_package()
+            try:
+                again, note = package.rerun(submission, assignment, options)
+            except package.SandboxError as error:
+                return unreadable(name, content, options, str(error), code="not_judged")._replace(fault=str(error))
             findings = merge(findings, again)
         tasks = judge_tasks(assignment.graded, findings)
         verdict = verdict_of(name, assignment.key, content, tasks, note, options)
         return Graded(replace(verdict, traces=traces_of(case)), pictures_of(case))
     except Unreadable as error:
         return unreadable(name, content, options, str(error))
+    except MemoryError:
+        raise  # a limit of the grader's, which its worker speaks of
     except Exception as error:  # a mistake of ours must not stop a class, nor pass for the student's
         reason = f"the grader failed on it ({type(error).__name__}: {error})"
         return unreadable(name, content, options, reason[:MOST_REASON])
@@ -120,13 +135,11 @@ def assignment_of(name: str, options: Options) -> Assignment | None:
     return None
 
 
-def unreadable(name: str, content: bytes, options: Options, reason: str) -> Graded:
+def unreadable(name: str, content: bytes, options: Options, reason: str, *, code: str = "unreadable") -> Graded:
     """Return the verdict on a file that could not be judged: a person must look."""
     assignment = assignment_of(name, options)
     key = assignment.key if assignment else options.assignment or parse_name(name).assignment or ""
-    tasks = judge_tasks(
-        assignment.graded if assignment else (FILE,), [Finding("LOOK", "unreadable", reason, FILE.name)]
-    )
+    tasks = judge_tasks(assignment.graded if assignment else (FILE,), [Finding("LOOK", code, reason, FILE.name)])
     return Graded(verdict_of(name, key, content, tasks, reason, options), [])
 
 
@@ -187,7 +200,7 @@ def judge_tasks(tasks: Iterable[Task], findings: list[Finding]) -> dict[str, Tas
     verdicts = {}
     for task in tasks:
         of_task = list(dict.fromkeys(finding for finding in findings if finding.task == task.name))
-        short = tuple(f._replace(evidence=f.evidence[:MOST_EVIDENCE]) for f in of_task[:MOST_FINDINGS])
+        short = tuple(f._replace(evidence=printable(f.evidence[:MOST_EVIDENCE])) for f in of_task[:MOST_FINDINGS])
         verdicts[task.name] = TaskVerdict(worst(f.level for f in of_task), short)
     return verdicts
 

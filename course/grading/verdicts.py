@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
+from course.notebooks.reading import printable
+
 Level = Literal["PASS", "FAIL", "LOOK"]
 LEVELS: tuple[Level, ...] = ("PASS", "LOOK", "FAIL")  # the better first
 
@@ -55,7 +57,8 @@ class TaskVerdict:
         """
         findings = []
         for finding in content["findings"]:
-            findings.append(Finding(level_of(finding["level"]), str(finding["code"]), str(finding["evidence"]), task))
+            code, evidence = (printable(str(finding[key])) for key in ("code", "evidence"))
+            findings.append(Finding(level_of(finding["level"]), code, evidence, task))
         return cls(level_of(content["verdict"]), tuple(findings))
 
 
@@ -101,10 +104,11 @@ class Verdict:
         """
         try:
             tasks = {name: TaskVerdict.from_json(task, name) for name, task in content["tasks"].items()}
-            pictures = tuple(StoredPicture(*map(str, picture)) for picture in content["pictures"])
-            texts = {name: str(content[name]) for name in ("file", "name", "assignment", "sha256", "options", "path")}
-            traces = tuple(map(str, content["traces"]))
-            note = None if content["note"] is None else str(content["note"])
+            pictures = tuple(StoredPicture(*map(printable, map(str, picture))) for picture in content["pictures"])
+            keys = ("file", "name", "assignment", "sha256", "options", "path")
+            texts = {name: printable(str(content[name])) for name in keys}
+            traces = tuple(printable(str(trace)) for trace in content["traces"])
+            note = None if content["note"] is None else printable(str(content["note"]))
             return cls(
                 verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, traces=traces, **texts
             )

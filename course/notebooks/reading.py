@@ -39,6 +39,7 @@ NO_NOTEBOOK = (
 NO_LIST = f"A list of at most {MOST_CELLS} cells was expected under 'cells': save the notebook again in Jupyter."
 SAVED = re.compile(r"""savefig\s{0,9}\([^)]{0,80}?['"]([\w./-]{1,80})['"]""")
 FIGURE_NAME = re.compile(r"[a-z0-9_]+")
+ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character, as JSON may write it: with or without its other half
 MOST_NAME = 80
 FIGURE_LINE = re.compile(r"^figure ([a-z0-9_]{1,80})[ \t]*$", re.MULTILINE)
 
@@ -169,7 +170,8 @@ def _tree(content: bytes) -> dict[str, Any]:
     if content.count(b'"cell_type"') > MOST_CELLS:
         raise Unreadable(NO_LIST)
     try:
-        tree = json.loads(content.decode(json.detect_encoding(content), "surrogatepass"))
+        text = printable(content.decode(json.detect_encoding(content), "surrogatepass"))
+        tree = json.loads(text)
     except UnicodeDecodeError as error:
         raise Unreadable(
             f"The file is not text in UTF-8 (byte {error.start:,}), so it is no notebook: download or save it again."
@@ -185,7 +187,7 @@ def _tree(content: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(tree, dict):
         raise Unreadable(NO_NOTEBOOK)
-    return tree
+    return all_printable(tree) if ESCAPED_HALF.search(text) else tree
 
 
 def _version_problem(version: Any) -> str | None:
@@ -255,6 +257,17 @@ def printable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def all_printable(tree: Any) -> Any:
+    """Return what was read from JSON with every string in it printable, keys included."""
+    if isinstance(tree, str):
+        return printable(tree)
+    if isinstance(tree, list):
+        return [all_printable(value) for value in tree]
+    if isinstance(tree, dict):
+        return {printable(key): all_printable(value) for key, value in tree.items()}
+    return tree
 
 
 # ---------------------------------------------------------------- its cells

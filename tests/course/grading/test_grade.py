@@ -102,7 +102,7 @@ def test_the_command_line_says_what_it_needs(tmp_path):
         (["nowhere"], "does not exist"),
         ([str(empty)], "no notebook found"),
         ([str(hand_in(tmp_path / "in", 1)), "--assignment", "a9"], "no assignment 'a9'"),
-        ([str(tmp_path / "in"), "--engine", "ray"], "expected loky or dask"),
+        ([str(tmp_path / "in"), "--engine", "ray"], "expected local or dask"),
         ([str(tmp_path / "in"), "--engine", "dask"], "needs --scheduler"),
     ):
         result = cli.invoke(app, ["grade", *arguments, "--out", str(tmp_path / "out")])
