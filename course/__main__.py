@@ -224,8 +224,9 @@ def grade(
         from course.grading import grade as grading
 
         tell = grading.Telling(layout, delimiter, roster, deadline, feedback_zip, worksheet)
-        started, options = time.monotonic(), grading.Options(
-            key_of(assignment), rerun, seconds, without_sandbox=without_sandbox
+        started, options = (
+            time.monotonic(),
+            grading.Options(key_of(assignment), rerun, seconds, without_sandbox=without_sandbox),
         )
         verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler, tell=tell)
         print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
