@@ -10,6 +10,7 @@ html_title = "VAEs, solved and measured"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 
 # notebooks and pages in Markdown; nothing is executed
+suppress_warnings = ["toc.empty_glob"]
 exclude_patterns = ["measured", "extra", "findings.md"]  # parts of other pages
 nb_execution_mode = "off"
 nb_code_prompt_show = "Show the code of this {type}"
@@ -36,6 +37,7 @@ html_css_files = ["site.css"]
 html_extra_path = ["extra"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_theme_options = {
     "source_repository": "https://github.com/vae-solutions/vae-solutions/",
     "source_branch": "main",
