@@ -10,7 +10,6 @@ html_title = "VAEs, solved and measured"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 
 # notebooks and pages in Markdown; nothing is executed
-suppress_warnings = ["toc.empty_glob"]
 exclude_patterns = ["measured", "extra", "findings.md"]  # parts of other pages
 nb_execution_mode = "off"
 nb_code_prompt_show = "Show the code of this {type}"
