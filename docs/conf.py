@@ -36,6 +36,7 @@ html_css_files = ["site.css"]
 html_extra_path = ["extra"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_theme_options = {
     "source_repository": "https://github.com/vae-solutions/vae-solutions/",
     "source_branch": "main",

@@ -1,6 +1,6 @@
 """Open every page of the site in a headless browser, at the width of a desk and of a phone, and look (make site-look).
 
-    python -m course.dev.site.look [--site site]
+    python -m course.dev.site.look [WORDS ...] [--site site]
 
 No page may show an error, fetch anything from elsewhere, miss a picture, leave a formula as TeX, or be wider than the
 screen; every link within the site must lead to a page and a place on it; search must find. The latent plane is moved by
@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -180,11 +180,12 @@ def changes(page: Any, app: str, do: Any) -> bool:
     return all(old != new for old, new in zip(before, after, strict=True))
 
 
-def look_at_all(site: Path, chromium: str, sync_playwright: Any) -> int:
-    """Look at every page at both widths; print a line for each, and return how many have problems."""
+def look_at_all(site: Path, words: Sequence[str], chromium: str, sync_playwright: Any) -> int:
+    """Look at every page whose name holds one of the words, at both widths; return how many have problems."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     names = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
     names = [name for name in names if not re.match(r"_static/|_modules/|search\.html", name)]
+    names = [name for name in names if not words or any(word in name for word in words)]
     bad = 0
     with served(site) as base, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -219,7 +220,9 @@ def main() -> int:
     """Look at the site, and exit with 1 where anything is wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", type=Path, default=ROOT / "site", help="a folder that make site wrote")
-    site = parser.parse_args().site
+    parser.add_argument("words", nargs="*", help="only pages whose name holds one of these")
+    arguments = parser.parse_args()
+    site = arguments.site
     if not (site / "index.html").is_file():
         raise SystemExit(f"there is no site in {site}: make site writes it")
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -229,7 +232,7 @@ def main() -> int:
         from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise SystemExit("the package playwright is missing: pip install playwright") from None
-    bad = look_at_all(site, chromium, sync_playwright)
+    bad = look_at_all(site, arguments.words, chromium, sync_playwright)
     print(f"pictures in {SHOTS.relative_to(ROOT)}")
     return int(bad > 0)
 
