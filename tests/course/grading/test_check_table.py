@@ -6,12 +6,13 @@ from course.assignments import HINTS
 from course.grading.corpus import check_table, variants
 
 IN_FUNCTIONS = [m for m in variants.MISTAKES if check_table.concerns_functions(m)]
-FEW = {"KL wrong sign", "NLL averaged over pixels", "ELBO wrong sign", "no noise", "beta on the reconstruction",
-       "no zero_grad", "grid flipped", "a2: beta on the reconstruction", "a3: KL without 1/2", "a5: KL averaged"}  # fmt: skip
+FEW = {"KL wrong sign", "grid flipped", "NLL averaged over pixels", "ELBO wrong sign", "no noise", "no zero_grad",
+       "beta on the reconstruction", "a2: beta on the reconstruction", "a3: KL without 1/2", "a5: KL averaged"}  # fmt: skip
 
 
 def test_most_mistakes_stand_in_functions():
-    assert len(IN_FUNCTIONS) > 130 and FEW <= {m.name for m in IN_FUNCTIONS}
+    names = {m.name for m in IN_FUNCTIONS}
+    assert len(IN_FUNCTIONS) > 130 and names.issuperset(FEW)
     assert not any("for training" in m.name or "learning rate 0" in m.name for m in IN_FUNCTIONS)
 
 

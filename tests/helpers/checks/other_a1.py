@@ -1,4 +1,4 @@
-# ruff: noqa: B905 written as students write
+# ruff: noqa: B905, RUF005 written as students write
 # A second solution of assignment 1 in another style, for the tests of the checks: read as text, and executed.
 import math
 
