@@ -7,7 +7,8 @@ from course.grading.corpus import check_table, variants
 
 IN_FUNCTIONS = [m for m in variants.MISTAKES if check_table.concerns_functions(m)]
 FEW = {"KL wrong sign", "grid flipped", "NLL averaged over pixels", "ELBO wrong sign", "no noise", "no zero_grad",
-       "beta on the reconstruction", "a2: beta on the reconstruction", "a3: KL without 1/2", "a5: KL averaged"}  # fmt: skip
+       "beta on the reconstruction",
+       "a2: beta on the reconstruction", "a3: KL without 1/2", "a5: KL averaged"}  # fmt: skip
 
 
 def test_most_mistakes_stand_in_functions():
