@@ -176,6 +176,8 @@ def _said(error: Exception) -> str:
     """Say what an exception says, and in which line of the student's code it was raised."""
     kind, first = type(error).__name__, str(error).strip().split("\n")[0][:200]
     frames = [frame for frame in traceback.walk_tb(error.__traceback__) if _is_theirs(frame[0].f_code)]
+    if not frames and isinstance(error, TypeError) and "argument" in first:
+        return f"it could not be called as the assignment says ({first})"
     if not frames:
         return f"what came back could not be read ({kind}: {first})"
     frame, line = frames[-1]
