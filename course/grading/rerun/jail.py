@@ -44,4 +44,5 @@ def main() -> None:
     os.execve(order["command"][0], order["command"], order["environment"])
 
 
-main()
+if __name__ == "__main__":
+    main()
