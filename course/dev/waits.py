@@ -92,7 +92,7 @@ def page(least: Mapping[str, Mapping[str, Took]], trees: Mapping[str, Path], rou
 
 
 def load() -> str:
-    """Return how many processes wanted a processor in the last quarter of an hour; above their number, clocks mislead."""
+    """Return how many processes wanted a processor lately: where there are more than processors, clocks mislead."""
     return f"{os.getloadavg()[2]:.0f}" if hasattr(os, "getloadavg") else "unknown size"
 
 
