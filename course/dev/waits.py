@@ -79,15 +79,21 @@ def measure(trees: Mapping[str, Path], rounds: int, words: Sequence[str] = ()) -
 
 def page(least: Mapping[str, Mapping[str, Took]], trees: Mapping[str, Path], rounds: int) -> str:
     """Lay the seconds out as a table in Markdown."""
+    version = sys.version.split()[0]
     lines = [
         f"Least of {rounds} runs, in seconds on the clock, and in brackets of processor time "
-        f"(`python -m course.dev.waits`); {os.cpu_count()} processors, Python {sys.version.split()[0]}.",
+        f"(`python -m course.dev.waits`); {os.cpu_count()} processors with a load of {load()}, Python {version}.",
         "",
         f"| | {' | '.join(trees)} |",
         f"|---|{'---:|' * len(trees)}",
     ]
     lines += [f"| `{name}` | {' | '.join(str(took) for took in row.values())} |" for name, row in least.items()]
     return "\n".join(lines) + "\n"
+
+
+def load() -> str:
+    """Return how many processes wanted a processor lately: where there are more than processors, clocks mislead."""
+    return f"{os.getloadavg()[2]:.0f}" if hasattr(os, "getloadavg") else "unknown size"
 
 
 def check_out(commit: str | None, folder: Path, name: str) -> tuple[str, Path]:
