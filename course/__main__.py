@@ -125,16 +125,19 @@ def submit(
 
 @app.command()
 def validate(
-    file: Annotated[Path, typer.Argument(help="A finished notebook, made with submit or by hand.")],
-    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else the file's name says it.")] = None,
+    files: Annotated[list[Path], typer.Argument(help="Finished notebooks, or folders of them.")],
+    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else each file's name says it.")] = None,
 ) -> None:
-    """Say what is missing before a notebook can be handed in."""
+    """Say what is missing before notebooks can be handed in."""
     with one_sentence("validate"):
         from course.handin import validate as validation
 
-        findings = validation.validate(file, key_of(assignment))
-        print(validation.report(file, findings))
-    raise typer.Exit(int(any(f.problem for f in findings)))
+        key = key_of(assignment)
+        results = [(file, validation.validate(file, key)) for file in validation.notebooks_in(files)]
+        print("\n\n".join(validation.report(file, remarks) for file, remarks in results))
+        if len(results) > 1:
+            print(f"\n{validation.summary(results)}")
+    raise typer.Exit(int(any(remark.problem for _, remarks in results for remark in remarks)))
 
 
 @app.command()

@@ -10,31 +10,59 @@ from course.notebooks.code import figure_names
 
 
 def missing_of_task(view: NotebookView, assignment: Assignment, task: Task) -> Iterator[Remark]:
-    """Say in one sentence all that is missing of one task."""
-    missing = [*_definitions(view, task), *_traces(view, task)]
+    """Say in one sentence what is missing of one task.
+
+    A name of the assignment that is missing is a problem only where the task has left no other trace: its functions may
+    have other names.
+    """
+    names, present = _names_of_task(view, task)
+    missing = [*_stubs(view, task), *_lost_methods(view, task), *_traces(view, task)]
     for name in task.figures:
         reason = _missing_figure(view, assignment.figure(name))
         missing += [reason] if reason else []
+    another_way = bool(present or (task.figures and not missing))
+    if names and not another_way:
+        missing = [*names, *missing]
     if missing:
         yield problem(f"Task {task.name} ({task.asks}) is missing or not finished: {'; '.join(missing)}.")
+    elif names:
+        yield Remark(
+            False, f"Task {task.name}: {'; '.join(names)}. Another name is allowed; then a tutor looks at yours by hand."
+        )
 
 
-def _definitions(view: NotebookView, task: Task) -> Iterator[str]:
+def _names_of_task(view: NotebookView, task: Task) -> tuple[list[str], list[str]]:
+    """Return what to say of names that a task asks for and that are missing, and the names that are there."""
+    missing: list[str] = []
+    present: list[str] = []
+    for asked, here, verb in (
+        (task.defines, view.definitions.keys(), "nothing is called {}"),
+        (task.uses, view.words, "{} is not used"),
+    ):
+        for alternatives in asked:
+            names = alternatives.split("|")
+            found = [name for name in names if name in here]
+            present += found
+            missing += [] if found else [verb.format(" or ".join(names))]
+    return missing, present
+
+
+def _stubs(view: NotebookView, task: Task) -> Iterator[str]:
     for alternatives in task.defines:
-        names = alternatives.split("|")
-        present = [name for name in names if name in view.definitions]
-        if not present:
-            yield f"nothing is called {' or '.join(names)}"
-        for name in present:
-            if is_stub(view.definitions[name][-1].node):
-                yield f"{name} is still a stub"
+        for name in alternatives.split("|"):
+            if name in view.definitions and is_stub(view.definitions[name][-1].node):
+                yield f"{name} is still a stub, without your code"
+
+
+def _lost_methods(view: NotebookView, task: Task) -> Iterator[str]:
+    """Name methods that are missing of a class that is there."""
+    for name in task.defines:
+        owner, _, method = name.partition(".")
+        if method and "|" not in name and owner in view.definitions and name not in view.definitions:
+            yield f"the class {owner} has no method {method}"
 
 
 def _traces(view: NotebookView, task: Task) -> Iterator[str]:
-    for alternatives in task.uses:
-        names = alternatives.split("|")
-        if not view.words & set(names):
-            yield f"{' or '.join(names)} is not used"
     for what, pattern in task.prints:
         if not re.search(pattern, view.printed):
             yield f"no output shows {what}"

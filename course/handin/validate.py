@@ -55,6 +55,28 @@ def validate(path: Path, assignment: str | None = None) -> list[Remark]:
     return remarks + check(content, key if key in assignments.ASSIGNMENTS else None)
 
 
+def notebooks_in(paths: Sequence[Path]) -> list[Path]:
+    """Return the files among ``paths``, and the notebooks in its folders; hidden ones and checkpoints do not count.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder, or a folder without a notebook.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        inside = sorted(_visible_notebooks(path)) if path.is_dir() else [path]
+        if not inside:
+            raise FileNotFoundError(f"there is no notebook (.ipynb) in the folder {path}: look at its name")
+        files += inside
+    return list(dict.fromkeys(files))
+
+
+def _visible_notebooks(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
+        if path.suffix.lower() == ".ipynb" and path.is_file() and not hidden:
+            yield path
+
+
 def _remarks_on_name(name: str, key: str | None) -> Iterator[Remark]:
     """Say what a file's name leaves open, and which assignment it names."""
     parts = parse_name(name)
@@ -102,6 +124,13 @@ def report(path: Path, remarks: Sequence[Remark]) -> str:
     problems, notes = ([r.text for r in remarks if r.problem is kind] for kind in (True, False))
     head = f"{path}: {f'{len(problems)} to mend' if problems else 'ready to hand in'}"
     return "\n".join([head, *(f"- {text}" for text in problems), *(f"  note: {text}" for text in notes)])
+
+
+def summary(results: Sequence[tuple[Path, Sequence[Remark]]]) -> str:
+    """Say in one line how many of several files are ready, and which are not."""
+    unready = [path.name for path, remarks in results if any(remark.problem for remark in remarks)]
+    listed = f"; still to mend: {', '.join(unready)}" if unready else ""
+    return f"{len(results) - len(unready)} of {len(results)} files are ready to hand in{listed}"
 
 
 def too_large(size: int, submission: Submission | None = None) -> Remark:

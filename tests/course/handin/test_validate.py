@@ -163,7 +163,7 @@ MISTAKES = {
     ),
     "missing method": (
         set_source("class VAE", MODEL.replace("def sample", "def draw")),
-        "Task A1 .*nothing is called VAE.sample",
+        "Task A1 .*the class VAE has no method sample",
     ),
     "stub": (
         set_source("class VAE", MODEL.replace("z = x", "raise NotImplementedError('A1')")),
@@ -401,3 +401,35 @@ def test_validating_imports_neither_torch_nor_scikit_learn_nor_matplotlib(tmp_pa
     )
     run = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
     assert run.stdout.strip().endswith("0 []"), run.stdout + run.stderr
+
+
+def test_a_function_of_another_name_is_said_and_does_not_keep_from_handing_in():
+    def renamed(nb):
+        for cell in nb.cells:
+            cell.source = cell.source.replace("def plot_latent2D", "figure = 'part_b_latent_space'\ndef draw_codes")
+
+    remarks = validation.check(nbformat.writes(mistake(renamed)).encode(), "a1")
+    assert [r.text for r in remarks if r.problem] == []
+    assert [r.text for r in remarks] == [
+        "Task B3: nothing is called plot_latent2D. Another name is allowed; then a tutor looks at yours by hand."
+    ]
+
+
+def test_several_files_and_folders_are_told_apart(tmp_path):
+    folder = tmp_path / "mine"
+    for name in ("max_mustermann_a1.ipynb", "sub/erika_muster_a1.IPYNB"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(nbformat.writes(by_hand()))
+    for hidden in (".ipynb_checkpoints/max_mustermann_a1.ipynb", "__MACOSX/._max_mustermann_a1.ipynb"):
+        (folder / hidden).parent.mkdir()
+        (folder / hidden).write_bytes(b"x")
+    other = tmp_path / "jo_doe_a1.ipynb"
+    other.write_bytes(b"{}")
+    run = CliRunner().invoke(app, ["validate", str(folder), str(other)])
+    assert run.exit_code == 1
+    assert "2 of 3 files are ready to hand in; still to mend: jo_doe_a1.ipynb" in run.stdout
+    assert run.stdout.count("ready to hand in\n") == 2 and "checkpoints" not in run.stdout
+    assert CliRunner().invoke(app, ["validate", str(folder)]).exit_code == 0
+    (tmp_path / "empty").mkdir()
+    empty = CliRunner().invoke(app, ["validate", str(tmp_path / "empty")])
+    assert "there is no notebook (.ipynb) in the folder" in str(empty.exception)
