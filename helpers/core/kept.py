@@ -6,6 +6,7 @@ memory.
 """
 
 import hashlib
+import inspect
 import io
 import itertools
 import pickle
@@ -146,23 +147,43 @@ def key_of(*parts: Any) -> str:
     """Hash all that a training depends on: ``parts``, random states, versions, the precision, and the helpers' code.
 
     Raises:
-        NoKeyError: a part of a kind that :func:`fingerprint` cannot follow; or the helpers' files have changed since
-            they were imported, and some of them may have been loaded again since (autoreload), and some not.
+        NoKeyError: a part of a kind that :func:`fingerprint` cannot follow.
     """
-    if helpers_code() != CODE:
-        raise NoKeyError("the helpers' files have changed since they were imported: restart the kernel")
     versions = [torch.__version__, np.__version__, platform.python_version()]
-    return fingerprint([parts, random_states(), versions, training_dtype(best_device()), CODE])[:16]
+    return fingerprint([parts, random_states(), versions, training_dtype(best_device()), running_code()])[:16]
 
 
-def helpers_code() -> dict[str, str]:
-    """Read the text of ``core`` and of the notebooks' modules; what draws and shows changes no training."""
-    core = Path(__file__).resolve().parent
-    files = [file for file in (*core.glob("*.py"), *core.parent.glob("*.py")) if file.stem not in {"notebook", "colab"}]
-    return {file.relative_to(core.parent).as_posix(): file.read_text(encoding="utf-8") for file in sorted(files)}
+SETTINGS = (bool, int, float, str, tuple, frozenset, np.ndarray, Tensor)  # what a module names beside its code
+UNCOUNTED = {"notebook", "colab", "plots", "checks", "claims"}  # they draw, say and check, and change no training
 
 
-CODE = helpers_code()  # of the code that runs: on import, for the files may change before a key is asked for
+def running_code() -> dict[str, Any]:
+    """Collect the code of ``core`` and of the notebooks' modules as it runs now, by module: functions, classes, numbers.
+
+    Code in memory, and not the text of the files: those may have been edited since, and what autoreload has put in the
+    place of the old is what runs.
+    """
+    names = sorted(name for name in sys.modules if name.startswith("helpers.") and name.split(".")[1] not in UNCOUNTED)
+    return {name: _code_in(vars(sys.modules[name]), name) for name in names}
+
+
+def _code_in(space: Mapping[str, Any], module: str) -> dict[str, Any]:
+    """Collect code and settings in a module or a class; what it imports counts where it stands."""
+    parts: dict[str, Any] = {}
+    for name, value in space.items():
+        value = inspect.unwrap(getattr(value, "__func__", getattr(value, "fget", value)))
+        if isinstance(value, FunctionType) and value.__module__ == module:
+            defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+            parts[name] = value.__code__, [d if isinstance(d, SETTINGS) else _kind(d) for d in defaults]
+        elif isinstance(value, type) and value.__module__ == module:
+            parts[name] = _code_in(vars(value), module)
+        elif isinstance(value, SETTINGS) and not name.startswith("__"):
+            parts[name] = value
+    return parts
+
+
+def _kind(thing: Any) -> str:
+    return getattr(thing, "__qualname__", type(thing).__qualname__)
 
 
 def fingerprint(thing: Any) -> str:

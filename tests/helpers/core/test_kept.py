@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,7 @@ from torch import nn, optim
 from torch.utils.data import DataLoader, TensorDataset
 
 from helpers import swiss_roll, toy_vae
-from helpers.core import kept
+from helpers.core import gaussian, kept
 from helpers.core.batches import TensorBatches, WithNoise
 from helpers.core.kept import NoKeyError, digest, fingerprint, fit_once, key_of
 from helpers.core.settings import checkpoints_folder
@@ -111,15 +112,15 @@ def test_whatever_differs_is_trained_anew(fits, change):
     assert len(fits) == 2, "and the first is kept beside it"
 
 
-@pytest.mark.parametrize("around", ["random", "source", "torch", "precision"])
+@pytest.mark.parametrize("around", ["random", "code", "number", "torch", "precision"])
 def test_so_is_what_training_finds_around_it(fits, monkeypatch, around):
     train()
     if around == "random":
         monkeypatch.setattr(torch, "manual_seed", lambda seed: torch.random.default_generator.manual_seed(seed + 1))
-    elif around == "source":
-        changed = kept.CODE | {"core/objective.py": "# changed"}
-        monkeypatch.setattr(kept, "CODE", changed)
-        monkeypatch.setattr(kept, "helpers_code", lambda: changed)
+    elif around == "code":
+        monkeypatch.setattr(gaussian.rsample, "__code__", (lambda mean, std: mean + 2 * std).__code__)
+    elif around == "number":
+        monkeypatch.setattr(toy_vae, "MAX_NORM", 2.0)
     elif around == "torch":
         monkeypatch.setattr(kept.torch, "__version__", "2.99.0")
     else:
@@ -131,22 +132,52 @@ def test_so_is_what_training_finds_around_it(fits, monkeypatch, around):
     assert len(fits) == 2
 
 
-def test_code_that_changed_after_its_import_is_not_guessed_at(fits, monkeypatch, tmp_path):
-    monkeypatch.setattr(kept, "helpers_code", lambda: kept.CODE | {"core/objective.py": "# edited since"})
-    train()
-    train()
-    assert len(fits) == 2 and not (tmp_path / "kept").exists()
+AUTORELOAD = """
+    import os, pathlib
+    from IPython.core.interactiveshell import InteractiveShell
+
+    def run(code):
+        InteractiveShell.instance().run_cell(code).raise_error()
+
+    def edit(old, new, ahead):
+        path = pathlib.Path("helpers/core/objective.py")
+        path.write_text(path.read_text().replace(old, new))
+        os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + ahead * 10**9))
+
+    if {autoreload}:
+        run("%load_ext autoreload\\n%autoreload 2")
+    run("from helpers import toy_vae; from helpers.core.kept import key_of; import torch")
+    run("torch.manual_seed(0); print(key_of(toy_vae.VAE(2, 1, [3], [])))")
+    edit("return", "return 0 +", 2)
+    run("torch.manual_seed(0); print(key_of(toy_vae.VAE(2, 1, [3], [])))")
+    edit("return 0 +", "return", 4)
+    run("torch.manual_seed(0); print(key_of(toy_vae.VAE(2, 1, [3], [])))")
+"""
 
 
-def test_the_sources_are_those_of_the_objectives_and_of_the_loop_and_not_of_the_drawing():
-    text = "\n".join(kept.CODE.values())
+@pytest.mark.parametrize("autoreload", [True, False])
+def test_an_edited_file_counts_once_it_is_loaded_and_no_earlier(tmp_path, autoreload):
+    shutil.copytree(kept.Path(kept.__file__).parents[1], tmp_path / "helpers")
+    script = textwrap.dedent(AUTORELOAD.format(autoreload=autoreload))
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "IPYTHONDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    before, edited, back = run.stdout.split()[-3:]
+    assert (edited != before) is autoreload, run.stderr
+    assert (edited != back) is autoreload
+
+
+def test_the_code_is_that_of_the_objectives_and_of_the_loop_and_not_of_the_drawing():
+    code = kept.running_code()
+    names = {f"{module}.{name}" for module, parts in code.items() for name in parts}
     for telltale in (
-        "def vae_objective(", "def kl_per_latent(", "def fit(", "class TensorBatches", "class HalvesSideBySide",
-        "def rsample(", "def calc_elbo(", "def train_vae(",
+        "toy_vae.vae_objective", "core.gaussian.kl_per_latent", "core.training.fit", "core.batches.TensorBatches",
+        "core.speed.HalvesSideBySide", "core.gaussian.rsample", "toy_vae.MAX_NORM", "toy_vae.VAE",
     ):  # fmt: skip
-        assert telltale in text
-    for telltale in ("def show(", "def scatters(", "/home", "/work"):
-        assert telltale not in text and not any(telltale in name for name in kept.CODE)
+        assert f"helpers.{telltale}" in names
+    assert {"forward", "sample", "decoder_heads"} <= code["helpers.toy_vae"]["VAE"].keys()
+    assert not [name for name in names if name.startswith(("helpers.plots", "helpers.notebook", "helpers.checks"))]
 
 
 def test_training_is_not_skipped_where_somebody_looks_on(fits, capsys):
