@@ -26,9 +26,8 @@ def missing_of_task(view: NotebookView, assignment: Assignment, task: Task) -> I
     if missing:
         yield problem(f"Task {task.name} ({task.asks}) is missing or not finished: {'; '.join(missing)}.")
     elif names:
-        yield Remark(
-            False, f"Task {task.name}: {'; '.join(names)}. Another name is allowed; then a tutor looks at yours by hand."
-        )
+        allowed = "Another name is allowed; a tutor then looks at yours by hand."
+        yield Remark(False, f"Task {task.name}: {'; '.join(names)}. {allowed}")
 
 
 def _names_of_task(view: NotebookView, task: Task) -> tuple[list[str], list[str]]:

@@ -158,7 +158,7 @@ UNCOUNTED = {"notebook", "colab", "plots", "checks", "claims"}  # they draw, say
 
 
 def running_code() -> dict[str, Any]:
-    """Collect the code of ``core`` and of the notebooks' modules as it runs now, by module: functions, classes, numbers.
+    """Collect the code of ``core`` and of the notebooks' modules as it runs now: functions, classes, numbers.
 
     Code in memory, and not the text of the files: those may have been edited since, and what autoreload has put in the
     place of the old is what runs.

@@ -411,7 +411,7 @@ def test_a_function_of_another_name_is_said_and_does_not_keep_from_handing_in():
     remarks = validation.check(nbformat.writes(mistake(renamed)).encode(), "a1")
     assert [r.text for r in remarks if r.problem] == []
     assert [r.text for r in remarks] == [
-        "Task B3: nothing is called plot_latent2D. Another name is allowed; then a tutor looks at yours by hand."
+        "Task B3: nothing is called plot_latent2D. Another name is allowed; a tutor then looks at yours by hand."
     ]
 
 

@@ -159,7 +159,11 @@ AUTORELOAD = """
 def test_an_edited_file_counts_once_it_is_loaded_and_no_earlier(tmp_path, autoreload):
     shutil.copytree(kept.Path(kept.__file__).parents[1], tmp_path / "helpers")
     script = textwrap.dedent(AUTORELOAD.format(autoreload=autoreload))
-    environment = os.environ | {"PYTHONPATH": str(tmp_path), "IPYTHONDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": str(tmp_path),
+        "IPYTHONDIR": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
