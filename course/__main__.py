@@ -142,16 +142,18 @@ def validate(
 
 @app.command()
 def release(
-    folder: Annotated[Path, typer.Argument(help="A new or empty folder to write into.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder, or a git clone of an older version.")],
     assignment: Annotated[str | None, typer.Option(help="a1 to a5; else all.")] = None,
+    single_file: Annotated[bool, typer.Option(help="One notebook an assignment, which needs nothing else.")] = False,
+    url: Annotated[str | None, typer.Option(help="Where students get it: https://github.com/COURSE/NAME.")] = None,
 ) -> None:
-    """Write the student version: tasks open, answers and outputs gone, expected figures and checks kept."""
+    """Write the student version: tasks open, answers and outputs gone, checks kept."""
     with one_sentence("release"):
         from course import paths
         from course.handout import release as handout
 
         paths.clone()
-        print(handout.summary(handout.release(folder, key_of(assignment))))
+        print(handout.summary(handout.release(folder, key_of(assignment), url, single=single_file)))
 
 
 @app.command()

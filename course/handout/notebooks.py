@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import nbformat
 
-from course.handout.regions import pairs, stub
+from course.handout.regions import enclosing, pairs, stub
 from course.notebooks.code import figure_names, parse
 
 PROMPT = "*Your reading: what did you expect, and what came out?*"
@@ -83,14 +83,36 @@ def _questions(blocks: list[str], throughout: bool) -> list[str]:
 
 
 def _cut_cell(source: str, heading: str, rest: str, name: str) -> str:
+    return open_cell(source, f"{_label(heading)}: see the text above", rest, name)
+
+
+def open_cell(source: str, about: str, rest: str, name: str) -> str:
+    """Put a stub in the place of each solved piece of a cell: it names the function, and what to compute.
+
+    Args:
+        about: which task it is.
+        rest: the code of the cells behind this one.
+        name: of the cell, for errors.
+
+    Raises:
+        ValueError: a START without its END, or the reverse.
+    """
     lines = source.split("\n")
     for first, last in reversed(list(pairs(lines, name))):
         indent = " " * (len(lines[first]) - len(lines[first].lstrip()))
         inside = textwrap.dedent("\n".join(lines[first : last + 1]))
-        later = set(re.findall(r"\w+", "\n".join(lines[last + 1 :]) + rest))
-        text = stub(f"{_label(heading)}: see the text above.", _results(inside, later))
+        chain = enclosing(source, first, last)
+        later = set(re.findall(r"\w+", "\n".join([*lines[last + 1 :], "" if chain else rest])))
+        place = f", {'.'.join(chain)}" if chain else ""
+        text = stub(f"{about}{place}.", _results(inside, later))
         lines[first : last + 1] = textwrap.indent(text, indent).split("\n")
     return "\n".join(lines)
+
+
+def task_of(prose: str) -> str:
+    """Return ``Task A1`` for a text with the heading "## 2. Task A1: the model"; empty where there is none."""
+    found = [m["name"] for m in TASK_HEADING.finditer(prose) if m["name"].startswith(("Task", "Exercise"))]
+    return found[-1].partition(":")[0] if found else ""
 
 
 def _label(heading: str) -> str:

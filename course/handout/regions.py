@@ -88,6 +88,14 @@ def _enclosing(tree: ast.Module, first: int, last: int) -> list[Scope]:
         body = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt)]
 
 
+def enclosing(source: str, first: int, last: int) -> list[str]:
+    """Return the names of the classes and functions around some lines, counted from 0; none where it cannot be read."""
+    try:
+        return [node.name for node in _enclosing(ast.parse(source), first + 1, last + 1)]
+    except SyntaxError:
+        return []
+
+
 def _source_of(docstring: str) -> str:
     match = re.search(r"Source: (.+?)(?:\n\n|\Z)", docstring, re.DOTALL)
     return " ".join(match[1].split()).rstrip(".") if match else ""

@@ -2,16 +2,11 @@
 
 It holds the notebooks of the assignments, the helpers that they import, the checks of their tasks, and of ``course``
 all but :data:`STAFF`: what runs notebooks and hands in. Graders' bands, hints and checks stay here: a table of an
-assignment goes out with what handing in needs of it (:func:`table`).
+assignment goes out with what handing in needs of it (``course/handout/lean.py``).
 """
 
 import ast
-import pprint
-import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from course.assignments import ASSIGNMENTS, Assignment, find
 from course.handin import inlining
+from course.handout import repository
+from course.handout.kit import checks_of, files_of
+from course.handout.lean import HINTS, table
 from course.handout.notebooks import code_cells, cut_notebook, figures_in
 from course.handout.regions import cut, regions
+from course.handout.sheet import notebook_of
+from course.handout.writing import Changes, sentences, write
 from course.paths import ROOT
 
 ALWAYS = ("LICENSE", "requirements.txt", "pyproject.toml", ".gitignore", "tests/conftest.py",
@@ -28,14 +28,6 @@ ALWAYS = ("LICENSE", "requirements.txt", "pyproject.toml", ".gitignore", "tests/
           "helpers/core/standin/mnist.safetensors", "helpers/core/standin/fashion.safetensors",
           "course/regression/__init__.py", "course/regression/run.py")  # fmt: skip
 STAFF = ("assignments", "bench", "dev", "grading", "handout", "regression")  # folders of course
-TABLE = '''"""What handing in needs to know of assignment {number}."""
-
-from course.assignments.task import Assignment, Figure, Task
-
-ASSIGNMENT = {assignment}
-'''
-OF_ASSIGNMENT = re.compile(r"a\d+(_|$)")  # modules of checks
-HINTS = '"""Hints of the graders; there are none here."""\n\nCOMMON_HINTS: dict[str, str] = {}\n'
 
 
 class Release(NamedTuple):
@@ -44,44 +36,37 @@ class Release(NamedTuple):
     folder: Path
     tasks: tuple[str, ...]  # what is open, ``A1: toy_vae.VAE.forward``
     files: int
+    changes: Changes
 
 
-def release(folder: Path, assignment: str | None = None) -> Release:
-    """Write the student version of one assignment, or of all, into a new or empty folder.
+def release(folder: Path, assignment: str | None = None, url: str | None = None, *, single: bool = False) -> Release:
+    """Write the student version of one assignment, or of all, into a new folder, or over an older one in a git clone.
 
     Only what is listed here goes in, file by file: no history, no caches, no trained weights.
 
+    Args:
+        url: the repository that students get it from; that of ``pyproject.toml`` where none is given.
+        single: one notebook an assignment, which needs nothing else.
+
     Raises:
-        ValueError: an unknown assignment, marks that do not pair, or a notebook of the assignment that is not there.
-        FileExistsError: the folder has something in it.
+        ValueError: an unknown assignment or address, marks that do not pair, something of the assignment that is not
+            there, or a git clone with changes that are not committed.
+        FileExistsError: the folder has something in it, and is no git clone.
         OSError: it cannot be written; nothing half-written stays behind.
     """
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder} is not empty: give a new folder, or empty it yourself")
-    files, tasks = contents([find(assignment)] if assignment else list(ASSIGNMENTS.values()))
-    _write(folder, files)
-    return Release(folder, tasks, len(files))
+    chosen = [find(assignment)] if assignment else list(ASSIGNMENTS.values())
+    url = repository.checked(url or repository.project_url())
+    files, tasks = singles(chosen, url) if single else contents(chosen, url)
+    return Release(Path(folder), tasks, len(files), write(Path(folder), files))
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for path, content in files.items():
-            target = part / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        part.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+def singles(chosen: Sequence[Assignment], url: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Make one notebook for each of some assignments, and list the tasks that are open in them."""
+    files = {f"{a.key}.ipynb": notebook_of(a, url).encode() for a in chosen}
+    return files, tuple(f"{a.key}: task {task.name}" for a in chosen for task in a.tasks if task.asks)
 
 
-def contents(chosen: Sequence[Assignment]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def contents(chosen: Sequence[Assignment], url: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """Make the files of the student version of some assignments, and list the tasks that are open in it."""
     notebooks: dict[str, str] = {}
     for assignment in chosen:
@@ -182,12 +167,8 @@ def _imports(source: str, package: str) -> list[str]:
     return names
 
 
-def _checks(chosen: Sequence[Assignment]) -> list[str]:
-    """List the files of the checks: those of the chosen assignments, and what they share."""
-    keys = {assignment.key for assignment in chosen}
-    paths = sorted((ROOT / "helpers" / "checks").glob("*.py"))
-    mine = [path for path in paths if not OF_ASSIGNMENT.match(path.stem) or path.stem.partition("_")[0] in keys]
-    return [_relative(path) for path in mine]
+def _checks(chosen: Iterable[Assignment]) -> list[str]:
+    return sorted(map(_relative, files_of(["helpers.checks", *checks_of(chosen)])))
 
 
 def _figures(notebooks: Iterable[str]) -> list[str]:
@@ -222,17 +203,6 @@ def _lacks(node: ast.FunctionDef, files: set[str]) -> bool:
     return any((ROOT / path).is_file() and path not in files for path in paths)
 
 
-def table(assignment: Assignment) -> str:
-    """Write the table of an assignment without what only graders need, as Python."""
-    tasks = tuple(
-        replace(task, requires="", from_outputs=(), from_rerun=(), words=(), elsewhere=(), panels=None, expected=())
-        for task in assignment.tasks
-    )
-    lean = replace(assignment, tasks=tasks, hints={})
-    text = pprint.pformat(lean, width=110, sort_dicts=False)
-    return TABLE.format(number=assignment.key.removeprefix("a"), assignment=text)
-
-
 def readme(chosen: Sequence[Assignment]) -> str:
     """Write what students are told."""
     loader = PackageLoader("course.handout")
@@ -241,6 +211,9 @@ def readme(chosen: Sequence[Assignment]) -> str:
 
 
 def summary(version: Release) -> str:
-    """Say what was written."""
-    first = f"written: {version.folder}, {version.files} files, {len(version.tasks)} functions open:"
+    """Say what was written, and what of an older version it changed."""
+    changes = version.changes
+    if changes.replaced or changes.removed or changes.kept or len(changes.added) < version.files:
+        return "\n".join([f"updated: {version.folder}", *(f"  {line}" for line in sentences(changes))])
+    first = f"written: {version.folder}, {version.files} files, {len(version.tasks)} tasks open:"
     return "\n".join([first, *(f"  {task}" for task in version.tasks)])
