@@ -93,17 +93,17 @@ def train_ae(
         ValueError: ``data`` is empty.
     """
 
+    ### START CODE HERE ###
     def objective(batch: Batch) -> tuple[Tensor, Scalars]:
-        ### START CODE HERE ###
         x_hat, _ = autoencoder(batch[0])
         loss = F.mse_loss(x_hat, batch[0])
-        ### END CODE HERE ###
         return loss, {"mse": loss}
 
     in_steps = in_precision("auto", objective, next(autoencoder.parameters()).device)
     (fit_once if keep else fit)(
         autoencoder, opt, data, in_steps, num_epochs=num_epochs, max_norm=math.inf, description="autoencoder"
     )
+    ### END CODE HERE ###
     return autoencoder
 
 

@@ -1,4 +1,4 @@
-"""What every notebook says and shows: ``show``, ``claims``, ``explore``, ``check``, ``solution``."""
+"""What every notebook says and shows: ``show``, ``claims``, ``measured``, ``explore``, ``solution``."""
 
 import inspect
 import io
@@ -25,7 +25,7 @@ from helpers.core.settings import budget, figure_hook, figures_folder, is_live, 
 if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
     from helpers.core.data import ImageSet
 
-__all__ = ["budget", "check", "claims", "explore", "show", "solution"]
+__all__ = ["budget", "claims", "explore", "measured", "show", "solution"]
 
 DPI = 100
 DOCSTRING = re.compile(r'^ +r?"""(?:.|\n)*?"""\n', re.MULTILINE)  # the first of a source is its own
@@ -102,6 +102,16 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
     first = html_block("\n".join(map(escape, failures))) if failures else ""
     html = f"{first}<details><summary>{summary}</summary>{html_block(escape(text))}</details>"
     display({"text/html": html, "text/plain": f"{summary}\n{text}"}, metadata={"claims": values}, raw=True)
+
+
+@contextmanager
+def measured() -> Iterator[Callable[[str, float], None]]:
+    """Collect numbers as :func:`claims` does, and display them folded and without a verdict: for those who predict."""
+    lines: list[str] = []
+    yield lambda name, value: lines.append(f"{name} | measured {float(value):.4g}")
+    text = "\n".join(lines)
+    html = f"<details><summary>{len(lines)} numbers</summary>{html_block(escape(text))}</details>"
+    display({"text/html": html, "text/plain": text}, raw=True)
 
 
 def claim_line(name: str, value: float, claim: sheets.Claim | None, reason: str = "") -> str:

@@ -1,28 +1,40 @@
 """Notebooks without their solution: tasks open, answers and outputs gone.
 
 Text cells with the tag ``answer`` lose what comes before their first heading or **Predict**. With ``answer-throughout``
-they keep headings and **Predict** only. A text in the cell's metadata under ``student`` is shown in place of either.
+they keep headings and **Predict** only. A text in the cell's metadata under ``student`` is shown in place of either;
+a dictionary there replaces single texts. Cells with the tag ``solution``, and those that only show it, are left out.
 """
 
 import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
+from nbformat.v4 import new_markdown_cell
 
+from course.handout.neutral import neutral, replaced
 from course.handout.regions import enclosing, pairs, stub
+from course.handout.repository import badge
 from course.notebooks.code import figure_names, parse
 
 PROMPT = "*Your reading: what did you expect, and what came out?*"
 ANSWERS = {"answer", "answer-throughout"}
 TASK_HEADING = re.compile(r"^#+ (?:\d+\. )?(?P<name>.+)$", re.MULTILINE)
 BADGE = re.compile(r"^\[!\[Open in Colab\].*\n\n?", re.MULTILINE)  # leads to the solutions
+ASSIGNMENT = re.compile(r"^\*\*(?:Assignment|Exercise)\b(?:.+\n?)+", re.MULTILINE)  # "..., solved, and then measured."
+SHOWS_SOLUTION = re.compile(r"solution\([\w.,\s]*\)")
 
 
 def code_cells(notebook: str) -> list[str]:
     """Return the sources of a notebook's code cells."""
     return [c.source for c in nbformat.reads(notebook, as_version=4).cells if c.cell_type == "code"]
+
+
+def prose_in(notebook: str) -> str:
+    """Return the text of a notebook."""
+    return "\n\n".join(c.source for c in nbformat.reads(notebook, as_version=4).cells if c.cell_type == "markdown")
 
 
 def figures_in(notebook: str) -> Iterator[str]:
@@ -31,46 +43,62 @@ def figures_in(notebook: str) -> Iterator[str]:
         yield from figure_names(parse(source))
 
 
-def cut_notebook(source: str, name: str = "the notebook") -> str:
-    """Take the solution out of a notebook: its open tasks, its answers, and all outputs.
+def cut_notebook(source: str, name: str, url: str, tasks: str = "", about: str = "") -> str:
+    """Take the solution out of a notebook: its open tasks, its answers, what hints at them, and all outputs.
+
+    Args:
+        name: its file's name, without ``.ipynb``.
+        url: the repository that it is handed out from.
+        tasks: the text of its tasks, as a cell behind the first.
+        about: in the place of the paragraph that says which assignment is solved here.
 
     Raises:
-        ValueError: a START without its END, or the reverse.
+        ValueError: a START without its END, or the reverse; or a text to be replaced is gone.
     """
     nb = nbformat.reads(source, as_version=4)
+    nb.cells = [cell for cell in nb.cells if not _is_solution(cell)]
     heading = ""
     for i, cell in enumerate(nb.cells):
+        place = f"{name}, cell {cell.id}"
         if cell.cell_type == "markdown":
+            _remove_answer(cell, place)
             heading = ([m["name"] for m in TASK_HEADING.finditer(cell.source)] or [heading])[-1]
-            _remove_answer(cell)
-            cell.source = BADGE.sub("", cell.source)
+            cell.source = BADGE.sub(lambda _: badge(url, f"notebooks/{name}.ipynb"), cell.source)
         elif cell.cell_type == "code":
             rest = "\n".join(c.source for c in nb.cells[i + 1 :] if c.cell_type == "code")
-            cell.source = _cut_cell(_without_colab(cell.source), heading, rest, f"{name}, cell {cell.id}")
+            code = set_up(url) if '"google.colab"' in cell.source else cell.source
+            code = neutral(code, cell.metadata.pop("student", {}), place)
+            cell.source = _cut_cell(code, heading, rest, place)
             cell.outputs, cell.execution_count = [], None
+            cell.metadata.pop("tags", None)
+    if nb.cells and nb.cells[0].cell_type == "markdown":
+        nb.cells[0].source = ASSIGNMENT.sub(lambda m: f"{about}\n" if about else m[0], nb.cells[0].source)
+    if tasks:
+        nb.cells.insert(1, new_markdown_cell(tasks, id="tasks"))
     return nbformat.writes(nb) + "\n"
 
 
-def _without_colab(source: str) -> str:
-    """Return a set-up cell that does not fetch this repository on Colab: it holds the solutions."""
-    if '"google.colab"' not in source:
-        return source
-    lines = source.split("\n")
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.If) and "google.colab" in ast.unparse(node.test):
-            del lines[node.lineno - 1 : (node.end_lineno or node.lineno) + 1]  # and the blank line after it
-            break
-    rest = [line for line in lines if line != "import subprocess"]
-    return "\n".join(rest).replace(', Path("vae-solutions").resolve()', "")
+def set_up(url: str) -> str:
+    """Write the set-up cell: files of the helpers are loaded again when they change, and fetched where they are not."""
+    template = (Path(__file__).with_name("templates") / "set_up.py.txt").read_text(encoding="utf-8")
+    return template.format(url=url).rstrip("\n")
 
 
-def _remove_answer(cell: nbformat.NotebookNode) -> None:
+def _is_solution(cell: nbformat.NotebookNode) -> bool:
+    """Say whether a code cell only shows the solution, or is tagged as a part of it."""
+    shows = cell.cell_type == "code" and SHOWS_SOLUTION.fullmatch(cell.source.strip()) is not None
+    return shows or "solution" in cell.metadata.get("tags", ())
+
+
+def _remove_answer(cell: nbformat.NotebookNode, place: str) -> None:
     tags = set(cell.metadata.pop("tags", ()))
     student = cell.metadata.pop("student", None)
-    if student is not None:
+    if isinstance(student, str):
         cell.source = student
     elif tags & ANSWERS:
         cell.source = "\n\n".join(_questions(cell.source.split("\n\n"), throughout="answer-throughout" in tags))
+    if isinstance(student, dict):
+        cell.source = replaced(cell.source, student, place)
 
 
 def _questions(blocks: list[str], throughout: bool) -> list[str]:
@@ -83,7 +111,7 @@ def _questions(blocks: list[str], throughout: bool) -> list[str]:
 
 
 def _cut_cell(source: str, heading: str, rest: str, name: str) -> str:
-    return open_cell(source, f"{_label(heading)}: see the text above", rest, name)
+    return open_cell(source, f"{_label(heading)}: its text stands at the top of this notebook", rest, name)
 
 
 def open_cell(source: str, about: str, rest: str, name: str) -> str:

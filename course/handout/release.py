@@ -17,16 +17,19 @@ from course.handin import inlining
 from course.handout import repository
 from course.handout.kit import checks_of, files_of
 from course.handout.lean import HINTS, table
-from course.handout.notebooks import code_cells, cut_notebook, figures_in
+from course.handout.notebooks import code_cells, cut_notebook, prose_in
 from course.handout.regions import cut, regions
-from course.handout.sheet import notebook_of
+from course.handout.sheet import notebook_of, tasks_in
 from course.handout.writing import Changes, sentences, write
 from course.paths import ROOT
 
 ALWAYS = ("LICENSE", "requirements.txt", "pyproject.toml", ".gitignore", "tests/conftest.py",
-          "tests/tasks/test_tasks.py", "helpers/__init__.py",
+          "tests/tasks/test_tasks.py", "tests/tasks/test_notebooks.py", "helpers/__init__.py", "helpers/colab.py",
           "helpers/core/standin/mnist.safetensors", "helpers/core/standin/fashion.safetensors",
           "course/regression/__init__.py", "course/regression/run.py")  # fmt: skip
+ABOUT = (
+    "**Assignment {number}: {title}.** In every section: predict, run, read; what is yours to write is listed below."
+)
 STAFF = ("assignments", "bench", "dev", "grading", "handout", "regression")  # folders of course
 
 
@@ -81,15 +84,21 @@ def contents(chosen: Sequence[Assignment], url: str) -> tuple[dict[str, bytes], 
         files[_relative(module)] = cut(text, labels.get(name, {}), str(module)).encode()
         here = [r.function for r in regions(text) if f"{name}.{r.function}" in asked]
         tasks += [f"{labels[name][function]}: {name}.{function}" for function in here]
-    for stem, text in notebooks.items():
-        files[f"notebooks/{stem}.ipynb"] = cut_notebook(text, stem).encode()
-    for path in [*ALWAYS, *_checks(chosen), *_figures(notebooks.values()), *_course()]:
+    for assignment in chosen:
+        for stem in assignment.notebooks:
+            about = ABOUT.format(number=assignment.key.removeprefix("a"), title=assignment.title)
+            texts = tasks_in(assignment, prose_in(notebooks[stem]))
+            text = cut_notebook(notebooks[stem], stem, url, texts, about)
+            files[f"notebooks/{stem}.ipynb"] = text.encode()
+    for path in [*ALWAYS, *_checks(chosen), *_course()]:
         files[path] = (ROOT / path).read_bytes()
     files |= {f"course/assignments/{a.key}.py": table(a).encode() for a in chosen}
     files["course/assignments/hints.py"] = HINTS.encode()
     commands = (ROOT / "course" / "__main__.py").read_text(encoding="utf-8")
     files["course/__main__.py"] = verbs(commands, set(files)).encode()
     files["README.md"] = readme(chosen).encode()
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    files["pyproject.toml"] = project.replace(repository.project_url(), url).encode()
     return files, tuple(dict.fromkeys(tasks))
 
 
@@ -169,13 +178,6 @@ def _imports(source: str, package: str) -> list[str]:
 
 def _checks(chosen: Iterable[Assignment]) -> list[str]:
     return sorted(map(_relative, files_of(["helpers.checks", *checks_of(chosen)])))
-
-
-def _figures(notebooks: Iterable[str]) -> list[str]:
-    paths: list[str] = []
-    for text in notebooks:
-        paths += [f"student_figures/expected/{name}.png" for name in figures_in(text)]
-    return [path for path in paths if (ROOT / path).is_file()]
 
 
 # ---------------------------------------------------------------- the commands

@@ -24,6 +24,7 @@ from course.handout.repository import badge
 
 SHEETS = Path(__file__).with_name("sheets")
 FENCE = re.compile(r"^```python(?: given: (?P<title>[^\n]+))?\n(?P<code>.*?)\n```$", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"<!-- (?P<text>.*?) -->", re.DOTALL)  # what is said in the folder alone
 TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -63,6 +64,40 @@ def sheet_of(assignment: Assignment) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def tasks_in(assignment: Assignment, prose: str) -> str:
+    """Return the texts of those tasks of an assignment whose names stand in a notebook's headings; else of all.
+
+    Behind each stands where it is to be solved in the folder; what a sheet says in a comment is said there alone.
+    """
+    if not (SHEETS / f"{assignment.key}.md").is_file():
+        return ""
+    texts = {}
+    for cell in cells_of(sheet_of(assignment)):
+        task = task_of(cell.source) if cell.kind == "markdown" else ""
+        if task:
+            texts[task] = cell.source[re.search(rf"^## {task}\b", cell.source, re.M).start() :]  # type: ignore[union-attr]
+    here = {task: text for task, text in texts.items() if re.search(rf"^#+ .*{task}\b", prose, re.M)} or texts
+    first = next(iter(here)).partition(" ")[2]
+    parts = [_template("tasks").format(check=f"{assignment.key}.{first}")]
+    for task, text in here.items():
+        parts += [f"#{_without_predictions(COMMENT.sub('', text))}", *COMMENT.findall(text), *_places(assignment, task)]
+    return "\n\n".join(parts)
+
+
+def _places(assignment: Assignment, task: str) -> Iterator[str]:
+    """Say which functions of the helpers belong to a task."""
+    name = task.partition(" ")[2]
+    regions = [region for one in assignment.tasks if one.name == name for region in one.regions]
+    if regions:
+        yield f"*To be written here:* {', '.join(f'`{region}`' for region in regions)}, in `helpers/`."
+
+
+def _without_predictions(text: str) -> str:
+    """Leave out what is to be predicted, or read off: the notebooks of the folder have questions of their own."""
+    blocks = [block for block in text.split("\n\n") if not block.startswith(("**Predict", "*Your "))]
+    return "\n\n".join(block.strip("\n") for block in blocks if block.strip())
+
+
 def notebook_of(assignment: Assignment, url: str, *, solved: bool = False) -> str:
     """Make the notebook that students get.
 
@@ -81,7 +116,7 @@ def notebook_of(assignment: Assignment, url: str, *, solved: bool = False) -> st
     for i, cell in enumerate(cells):
         if cell.kind == "markdown":
             task = task_of(cell.source) or task
-            nb.cells.append(new_markdown_cell(cell.source))
+            nb.cells.append(new_markdown_cell(COMMENT.sub("", cell.source).strip()))
         else:
             rest = "\n".join(other.source for other in cells[i + 1 :] if other.kind == "code")
             source = cell.source if solved else open_cell(cell.source, task, rest, f"{assignment.key}.md")
