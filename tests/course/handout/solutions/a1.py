@@ -9,8 +9,16 @@ from torch.distributions import Normal, kl_divergence
 class VAE(nn.Module):
     """Gaussians on both sides; log-variances are kept within limits, so that nothing explodes on black pixels."""
 
-    def __init__(self, input_size, latent_size, encoder_sizes, decoder_sizes, hidden_activation=F.relu,
-                 flatten=False, sigmoid=False):
+    def __init__(
+        self,
+        input_size,
+        latent_size,
+        encoder_sizes,
+        decoder_sizes,
+        hidden_activation=F.relu,
+        flatten=False,
+        sigmoid=False,
+    ):
         super().__init__()
         self.latent_size, self.input_size = latent_size, input_size
         self.flatten, self.sigmoid = flatten, sigmoid
@@ -130,12 +138,15 @@ autoencoder = train_ae(autoencoder, data, optim.Adam(autoencoder.parameters(), l
 
 vaes, curves = {}, {}
 for beta in [1, 3, 10]:
-    vae = VAE(input_size=784, latent_size=latent_dim, encoder_sizes=[512], decoder_sizes=[512], flatten=True, sigmoid=True)
+    vae = VAE(
+        input_size=784, latent_size=latent_dim, encoder_sizes=[512], decoder_sizes=[512], flatten=True, sigmoid=True
+    )
     vae.to(device)
     opt = optim.Adam(vae.parameters(), lr=0.001)
     curves[beta], _ = train_vae(vae, opt, data, val_data, figtitle=f"beta {beta}", num_epochs=num_epochs, beta=beta)
     vaes[beta] = vae
 save(curves[1], "part_b_training")
+
 
 # %%
 def plot_latent2D(model, data, num_batches=8, title=None, plot_idx=0):
