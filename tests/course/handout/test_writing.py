@@ -119,5 +119,5 @@ def test_addresses_are_taken_in_each_spelling(url):
 
 @pytest.mark.parametrize("url", ["a/b", "https://gitlab.com/a/b", "https://github.com/a", "https://github.com/a/b; rm"])
 def test_what_is_no_address_is_refused(url):
-    with pytest.raises(ValueError, match="expected one like https://github.com/COURSE/NAME"):
+    with pytest.raises(ValueError, match=r"expected one like https://github\.com/COURSE/NAME"):
         repository.checked(url)
