@@ -128,7 +128,7 @@ def packed_in(nb):
 
 LOOP = {  # what stands in every training loop, given ones and those of the checks' oracles included
     "optimizer.zero_grad()", "loss.backward()", "optimizer.step()", "with torch.no_grad():", "elbo = -(nll + kl)",
-    "losses.append(loss.item())", "model = VAE().to(device)", "for step in range(1, n_steps + 1):", "losses = []",
+    "losses.append(loss.item())", "model = VAE().to(device)", "for step in range(1, n_steps + 1):", "losses = []", "plt.title(title)", "x = x.to(device)",
     "optimizer = torch.optim.Adam(model.parameters(), lr=lr)",
     "loss = compute_vae_loss(model, generate_swiss_roll(batch_size).to(device), beta)",
 }  # fmt: skip
@@ -220,9 +220,10 @@ def test_a_sheet_is_cut_into_prose_open_code_and_given_code():
 
 
 def test_the_folder_says_of_a_task_what_the_single_file_says_and_where_it_is_to_be_solved():
-    text = tasks_in(ASSIGNMENTS["a1"], "## 2. Task A1: the model")
+    text, checks = tasks_in(ASSIGNMENTS["a1"], "## 2. Task A1: the model")
+    assert checks.endswith('check("a1.A1")')
     assert "### Task A1: the VAE" in text and "`toy_vae.VAE.forward`" in text and "Task B1" not in text
-    assert "In the notebook, `train_beta_vae" in tasks_in(ASSIGNMENTS["a1"], "## Task B2: four models")
+    assert "In the notebook, `train_beta_vae" in tasks_in(ASSIGNMENTS["a1"], "## Task B2: four models").text
     assert "train_beta_vae" not in notebook_of(ASSIGNMENTS["a1"], URL)
 
 
