@@ -128,7 +128,8 @@ def packed_in(nb):
 
 LOOP = {  # what stands in every training loop, given ones and those of the checks' oracles included
     "optimizer.zero_grad()", "loss.backward()", "optimizer.step()", "with torch.no_grad():", "elbo = -(nll + kl)",
-    "losses.append(loss.item())", "model = VAE().to(device)", "for step in range(1, n_steps + 1):", "losses = []", "plt.title(title)", "x = x.to(device)",
+    "losses.append(loss.item())", "model = VAE().to(device)", "for step in range(1, n_steps + 1):", "losses = []",
+    "plt.title(title)", "x = x.to(device)",
     "optimizer = torch.optim.Adam(model.parameters(), lr=lr)",
     "loss = compute_vae_loss(model, generate_swiss_roll(batch_size).to(device), beta)",
 }  # fmt: skip
