@@ -1,8 +1,11 @@
 # `make run` and `make test` set up a fresh machine by themselves: a virtual environment in .venv, then the job.
+# GPU=1 takes PyTorch with CUDA, GPU=0 for the CPU alone; else nvidia-smi decides. VERSIONS: locked, newest or lowest.
 PYTHON ?= python3
 BIN := .venv/bin
+VERSIONS ?= locked
+BUILD := $(if $(GPU),$(if $(filter 0,$(GPU)),cpu,gpu),auto)
 .PHONY: run quick figures test long unit coverage lint fresh browser mistakes matrix bench grader-table attack-table
-.PHONY: setup clean
+.PHONY: site site-look decoders setup lock clean
 
 run: setup
 	$(BIN)/python -m course run
@@ -13,14 +16,15 @@ quick: setup
 figures: setup
 	$(BIN)/python -m course run --inplace
 
-test: setup
-	$(BIN)/python -m pytest -m "not long"
+# the many short tests two at a time; what executes notebooks shares the processors out by itself
+test: unit
+	$(BIN)/python -m pytest -m "slow and not long"
 
 long: setup
 	$(BIN)/python -m pytest -m long
 
 unit: setup
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not long" -n 2
 
 # what the tests without "long" run of helpers and course, in kernels, graders and commands, too
 coverage: setup
@@ -36,7 +40,7 @@ lint: setup
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 fresh:
-	$(PYTHON) course/dev/fresh.py
+	$(PYTHON) -m course.dev.fresh
 
 browser: setup
 	$(BIN)/python -m pip install --quiet playwright
@@ -57,13 +61,32 @@ grader-table: setup
 attack-table: setup
 	$(BIN)/python -m course.grading.corpus.attack_table
 
+# static pages of what is committed, in site/; nothing is executed
+site: setup
+	test -f docs/_static/play/checked.json || $(BIN)/python -m course.dev.export_decoders
+	$(BIN)/python -m course.dev.site
+
+# every page in a headless browser, at two widths; screenshots in executed/site-look
+site-look: site
+	$(BIN)/python -m pip install --quiet playwright
+	$(BIN)/python -m course.dev.site.look
+
+# the networks of the site's latent plane, out of what the notebooks train
+decoders: setup
+	$(BIN)/python -m course.dev.export_decoders
+
 setup: .venv/installed
 
-.venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e ".[course,rerun,dev]"
-	touch $@
+.venv/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m course.dev.install --build $(BUILD) --versions $(VERSIONS)
+
+ifneq ($(origin GPU)$(origin VERSIONS),undefinedfile)  # asked for: look again at what is installed
+.PHONY: .venv/installed
+endif
+
+# the versions that are installed become the locked ones, after the tests have passed with them
+lock: test
+	$(BIN)/python -m course.dev.lock
 
 clean:
-	rm -rf .venv executed checkpoints student_figures/*.png .pytest_cache .ruff_cache .import_linter_cache .coverage*
+	rm -rf .venv executed site checkpoints student_figures/*.png .pytest_cache .ruff_cache .import_linter_cache .coverage*

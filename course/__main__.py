@@ -4,11 +4,12 @@ Each verb calls one plain function, which is imported when the verb is used: ``v
 torch.
 """
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,6 +47,14 @@ def key_of(assignment: str | None) -> str | None:
 @app.callback()
 def course() -> None:
     """Run and check the VAE course's notebooks, hand them in, hand them out, and grade them."""
+    print_what_can_be(sys.stdout, sys.stderr)
+
+
+def print_what_can_be(*streams: Any) -> None:
+    """Let streams print a question mark for what their encoding lacks: Windows' has no Greek letters and no ticks."""
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 @app.command()
@@ -95,8 +104,8 @@ def data(fetch: Annotated[bool, typer.Option(help="Download what is missing.")] 
 @app.command()
 def submit(
     first: Annotated[str, typer.Option(help="First name, the first one only.")],
-    last: Annotated[str, typer.Option(help="Surname.")],
     assignment: Annotated[str, typer.Option(help="a1 to a5; A1 and 1 mean a1.")],
+    last: Annotated[str | None, typer.Option(help="Surname; people of one name leave it out.")] = None,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
     notebook: Annotated[
         list[Path] | None, typer.Option(help="Your notebooks, in order; else the repository's.")
@@ -112,7 +121,7 @@ def submit(
 
         key = find(assignment).key
         if dry_run:
-            print(names.file_name(first, last, key))
+            print(names.file_name(first, last or first, key))
             return
         from course.handin import submit as handin
 
@@ -156,23 +165,70 @@ def release(
         print(handout.summary(handout.release(folder, key_of(assignment), url, single=single_file)))
 
 
+Paths = Annotated[list[str], typer.Argument(help="What was downloaded: folders, zips, notebooks.")]
+LAYOUT = "auto; or flat (Sciebo), moodle, ilias, folders (one a person)."
+Roster = Annotated[Path | None, typer.Option(help="A table of who takes the course, by names or numbers.")]
+
+
+@app.command()
+def collect(
+    paths: Paths,
+    assignment: Annotated[str | None, typer.Option(help="a1 to a5; else names and contents say it.")] = None,
+    layout: Annotated[str, typer.Option(help=LAYOUT)] = "auto",
+    roster: Roster = None,
+) -> None:
+    """Say what grade would grade, and what it would leave out and why; nothing is written."""
+    with one_sentence("collect"):
+        from course.inbox import listing
+
+        print(listing.listing(paths, layout, key_of(assignment), roster))
+
+
+@app.command()
+def decide(
+    person: Annotated[str, typer.Argument(help="A name in any spelling, a number, or a file as grades.csv lists it.")],
+    assignment: Annotated[str, typer.Argument(help="a1 to a5.")],
+    task: Annotated[str, typer.Argument(help="A task, such as B3, or all.")],
+    verdict: Annotated[str, typer.Argument(help="PASS, FAIL or LOOK.")],
+    because: Annotated[str, typer.Option(help="Why; the student reads it.")] = "",
+    out: Annotated[Path, typer.Option(help="The folder that grade wrote.")] = Path("grades"),
+) -> None:
+    """Decide by hand: the next grade puts it on top of its own verdict, for as long as this file counts."""
+    with one_sentence("decide"):
+        from course.inbox import decisions
+
+        made = decisions.decide(out, person, key_of(assignment) or "", task, verdict, because)
+        print(f"{made.text}: written into {out / decisions.FILE}; grade again to see it everywhere")
+
+
 @app.command()
 def grade(
-    paths: Annotated[list[str], typer.Argument(help="Submitted notebooks, or folders of them.")],
+    paths: Paths,
     assignment: Annotated[str | None, typer.Option(help="a1 to a5; else each file's name says it.")] = None,
     rerun: Annotated[bool, typer.Option(help="Run each again in a sandbox and try its functions.")] = False,
     workers: Annotated[int, typer.Option(help="Processes; all processors where 0.")] = 0,
-    engine: Annotated[str, typer.Option(help="loky, or dask for an existing cluster.")] = "loky",
+    engine: Annotated[str, typer.Option(help="local, or dask for an existing cluster.")] = "local",
     scheduler: Annotated[str | None, typer.Option(help="The dask cluster's address.")] = None,
     out: Annotated[Path, typer.Option(help="Where verdicts, grades.csv, feedback and index.html go.")] = Path("grades"),
     seconds: Annotated[float, typer.Option(help="Wall clock of one rerun.")] = 600.0,
+    without_sandbox: Annotated[bool, typer.Option(help="Rerun without bubblewrap: with your files in reach.")] = False,
+    layout: Annotated[str, typer.Option(help=LAYOUT)] = "auto",
+    delimiter: Annotated[str, typer.Option(help="Of grades.csv and students.csv; ';' for a German Excel.")] = ",",
+    roster: Roster = None,
+    deadline: Annotated[str | None, typer.Option(help="'2026-11-20 23:59'; later files are marked.")] = None,
+    feedback_zip: Annotated[Path | None, typer.Option(help="Write feedback for all, as the platform takes it.")] = None,
+    worksheet: Annotated[Path | None, typer.Option(help="Moodle's grading worksheet, to be filled in.")] = None,
 ) -> None:
     """Grade a class: PASS, FAIL or LOOK a task, with reasons."""
     with one_sentence("grade", "interrupted; verdicts that were written are kept, call again for the rest"):
         from course.grading import grade as grading
 
-        started, options = time.monotonic(), grading.Options(key_of(assignment), rerun, seconds)
-        verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler)
+        tell = grading.Telling(layout, delimiter, roster, deadline, feedback_zip, worksheet)
+        started, options = (
+            time.monotonic(),
+            grading.Options(key_of(assignment), rerun, seconds, without_sandbox=without_sandbox),
+        )
+        verdicts = grading.grade(paths, out, options, workers=workers, engine=engine, scheduler=scheduler, tell=tell)
         print(f"{grading.summary(verdicts, started)}; see {out / 'index.html'}")
 
 
@@ -199,6 +255,18 @@ def speed(
 
 
 @bench.command()
+def quality(
+    target: Annotated[float, typer.Option(help="Validation -ELBO in nats at which the clock stops.")] = 95.0,
+    most: Annotated[int, typer.Option(min=1, help="Epochs that the assigned way gets at most.")] = 20,
+) -> None:
+    """Time the convolutional VAE until it is good: as assigned, and as notebook 05 trains it."""
+    with one_sentence("bench quality"):
+        from course.bench import command
+
+        command.print_quality(target, most)
+
+
+@bench.command()
 def seeds(
     notebooks: Annotated[list[str], typer.Argument(help="Names or numbers: 03_swiss_roll, 03.")],
     others: Annotated[int, typer.Option(min=1, help="Seeds beside the notebook's own.")] = 4,
@@ -218,7 +286,7 @@ def seeds(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def dev(
     context: typer.Context,
-    script: Annotated[str, typer.Argument(help="fresh, matrix, mistakes, browser or sizes.")],
+    script: Annotated[str, typer.Argument(help="fresh, matrix, mistakes, browser, sizes, site, waits, …")],
 ) -> None:
     """Run a maintainer's script of course/dev; what follows its name are its own arguments."""
     with one_sentence("dev"):

@@ -195,7 +195,7 @@ def train_vae(images: Tensor, recipe: Recipe | None = None, *, keep: bool = Fals
             loss = beta_objective(nll, kl, recipe.beta)
             return loss, {"loss": loss, "nll": nll.mean(), "kl": kl.mean()}
 
-        optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, fused=True)
+        optimizer = torch.optim.Adam(model.parameters(), lr=recipe.lr, fused=images.device.type != "mps")
         with HalvesSideBySide(in_precision("auto", objective, images.device), model) as in_halves:
             history = (fit_once if keep else fit)(
                 model, optimizer, WithNoise(loader, recipe.latent_dim), in_halves,
@@ -238,7 +238,7 @@ def train_classifier(
             loss = F.cross_entropy(model(batch[0]), batch[1])
             return loss, {"cross-entropy": loss}
 
-        optimizer = torch.optim.Adam(model.parameters(), fused=True)
+        optimizer = torch.optim.Adam(model.parameters(), fused=images.device.type != "mps")
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=num_epochs * len(loader))
         (fit_once if keep else fit)(
             model, optimizer, loader, objective,

@@ -1,13 +1,16 @@
-"""What every notebook says and shows: ``show``, ``claims``, ``measured``, ``explore``, ``solution``."""
+"""What every notebook says and shows: ``show``, ``claims``, ``measured``, ``explore``, ``check``, ``solution``."""
 
 import inspect
 import io
 import math
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
@@ -25,14 +28,14 @@ from helpers.core.settings import budget, figure_hook, figures_folder, is_live, 
 if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
     from helpers.core.data import ImageSet
 
-__all__ = ["budget", "claims", "explore", "measured", "show", "solution"]
+__all__ = ["budget", "check", "claims", "explore", "measured", "show", "solution"]
 
 DPI = 100
 DOCSTRING = re.compile(r'^ +r?"""(?:.|\n)*?"""\n', re.MULTILINE)  # the first of a source is its own
 
 
 def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None) -> None:
-    """Write ``<name>.png`` to the figures folder and display exactly those bytes, with a caption below them.
+    """Display a figure with a caption below it, and write exactly those bytes to ``<name>.png`` in the figures folder.
 
     Viewers that know HTML (JupyterLab, nbconvert) take the picture with its caption, others the picture alone.
 
@@ -41,9 +44,10 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
         alt: one sentence that says what the figure shows: its caption, and what a screen reader says.
         data: the images that the figure is made from; a stand-in is announced on the figure.
 
+    Where the folder cannot be written to, as in a shared checkout, a warning says so, once.
+
     Raises:
         ValueError: another form of name, or no ``alt``.
-        OSError: the folder cannot be written to; nothing half-written stays behind.
     """
     if not FIGURE_NAME.fullmatch(name):
         raise ValueError(f"a figure's name is lower-case words joined by underscores, got {name!r}")
@@ -52,9 +56,19 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
     if data is not None and not data.genuine:
         figure.text(0.995, 0.005, data.title, ha="right", va="bottom", fontsize=8, color="#D55E00")
     png = render(figure, name)
-    write_whole(figures_folder() / f"{name}.png", png)
     bundle = {"text/html": html_figure(png, alt), "image/png": png, "text/plain": alt}
     display(bundle, metadata={"figure": name, "image/png": {"alt": alt}}, raw=True)
+    folder = figures_folder()
+    try:
+        write_whole(folder / f"{name}.png", png)
+    except OSError as error:
+        _warn_of(folder, getattr(error.__cause__, "strerror", None) or str(error))
+
+
+@cache
+def _warn_of(folder: Path, reason: str) -> None:
+    """Warn once of a folder that figures cannot be written into: seeing them matters more than the files."""
+    warnings.warn(f"figures are shown, but not saved to {folder} ({reason}): FIGURES_DIR names another", stacklevel=3)
 
 
 def render(figure: Figure, name: str) -> bytes:
@@ -92,6 +106,11 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
 
     yield claim
     reason = "stand-in data" if data is not None and not data.genuine else "quick run" if is_quick() else ""
+    display(claims_bundle(values, sheet, reason), metadata={"claims": values}, raw=True)
+
+
+def claims_bundle(values: Mapping[str, float], sheet: sheets.Sheet, reason: str = "") -> dict[str, str]:
+    """Return what a cell of claims displays, as HTML and as text; ``reason`` says why nothing is judged."""
     lines = [claim_line(name, value, sheet.claims.get(name), reason) for name, value in values.items()]
     failures = [line for line in lines if line.startswith("✗")]
     if reason:
@@ -101,7 +120,7 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
     text = "\n".join(lines)
     first = html_block("\n".join(map(escape, failures))) if failures else ""
     html = f"{first}<details><summary>{summary}</summary>{html_block(escape(text))}</details>"
-    display({"text/html": html, "text/plain": f"{summary}\n{text}"}, metadata={"claims": values}, raw=True)
+    return {"text/html": html, "text/plain": f"{summary}\n{text}"}
 
 
 @contextmanager

@@ -35,6 +35,7 @@ __all__ = [
 DATA_DIM = 2
 T_MIN, T_MAX = 1.5 * math.pi, 4.5 * math.pi  # one and a half turns
 SCALE = 15.0  # brings the outer end to radius 0.94; neighbouring turns lie 2 pi / 15 = 0.42 apart
+TAUGHT_LOGVAR = -6.0  # that neighbours on the roll keep apart when the decoder first meets noise
 STEPS_PER_READ = 50  # losses are read from the device, and the progress bar's number renewed, this often
 
 
@@ -241,10 +242,10 @@ def train_vae(
 
 
 def teach_parameter(model: VAE, n_steps: int = 1000, batch_size: int = 128, lr: float = 1e-3) -> VAE:
-    """Teach the encoder where on the roll a point is, as the prior would have it; the decoder stays as it is.
+    """Teach both networks where on the roll a point is, as the prior would have it, before the loss is trained.
 
-    The mean of the only latent is fitted, by squared error, to the standard normal quantile of the point's angle u: the
-    code that an encoder would have that lays the roll along the prior. What no one told it is learned afterwards.
+    A point of the angle u gets the code z that lays the roll along the prior: the standard normal quantile of u. By
+    squared errors the encoder's mean is taught z, its log-variance a small value, and the decoder the point itself.
 
     Raises:
         ValueError: a model of more than one latent.
@@ -255,8 +256,10 @@ def teach_parameter(model: VAE, n_steps: int = 1000, batch_size: int = 128, lr: 
 
     def objective(batch: Batch) -> tuple[Tensor, Scalars]:
         u = batch[0].clamp(1e-4, 1 - 1e-4)
-        mu, _ = model.encode(roll(T_MIN * (1 + 2 * u)))
-        error = (mu[:, 0] - torch.special.ndtri(u)).square().mean()
+        x, z = roll(T_MIN * (1 + 2 * u)), torch.special.ndtri(u)[:, None]
+        mu, logvar = model.encode(x)
+        errors = mu - z, logvar - TAUGHT_LOGVAR, model.decode(z) - x
+        error = sum((e.square().sum(dim=1).mean() for e in errors), torch.zeros(()))
         return error, {"error": error}
 
     uniform = [(torch.rand(batch_size),) for _ in range(n_steps)]

@@ -378,7 +378,7 @@ class ToyData(NamedTuple):
 
     def gap(self, nll: Tensor) -> float:
         """Subtract the true density's mean NLL on the test points from a model's nll (or -ELBO) on the same points."""
-        return float(nll.double().mean()) - float(self.exact_nll(self.test.cpu().numpy()).mean())
+        return float(nll.cpu().double().mean()) - float(self.exact_nll(self.test.cpu().numpy()).mean())
 
 
 def load_toy(number: Literal[1, 2, 3], device: torch.device | str = "cpu") -> ToyData:

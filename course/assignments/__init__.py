@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from course.assignments.hints import COMMON_HINTS
 from course.assignments.task import Assignment, Figure, Task
 
-__all__ = ["ASSIGNMENTS", "FIGURES", "HINTS", "Assignment", "Figure", "Task", "find"]
+__all__ = ["ADMISSION", "ASSIGNMENTS", "FIGURES", "HINTS", "Assignment", "Figure", "Task", "find"]
 
 
 def _tables() -> dict[str, Assignment]:
@@ -39,6 +39,8 @@ def _figures(tables: Mapping[str, Assignment]) -> dict[str, Figure]:
         figures |= {figure.name: figure for figure in assignment.figures}
     return figures
 
+
+ADMISSION = 0.8  # the share of all assignments that somebody has to pass to be admitted
 
 ASSIGNMENTS: Mapping[str, Assignment] = _tables()
 HINTS: Mapping[str, str] = _hints(ASSIGNMENTS)  # what a student is told, by the code of a finding

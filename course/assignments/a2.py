@@ -100,4 +100,5 @@ ASSIGNMENT = Assignment(
         Figure("numpy_vae_loss_parts", "exact"),
         Figure("numpy_vae_generated", "exact"),
     ),
+    marks=("X_true", "X_prime", "L_recon", "L_KL"),
 )

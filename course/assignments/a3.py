@@ -51,7 +51,7 @@ ASSIGNMENT = Assignment(
                 "not_blank",
                 "not_twice",
             ),
-            from_rerun=("zero_grad", "losses_fall"),
+            from_rerun=("zero_grad", "losses_fall", "trained"),
             words=("reconstruct", "latent", "generated"),
             expected=("swiss_roll_loss", "swiss_roll_reconstructions", "swiss_roll_latent_space"),
         ),
@@ -93,6 +93,7 @@ ASSIGNMENT = Assignment(
         Figure("swiss_roll_betas", "trained"),
         Figure("swiss_roll_tradeoff", "trained"),
     ),
+    marks=("make_swiss_roll",),
     hints={
         "below_least": "The loss is below the least possible one: look at the noise in z, and at the sign of the KL.",
         "experiment_missing": "No run with another latent dimension, width or training was found.",

@@ -4,8 +4,18 @@ from helpers.checks.hints import HINTS as OF_CHECKS
 
 COMMON_HINTS = {
     # the file
+    "no_training_seen": "When the notebook ran again, no training was seen that changes a model for the better.",
+    "drawn_untrained": "A picture was drawn of a model that was not trained: draw the models that you trained.",
+    "rerun_share": "Not all cells ran when the notebook was run again: run all cells, and mend the first error.",
+    "rerun_reaches": "The notebook reaches for what the assignment does not need: a person will ask what it is for.",
     "unreadable": "The file could not be read as a notebook: save it from Jupyter and hand it in again.",
     "file_name": "Name the file name_surname_a1.ipynb: the tutors find you by it.",
+    "not_judged": "This is no verdict on your work: it could not be judged this time, and will be tried again.",
+    "several": "You handed in several notebooks for this assignment: hand in one, or say which of them counts.",
+    "unopened": "What you handed in could not be opened: hand in the notebook itself, one .ipynb file.",
+    "other_assignment": "This looks like the solution of another assignment: a person will look.",
+    "no_assignment": "Nothing says which assignment this is: a person will look.",
+    "decided": "A tutor decided this by hand.",
     "not_executed": "The notebook holds no outputs: run all cells, save, and hand in the saved file.",
     "order": "Cells were not executed once and in order: use Restart and Run All, then save.",
     "error_output": "A cell ends in an error: what follows it may rest on an older run.",

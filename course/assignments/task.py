@@ -55,6 +55,7 @@ class Assignment:
     tasks: tuple[Task, ...]
     figures: tuple[Figure, ...]  # every figure that its notebooks show
     images: tuple[str, ...] = ()  # image sets that its notebooks load: "mnist", "fashion"
+    marks: tuple[str, ...] = ()  # names that tell its notebooks from any other's, besides those of its functions
     hints: Mapping[str, str] = field(default_factory=dict)  # what a student is told, by code; besides those of all
 
     @property
@@ -84,5 +85,5 @@ FILE = Task(
     asks="hand in one executed notebook",
     requires="One notebook named name_surname_<assignment>.ipynb, all code cells executed once and in order, "
     "without errors.",
-    from_outputs=("file_name", "order", "errors"),
+    from_outputs=("order", "errors"),  # what its name says is the inbox's
 )

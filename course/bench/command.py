@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from course.bench import quality
 from course.bench.growth import growth
 from course.bench.measure import run
 from course.bench.table import machine, table
@@ -37,6 +38,12 @@ def print_rows(words: Sequence[str], rounds: int, epochs: int | None, *, as_json
     console.print(table(rows))
     if as_json:
         print(json.dumps({"machine": machine(), "rows": [row._asdict() for row in rows]}, indent=1))
+
+
+def print_quality(target: float, most: int) -> None:
+    """Train both ways until the target is reached, and print what it took."""
+    results = quality.ways(_images("mnist"), target, most)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(quality.table(results, target))
 
 
 def _images(name: Name) -> ImageSet:

@@ -180,24 +180,27 @@ def autoencoder(data: ImageSet) -> Case[mnist_beta_vae.Autoencoder]:
     )  # fmt: skip
 
 
+def objective_of_conv_vae(model: mnist_conv_vae.VAE) -> Objective:
+    """Return the negative ELBO of a batch whose pixels are drawn anew."""
+
+    def objective(batch: Batch) -> tuple[Tensor, Scalars]:
+        terms = mnist_conv_vae.calc_elbo(model, mnist_conv_vae.binarize(batch[0]))
+        means = {name: value.mean() for name, value in terms._asdict().items()}
+        return -means["elbo"], means
+
+    return objective
+
+
 def conv_vae(data: ImageSet) -> Case[mnist_conv_vae.VAE]:
     """Compare the convolutional VAE on MNIST, pixels drawn anew in every batch."""
     batch_size = 128
-
-    def objective_of(model: mnist_conv_vae.VAE) -> Objective:
-        def objective(batch: Batch) -> tuple[Tensor, Scalars]:
-            terms = mnist_conv_vae.calc_elbo(model, mnist_conv_vae.binarize(batch[0]))
-            means = {name: value.mean() for name, value in terms._asdict().items()}
-            return -means["elbo"], means
-
-        return objective
 
     def new() -> mnist_conv_vae.VAE:
         return mnist_conv_vae.VAE().to(data.train_x.device)
 
     def assigned(epochs: int) -> mnist_conv_vae.VAE:
         model = new()
-        return as_assigned(model, image_loader(data, batch_size), objective_of(model), epochs)
+        return as_assigned(model, image_loader(data, batch_size), objective_of_conv_vae(model), epochs)
 
     def ours(epochs: int) -> mnist_conv_vae.VAE:
         model = new()
@@ -211,7 +214,7 @@ def conv_vae(data: ImageSet) -> Case[mnist_conv_vae.VAE]:
         return -float(mnist_conv_vae.elbo_terms(model.eval(), x).elbo.mean())
 
     return Case(
-        "conv VAE on MNIST", assigned, ours, lambda: objective_of(new())((data.train_x[:batch_size],))[0],
+        "conv VAE on MNIST", assigned, ours, lambda: objective_of_conv_vae(new())((data.train_x[:batch_size],))[0],
         len(data.train_x) / batch_size, test, "-ELBO", precisions(),
     )  # fmt: skip
 

@@ -13,15 +13,17 @@ from course import paths
 from course.notebooks.running import client_of, execute, kernel_environment
 from helpers import claims
 from helpers.core.files import write_whole
+from helpers.notebook import claims_bundle
 
 SEED_LINE = re.compile(r"^SEED = (\d+)$", re.MULTILINE)
 
 
 def measure(notebook: str, others: int = 4, jobs: int = 1) -> list[str]:
-    """Run a notebook with its own seed and the others, and write the values of its claims; return sentences to print.
+    """Run a notebook with other seeds, and write the values of its claims; return sentences to print.
 
-    Limits, sources and constants stay as they are. Claims that the notebook no longer makes leave the file; a new one
-    gets values, and still needs its limits.
+    The values of its own seed are those that it has stored. Limits, sources and constants stay as they are. Claims that
+    the notebook no longer makes leave the file; a new one gets values, and still needs its limits. What the notebook
+    has stored of its claims is written anew, with the bands that follow.
 
     Args:
         notebook: The name of its file, without ``.ipynb``.
@@ -29,16 +31,31 @@ def measure(notebook: str, others: int = 4, jobs: int = 1) -> list[str]:
         jobs: Runs at a time.
 
     Raises:
-        ValueError: There is no such notebook, it sets no seed, or a run of it fails.
+        ValueError: There is no such notebook, it sets no seed, was not executed, or a run of it fails.
     """
     own = own_seed(notebook)
-    seeds = [own, *[seed for seed in range(others + 1) if seed != own][:others]]
+    path = paths.NOTEBOOKS / f"{notebook}.ipynb"
+    stored = values_in(nbformat.read(path, as_version=4))
+    if not stored:
+        raise ValueError(f"{path.name} has no values of claims stored: run it first, python -m course run --inplace")
+    seeds = [seed for seed in range(others + 1) if seed != own][:others]
     with ThreadPoolExecutor(jobs) as pool:
         runs = list(pool.map(lambda seed: run_with(notebook, seed), seeds))
-    before = claims.load(notebook)
-    text, sentences = updated(before, seeds, runs)
+    text, sentences = updated(claims.load(notebook), [own, *seeds], [stored, *runs])
     write_whole(claims.path_of(notebook), text.encode())
+    refresh(path)
     return sentences
+
+
+def refresh(path: Path) -> None:
+    """Write what a notebook displays of its claims anew, by the bands of today; values and all else stay."""
+    nb = nbformat.read(path, as_version=4)
+    sheet = claims.load(path.stem)
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if values := claimed(output):
+                output.data.update(claims_bundle(values, sheet))
+    write_whole(path, (nbformat.writes(nb) + "\n").encode())
 
 
 def own_seed(notebook: str) -> int:
@@ -84,11 +101,18 @@ def values_in(nb: nbformat.NotebookNode) -> dict[str, float]:
     values: dict[str, float] = {}
     for cell in nb.cells:
         for output in cell.get("outputs", []):
-            new = output.get("metadata", {}).get("claims", {})
+            new = claimed(output)
             if twice := values.keys() & new.keys():
                 raise ValueError(f"the claim {min(twice)!r} is made twice: give each its own name")
             values |= new
     return values
+
+
+def claimed(output: nbformat.NotebookNode) -> dict[str, float]:
+    """Return the values of the claims that an output shows, in the order of its lines: metadata are stored sorted."""
+    values = output.get("metadata", {}).get("claims", {})
+    names = [line.split(" | ")[1] for line in output.data["text/plain"].splitlines()[1:]] if values else []
+    return {name: values[name] for name in names}
 
 
 def updated(before: claims.Sheet, seeds: Sequence[int], runs: Sequence[Mapping[str, float]]) -> tuple[str, list[str]]:

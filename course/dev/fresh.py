@@ -1,28 +1,36 @@
 """Is a fresh machine enough? Clone, empty home, new environment, ``make quick`` and ``make test``; needs no package.
 
-    python course/dev/fresh.py [data] [nothing]      (make fresh: both)
+    python -m course.dev.fresh [data-cpu] [data-gpu] [nothing-cpu] [nothing-gpu] [--steps setup quick]
+                               (make fresh: all four, all steps)
 
 ``data``: with the image files of this checkout (or DATA_ROOT). ``nothing``: with no files, and after the set-up no way
-to fetch any (the proxies lead nowhere), so everything runs on the offline stand-in. Prints what each step took.
+to fetch any (the proxies lead nowhere), so everything runs on the offline stand-in. ``cpu`` and ``gpu``: the build of
+PyTorch. Prints what each step took, and what was downloaded and fills the disk.
 """
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from course.dev.install import gigabytes
+
 ROOT = Path(__file__).resolve().parents[2]
-MODES = ("data", "nothing")
+MODES = ("data-cpu", "data-gpu", "nothing-cpu", "nothing-gpu")
 NOWHERE = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
 INHERITED = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS")  # and what pip needs to find its index
-FOR_PIP = ("PIP_", "SSL_", "REQUESTS_")
+FOR_PIP = ("PIP_", "UV_", "SSL_", "REQUESTS_")
 STEPS = ("setup", "quick", "test")
 LISTED = ("torch", "torchvision", "numpy", "matplotlib", "nbval")  # packages whose versions are printed
+SIZE = re.compile(r"Downloading \S+ \(([\d.]+) ?([kMG])i?B\)")  # as pip says it, and uv
+UNITS = {"k": 1e-6, "M": 1e-3, "G": 1.0}  # in GB
 
 
 class Step(NamedTuple):
@@ -35,7 +43,7 @@ class Step(NamedTuple):
 
     def __str__(self) -> str:
         verdict = "ok" if self.status == 0 else "FAILED"
-        return f"{self.mode:<9} make {self.name:<6} {self.seconds:7.0f} s  {verdict}"
+        return f"{self.mode:<12} make {self.name:<6} {self.seconds:7.0f} s  {verdict}"
 
 
 def environment(home: Path, data_root: Path | None) -> dict[str, str]:
@@ -46,15 +54,15 @@ def environment(home: Path, data_root: Path | None) -> dict[str, str]:
     return {**inherited, **proxies, **data, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def try_mode(mode: str, folder: Path, data_root: Path | None) -> list[Step]:
+def try_mode(mode: str, folder: Path, data_root: Path | None, names: Sequence[str] = STEPS) -> list[Step]:
     """Clone and run the steps until one fails; each leaves its output in ``<step>.log``."""
     home, checkout = folder / "home", folder / "checkout"
     home.mkdir(parents=True)
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(checkout)], check=True)
     steps: list[Step] = []
-    for name in STEPS:
+    for name in names:
         variables = environment(home, data_root)
-        if mode == "nothing" and name != "setup":
+        if mode.startswith("nothing") and name != "setup":
             variables |= NOWHERE
         steps.append(_make(Step(mode, name, 0.0, 0), checkout, variables, folder / f"{name}.log"))
         if steps[-1].status:
@@ -65,6 +73,8 @@ def try_mode(mode: str, folder: Path, data_root: Path | None) -> list[Step]:
 def _make(step: Step, checkout: Path, variables: dict[str, str], log: Path) -> Step:
     print(f"{step.mode}: make {step.name} ...", flush=True)
     command = ["make", step.name, f"PYTHON={sys.executable}"]
+    if step.name == "setup":
+        command.append(f"GPU={int(step.mode.endswith('gpu'))}")
     start = time.perf_counter()
     with open(log, "w", encoding="utf-8") as output:
         status = subprocess.run(command, cwd=checkout, env=variables, stdout=output, stderr=output).returncode
@@ -74,9 +84,9 @@ def _make(step: Step, checkout: Path, variables: dict[str, str], log: Path) -> S
     return step._replace(seconds=seconds, status=status)
 
 
-def gigabytes(folder: Path) -> float:
-    """Sum the sizes of all files below a folder; links count as themselves."""
-    return sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()) / 1e9
+def downloaded_gb(log: str) -> float:
+    """Sum the sizes of the downloads that an installation lists, in GB; what comes from a cache is not among them."""
+    return sum(float(number) * UNITS[unit] for number, unit in SIZE.findall(log))
 
 
 def report(mode: str, steps: list[Step], folder: Path) -> list[str]:
@@ -84,28 +94,31 @@ def report(mode: str, steps: list[Step], folder: Path) -> list[str]:
     checkout = folder / "checkout"
     venv = gigabytes(checkout / ".venv")
     freeze = subprocess.run([checkout / ".venv/bin/pip", "freeze"], capture_output=True, text=True).stdout.splitlines()
+    download = downloaded_gb((folder / "setup.log").read_text(encoding="utf-8"))
     versions = [package for package in freeze if package.split("==")[0] in LISTED]
     return [
         *map(str, steps),
-        f"{mode:<9} disk: environment {venv:.2f} GB, the rest {gigabytes(folder) - venv:.2f} GB",
-        f"{mode:<9} installed: {len(freeze)} packages, among them {', '.join(versions)}",
+        f"{mode:<12} downloaded {download:.2f} GB; disk: environment {venv:.2f} GB, the rest "
+        f"{gigabytes(folder) - venv:.2f} GB",
+        f"{mode:<12} installed: {len(freeze)} packages, among them {', '.join(versions)}",
     ]
 
 
 def parse() -> argparse.Namespace:
     """Read the command line; without images there is nothing to try the mode ``data`` with."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modes", nargs="*", help="data, nothing; both where none is given")
+    parser.add_argument("modes", nargs="*", help=f"{', '.join(MODES)}; all where none is given")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS), help="only these, in this order")
     parser.add_argument("--keep", action="store_true", help="leave the folder for a look")
     arguments = parser.parse_args()
     unknown = set(arguments.modes) - set(MODES)
     if unknown:
-        parser.error(f"modes are data and nothing, got {', '.join(sorted(unknown))}")
+        parser.error(f"modes are {', '.join(MODES)}, got {', '.join(sorted(unknown))}")
     if not (ROOT / ".git").exists():
         parser.error(f"{ROOT} is no clone of the repository: run this inside one")
     arguments.modes = arguments.modes or list(MODES)
     arguments.data_root = Path(os.environ.get("DATA_ROOT") or ROOT / "data").resolve()
-    if "data" in arguments.modes and not arguments.data_root.is_dir():
+    if any(mode.startswith("data") for mode in arguments.modes) and not arguments.data_root.is_dir():
         parser.error(f"no image files at {arguments.data_root}: python -m course data --fetch, or set DATA_ROOT")
     return arguments
 
@@ -116,7 +129,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="fresh-"))
     lines, failed = [], False
     for mode in arguments.modes:
-        steps = try_mode(mode, folder / mode, arguments.data_root if mode == "data" else None)
+        data_root = arguments.data_root if mode.startswith("data") else None
+        steps = try_mode(mode, folder / mode, data_root, arguments.steps)
         lines += report(mode, steps, folder / mode)
         failed |= any(step.status for step in steps)
         if not arguments.keep:

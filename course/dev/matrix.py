@@ -7,7 +7,7 @@
 Prints a table of rows, and one of figures: the largest measured difference of each kind over all rows beside what the
 figure is allowed (``course/figures/comparison.py``). Keeps everything in ``executed/matrix``, the numbers in
 ``differences.json``. Rows with other versions get a virtual environment there, on top of the packages of this one.
-Exits with 1 unless every row ran and passed.
+The table of rows is written to ``table.md`` there, for the documentation. Exits with 1 unless every row ran and passed.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import sysconfig
 import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -33,6 +34,7 @@ from course.regression.results import NotebookResult, load
 from helpers.core.files import write_whole
 
 FOLDER = EXECUTED / "matrix"
+NEAREST = 12  # figures that the table for the documentation lists
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,32 @@ def figures_table(measured: Mapping[str, Mapping[str, float]]) -> Table:
     return table
 
 
+def markdown(rows: Sequence[RowResult], measured: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the table of rows for the documentation, with its date, and the figures nearest to their limits."""
+    lines = [
+        f"Run {date.today().isoformat()}.",
+        "",
+        "| row | ran with | seconds | failed | result |",
+        "|---|---|---|---|---|",
+    ]
+    for outcome in rows:
+        seconds = sum(result.seconds for result in outcome.results)
+        failed = ", ".join([*outcome.failed_cells, *outcome.failed_figures]) or "nothing"
+        verdict = outcome.problem or ("ok" if outcome.passed else "FAILED")
+        lines.append(f"| {outcome.row.name} | {outcome.versions} | {seconds:.0f} | {failed} | {verdict} |")
+    shares = {name: _share_of_limit(name, values) for name, values in measured.items() if values}
+    lines += ["", "| figure | largest difference, as a share of what is allowed |", "|---|---|"]
+    nearest = sorted(shares, key=lambda name: -shares[name])[:NEAREST]
+    return "\n".join([*lines, *(f"| {name} | {shares[name]:.0%} |" for name in nearest), ""])
+
+
+def _share_of_limit(name: str, values: Mapping[str, float]) -> float:
+    allowed = tolerance(name)
+    return max(
+        value / limit if (limit := getattr(allowed, kind)) else float(value > 0) for kind, value in values.items()
+    )
+
+
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -223,8 +251,10 @@ def main() -> int:
         outcomes.append(run_row(row, arguments.notebooks))
         measured = differences(outcomes)  # after each row: an interrupted run keeps what it measured
         write_whole(FOLDER / "differences.json", json.dumps(measured, indent=1).encode())
+    measured = differences(outcomes)
     console.print(rows_table(outcomes))
-    console.print(figures_table(differences(outcomes)))
+    console.print(figures_table(measured))
+    write_whole(FOLDER / "table.md", markdown(outcomes, measured).encode())
     return int(not all(outcome.passed for outcome in outcomes))
 
 

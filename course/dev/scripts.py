@@ -4,7 +4,9 @@ import runpy
 import sys
 from collections.abc import Sequence
 
-SCRIPTS = ("fresh", "matrix", "mistakes", "browser", "sizes")
+SCRIPTS = (
+    "fresh", "matrix", "mistakes", "browser", "sizes", "site", "site.look", "export_decoders", "waits", "measured",
+)  # fmt: skip
 
 
 def run(name: str, arguments: Sequence[str]) -> None:

@@ -47,3 +47,25 @@ def picture(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
     except Exception as error:
         raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def reduced(data: bytes, formats: tuple[str, ...], side: int) -> Image.Image:
+    """Return the picture in gray, on white, its shorter side at least ``side`` pixels: most of the time is decoding.
+
+    Raises:
+        FigureError: it cannot be decoded, or has more pixels than any figure of ours.
+    """
+    image = opened(data, formats)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+            if image.mode not in ("RGB", "L"):
+                image = image if image.mode == "RGBA" else image.convert("RGBA")
+                if image.getchannel("A").getextrema()[0] != 255:  # something shines through, as in hardly any figure
+                    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            gray = image.convert("L")
+            factor = max(1, min(gray.size) // side)
+            return gray.reduce(factor) if factor > 1 else gray
+    except Exception as error:
+        raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error

@@ -32,7 +32,7 @@ def read_fingerprint(png: bytes) -> dict[str, Any] | None:
     return _parse(_inflate(bodies[0]))
 
 
-def _chunks(png: bytes) -> Iterable[tuple[bytes, memoryview]]:
+def _chunks(png: bytes, *, every: bool = False) -> Iterable[tuple[bytes, memoryview]]:
     if len(png) > MAX_PNG:
         raise FigureError(f"the PNG has {len(png):,} bytes, expected at most {MAX_PNG:,}: save a smaller figure")
     if png[:8] != b"\x89PNG\r\n\x1a\n":
@@ -45,7 +45,7 @@ def _chunks(png: bytes) -> Iterable[tuple[bytes, memoryview]]:
         if length > len(png) - at - 12:
             break
         body = view[at + 8 : at + 8 + length]
-        if kind.endswith(b"Xt"):  # pictures stay where they are
+        if every or kind.endswith(b"Xt"):  # else pictures stay where they are
             (crc,) = struct.unpack(">I", view[at + 8 + length : at + 12 + length])
             if crc != zlib.crc32(body, zlib.crc32(kind)):
                 raise FigureError(f"a {kind.decode('latin-1')} chunk of the PNG is damaged: save the figure again")
@@ -54,6 +54,15 @@ def _chunks(png: bytes) -> Iterable[tuple[bytes, memoryview]]:
             return
         at += 12 + length
     raise FigureError("the PNG is cut short, its last chunk is missing: save the figure again")
+
+
+def same_pixels(png: bytes) -> bytes:
+    """Return what of a PNG is the same for the same picture: its size and its pixels as stored, without any text.
+
+    Raises:
+        FigureError: no PNG, or one that is cut short, or damaged.
+    """
+    return b"".join(bytes(body) for kind, body in _chunks(png, every=True) if kind in (b"IHDR", b"PLTE", b"IDAT"))
 
 
 def _is_ours(body: memoryview) -> bool:

@@ -1,7 +1,7 @@
 """What came back from a sandbox, read with mistrust: a submission may have tampered with every number of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,10 +54,10 @@ def close(a: Any, b: Any, relative: float = RELATIVE, absolute: float = ABSOLUTE
 
 @dataclass(frozen=True)
 class Answers:
-    """The one JSON object that the probes sent, what the run printed, and the submission that it is of."""
+    """What a run sent, what its cells printed, and the submission that it is of."""
 
     content: Mapping[str, Any]
-    printed: str = ""
+    printed: Submission = field(default_factory=lambda: Submission(""))
     submission: Submission | None = None
 
     def probe(self, name: str) -> Any:
@@ -74,7 +74,7 @@ class Answers:
             raise NotTried(f"{name}: no function or variable of the assignment's name")
         value = probes[name]
         if isinstance(value, dict) and set(value) == {"error"}:
-            raise NotTried(f"it could not be called as assigned: {str(value['error'])[:200]}")
+            raise NotTried(f"{name} could not be called as assigned: {str(value['error'])[:200]}")
         return value
 
     def calls(self, name: str = "") -> list[dict[str, Any]]:

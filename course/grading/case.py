@@ -7,17 +7,29 @@ from typing import NamedTuple
 
 from course.assignments import Assignment, Task
 from course.grading import evidence
-from course.grading.evidence import Look
-from course.inbox.names import FileName, parse_name
+from course.grading.evidence import Look, Trace
 from course.notebooks.reading import OPENED_KINDS, Picture, Submission
 
 
-class View(NamedTuple):
-    """A figure of a submission, and what its pixels say."""
+@dataclass(frozen=True)
+class View:
+    """A figure of a submission; it is decoded when somebody asks what its pixels say."""
 
     number: int  # among the pictures of the submission
     picture: Picture
-    look: Look
+
+    @cached_property
+    def trace(self) -> Trace:
+        return evidence.trace_of(self.picture.data)
+
+    @cached_property
+    def look(self) -> Look:
+        return Look(False, (0, 0), self.trace.problem) if self.trace.problem else evidence.look_at(self.picture.data)
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be opened, as far as its file says without being decoded."""
+        return self.trace.problem
 
     @property
     def is_of_open_kind(self) -> bool:
@@ -31,6 +43,10 @@ class View(NamedTuple):
     @property
     def empty(self) -> bool:
         return self.opens and self.look.blank
+
+    @property
+    def drawn_on(self) -> bool:
+        return self.opens and not self.look.blank
 
 
 class Share(NamedTuple):
@@ -49,9 +65,14 @@ class Share(NamedTuple):
         return sorted({view.picture.kind for view in self.views if not view.is_of_open_kind})
 
     @property
+    def drawn_on(self) -> bool:
+        """Say whether something is drawn in one of the figures at least; the first one answers for most tasks."""
+        return any(view.drawn_on for view in self.views)
+
+    @property
     def all_blank(self) -> bool:
         """Say whether there are figures, and nothing is drawn in any of them."""
-        return bool(self.opened) and all(view.empty for view in self.opened)
+        return not self.drawn_on and bool(self.opened)
 
 
 @dataclass(frozen=True)
@@ -61,13 +82,9 @@ class Case(Submission):
     _: KW_ONLY
     assignment: Assignment
 
-    @property
-    def file_name(self) -> FileName:
-        return parse_name(self.name)
-
     @cached_property
     def views(self) -> list[View]:
-        return [View(n, picture, evidence.look_at(picture.data)) for n, picture in enumerate(self.pictures)]
+        return [View(n, picture) for n, picture in enumerate(self.pictures)]
 
     @cached_property
     def shares(self) -> dict[str, Share]:
@@ -88,10 +105,11 @@ class Case(Submission):
         first: dict[str, View] = {}
         pairs = []
         for view in self.views:
-            if not view.opens or view.empty:
+            if view.problem:
                 continue
-            earlier = first.setdefault(view.look.digest, view)
-            if earlier.picture.cell != view.picture.cell:  # a display repeated in one cell is nobody's mistake
+            earlier = first.setdefault(view.trace.digest, view)
+            # a display repeated in one cell is nobody's mistake
+            if earlier.picture.cell != view.picture.cell and view.drawn_on:
                 pairs.append((earlier, view))
         return pairs
 

@@ -11,17 +11,8 @@ from course.notebooks.reading import Cell, Submission
 
 # ---------------------------------------------------------------- the file
 
-LONGEST_NAME = 100  # characters of a file's name in a finding
 MOST_COUNTS = 12  # execution counts in a finding
 MOST_ERRORS = 3
-
-
-def file_name(submission: Case, task: Task) -> Iterator[Finding]:
-    """Judge whether the file's name says who handed it in, and for which assignment."""
-    key, (person, assignment) = submission.assignment.key, submission.file_name
-    if assignment != key or not person:
-        evidence_text = f"{submission.name[:LONGEST_NAME]!r}, expected name_surname_{key}.ipynb"
-        yield Finding("LOOK", "file_name", evidence_text)
 
 
 def order(submission: Submission, task: Task) -> Iterator[Finding]:
@@ -92,9 +83,9 @@ def figure(submission: Case, task: Task) -> Iterator[Finding]:
     if not share.views:
         count = len(submission.pictures)
         yield Finding("LOOK" if count else "FAIL", "figure_missing", f"none of {count} figures could be told to be it")
-    elif share.opened and not share.all_blank:
+    elif share.drawn_on:
         if share.certain:
-            yield Finding("PASS", "figure", f"{len(share.opened)} figures, not blank")
+            yield Finding("PASS", "figure", f"{len(share.views)} figures, not blank")
         else:
             yield Finding("LOOK", "unclear", "figures are there, but which one it is could not be told")
     elif share.closed_kinds:
@@ -106,7 +97,7 @@ def figure(submission: Case, task: Task) -> Iterator[Finding]:
 def pictures_open(submission: Case, task: Task) -> Iterator[Finding]:
     """Find a picture of the task that could not be opened safely."""
     views = [view for view in submission.share(task).views if view.is_of_open_kind]
-    problems = [view.look.problem for view in views if view.look.problem]
+    problems = [view.problem for view in views if view.problem]
     if problems:
         yield Finding("LOOK", "picture_unsafe", problems[0])
 
@@ -122,7 +113,7 @@ def not_blank(submission: Case, task: Task) -> Iterator[Finding]:
 def panel_count(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether the figures of the task have as many panels as it asks for, as far as empty gaps tell."""
     share = submission.share(task)
-    if task.panels is None or not share.opened or share.all_blank:
+    if task.panels is None or not share.drawn_on:
         return
     expected = task.panels[0] * task.panels[1]
     most = max(view.look.panels[0] * view.look.panels[1] for view in share.opened)

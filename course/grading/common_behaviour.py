@@ -10,7 +10,7 @@ from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
 from course.grading.mathematics import gaussian_kl
 from course.grading.verdicts import Finding
-from course.notebooks.reading import Submission, printed_only
+from course.notebooks.reading import Submission
 
 # ---------------------------------------------------------------- what the run itself showed
 
@@ -51,12 +51,49 @@ def trains_on_test(answers: Answers, task: Task) -> Iterator[Finding]:
             yield Finding("FAIL", "trains_on_test", f"{name}: {int(marked)} of {int(count)} images are test images")
 
 
+LEAST_STEPS, LEAST_MOVED = 10, 1e-3  # of an optimizer, and of some parameter as a share of its length
+LEARNED = 0.97  # the error on data of ours, as a share of what it was before
+
+
+def trained(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge whether trainings were seen, and whether their models reconstruct data of ours better than before."""
+    yield from judge_trainings(answers, trainings_of(answers))
+
+
+def trainings_of(answers: Answers, kind: str = "") -> list[dict[str, Any]]:
+    """Return the trainings that were seen: of models of the plane, or of images, where a kind is asked for."""
+    records = answers.content.get("trainings")
+    return [r for r in records if r["kind"] == kind or not kind] if isinstance(records, list) else []
+
+
+def judge_trainings(answers: Answers, records: list[dict[str, Any]], least: int = 1) -> Iterator[Finding]:
+    """Judge whether enough trainings changed their models for the better."""
+    if answers.content.get("mode") == "definitions":
+        return  # the grader itself is tried: nothing was to be trained
+    learned = [r for r in records if r["steps"] >= LEAST_STEPS and r["moved"] > LEAST_MOVED and improved(r)]
+    if len(learned) < least:
+        seen = f"{len(learned)} of at least {least} trainings were seen to change a model for the better"
+        yield Finding("LOOK", "no_training_seen", seen)
+        return
+    best = learned[0]
+    of_loss = (
+        f", its error on data of the grader's from {best['before']:.3g} to {best['after']:.3g}"
+        if "after" in best
+        else ""
+    )
+    yield Finding("PASS", "trained", f"{len(learned)} trainings seen; the longest: {best['steps']} steps{of_loss}")
+
+
+def improved(record: dict[str, Any]) -> bool:
+    return "after" in record and record["after"] < LEARNED * record["before"]
+
+
 # ---------------------------------------------------------------- what the run printed
 
 
 def printed_by(answers: Answers) -> Submission:
-    """Return what the rerun printed as a submission of one cell, which checks by outputs can read."""
-    return printed_only(answers.printed)
+    """Return the submission with what its cells printed when they ran again, which checks by outputs can read."""
+    return answers.printed
 
 
 def again(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,20 +1,23 @@
-"""Who does the work: processes of this machine (joblib's loky), or the workers of a dask cluster.
+"""Who does the work: processes of this machine, or those that the workers of a dask cluster start beside themselves.
 
-Each submission is graded in a process of its own, so that a file that kills its process takes nothing else along.
+Each submission is judged under limits, in a process on which no other one depends at that time.
 """
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+import queue
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from course.grading.judging import Graded, Options, grade_content, grade_file, unreadable
+from course.grading.judging import Graded, Options, unreadable
+from course.grading.worker import MEMORY_UP, TIME_UP, Job, Worker, fault, judge_on_cluster
 from course.notebooks import reading
 
-ENGINES = ("loky", "dask")
-LEAST_PROCESSES = 2
+ENGINES = ("local", "dask")
+FINAL = (TIME_UP, MEMORY_UP)  # the same would happen again at once
 JOBS_PER_WORKER = 2  # that wait at a worker
 LEAST_JOBS = 4  # on a cluster at a time
 ANSWER = "20s"  # how long a scheduler may take
@@ -41,54 +44,48 @@ def check_engine(engine: str, scheduler: str | None) -> None:
         raise ValueError("--engine dask needs --scheduler: the address of a running cluster, as tcp://host:8786")
 
 
-# ---------------------------------------------------------------- loky
+# ---------------------------------------------------------------- this machine
 
 
 def grade_in_processes(entries: list[Entry], options: Options, workers: int) -> Iterator[tuple[Entry, Graded]]:
-    """Grade files in processes of this machine, all processors where ``workers`` is 0.
+    """Grade files in processes of this machine, as many as it has processors where ``workers`` is 0.
 
-    A file that kills its process is tried once more, alone, then reported.
+    A file whose process was killed is tried once more, after all others.
     """
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    again = []
+    for entry, graded in in_threads(entries, options, workers or os.cpu_count() or 1):
+        if graded.fault:
+            again.append((entry, graded))
+        else:
+            yield entry, graded
+    for entry, graded in again:
+        yield entry, graded if graded.fault in FINAL else next(in_threads([entry], options, 1))[1]
 
-    workers = workers or os.cpu_count() or 1
-    left = {entry.key: entry for entry in entries}
+
+def in_threads(entries: list[Entry], options: Options, workers: int) -> Iterator[tuple[Entry, Graded]]:
+    """Yield files as they are judged, each by one of so many processes; a thread waits for each of these."""
+    waiting: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    workers = min(workers, max(len(entries), 1))
+    processes = [Worker() for _ in range(workers)]
+    for process in processes:
+        waiting.put(process)
+
+    def judge(entry: Entry) -> tuple[Entry, Graded]:
+        process = waiting.get()
+        try:
+            return entry, process.judge(Job(entry.path.name, str(entry.path), b"", options))
+        finally:
+            waiting.put(process)
+
+    pool = ThreadPoolExecutor(workers)
     try:
-        for key, graded in in_processes(entries, options, workers):
-            yield left.pop(key), graded
-    except TerminatedWorkerError:
-        for entry in left.values():
-            yield entry, grade_alone(entry, options)
-
-
-def in_processes(entries: Sequence[Entry], options: Options, workers: int) -> Iterator[tuple[str, Graded]]:
-    """Yield the key of each file and what became of it, in the order in which processes are ready."""
-    from joblib import Parallel, delayed
-
-    # with one process joblib would work in this one, which a file must never be able to take along
-    parallel: Any = Parallel(
-        n_jobs=max(workers, LEAST_PROCESSES) if entries else 1,
-        backend="loky",
-        return_as="generator_unordered",
-        pre_dispatch=JOBS_PER_WORKER * workers,  # pyright: ignore[reportArgumentType] its types know words alone
-        batch_size=1,  # pyright: ignore[reportArgumentType]
-    )
-    yield from parallel(delayed(grade_keyed)(entry.key, str(entry.path), options) for entry in entries)
-
-
-def grade_alone(entry: Entry, options: Options) -> Graded:
-    """Grade one file in a process that nothing else depends on."""
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    try:
-        ((_, graded),) = in_processes([entry], options, 1)
-    except TerminatedWorkerError:
-        return unreadable(entry.path.name, b"", options, "the process that read it died, twice")
-    return graded
-
-
-def grade_keyed(key: str, path: str, options: Options) -> tuple[str, Graded]:
-    return key, grade_file(path, options)
+        for future in as_completed([pool.submit(judge, entry) for entry in entries]):
+            yield future.result()
+    finally:  # the last one, or somebody pressed Ctrl-C: what was started ends
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.end()
+        pool.shutdown()
 
 
 # ---------------------------------------------------------------- dask
@@ -102,17 +99,18 @@ def grade_on_cluster(entries: list[Entry], options: Options, scheduler: str | No
     """
     if not entries:
         return
-    from distributed import as_completed  # pyright: ignore[reportMissingImports] for clusters only
+    from distributed import as_completed as completed  # pyright: ignore[reportMissingImports] for clusters only
 
     options = replace(options, data=None)
     left = {entry.key: entry for entry in entries}
     waiting = iter(entries)
     with connected(scheduler) as client:
+        wait_for_workers(client, scheduler)
         room = max(LEAST_JOBS, JOBS_PER_WORKER * sum(client.nthreads().values()))
-        futures = as_completed(with_results=False)
+        futures = completed(with_results=False)
         for entry in itertools.islice(waiting, room):
             futures.add(send(client, entry, options))
-        for future in futures:
+        for future in until_lost(futures):
             entry = left.pop(future.key.removeprefix(PREFIX), None)
             if entry is not None:  # a worker that was thought lost may answer late
                 yield entry, result_of(future, entry, options)
@@ -120,6 +118,17 @@ def grade_on_cluster(entries: list[Entry], options: Options, scheduler: str | No
             following = next(waiting, None)
             if following is not None:
                 futures.add(send(client, following, options))
+    for entry in left.values():
+        yield entry, fault(Job(entry.path.name, None, b"", options), "the cluster's scheduler went away")
+
+
+def until_lost(futures: Any) -> Iterator[Any]:
+    """Yield jobs as they end, until there are none, or their scheduler is gone."""
+    try:
+        yield from futures
+    except Exception as error:  # CommClosedError, CancelledError, StopAsyncIteration: as a cluster dies
+        if isinstance(error, ValueError | TypeError):
+            raise
 
 
 def connected(scheduler: str | None) -> Any:
@@ -138,6 +147,21 @@ def connected(scheduler: str | None) -> Any:
         raise ValueError(f"no dask scheduler answers at {scheduler}: start one, or check the address") from error
 
 
+def wait_for_workers(client: Any, scheduler: str | None) -> None:
+    """Wait for the first worker of a cluster.
+
+    Raises:
+        ValueError: it has none.
+    """
+    try:
+        client.wait_for_workers(1, timeout=ANSWER)
+    except Exception as error:  # a timeout, of one of several classes
+        raise ValueError(
+            f"the dask scheduler at {scheduler} has no workers: start some (dask worker {scheduler}), or grade without "
+            "--engine dask"
+        ) from error
+
+
 def send(client: Any, entry: Entry, options: Options) -> Any:
     """Send one file to the cluster, or the reason why it cannot be read."""
     job = {"key": f"{PREFIX}{entry.key}", "retries": RETRIES}
@@ -145,12 +169,12 @@ def send(client: Any, entry: Entry, options: Options) -> Any:
         content = reading.read_bytes(entry.path)
     except reading.Unreadable as error:
         return client.submit(unreadable, entry.path.name, b"", options, str(error), **job)
-    return client.submit(grade_content, entry.path.name, content, options, pure=False, **job)
+    return client.submit(judge_on_cluster, Job(entry.path.name, None, content, options), pure=False, **job)
 
 
 def result_of(future: Any, entry: Entry, options: Options) -> Graded:
     try:
         return future.result()
-    except Exception as error:  # KilledWorker, and whatever a cluster does
+    except Exception as error:  # KilledWorker, CancelledError, and whatever a cluster does
         reason = f"the cluster could not grade it ({type(error).__name__})"
-        return unreadable(entry.path.name, b"", options, reason)
+        return fault(Job(entry.path.name, None, b"", options), reason)

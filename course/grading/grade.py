@@ -1,6 +1,6 @@
-"""Grade a class: find its files, grade each of them, and write what a tutor and the students read.
+"""Grade a class: collect what was handed in, grade each notebook, and write what a tutor and the students read.
 
-Each submission leaves a verdict file; a second call grades what is missing.
+Each notebook leaves a verdict file; a second call grades what is missing.
 """
 
 import contextlib
@@ -8,24 +8,42 @@ import hashlib
 import json
 import os
 import re
+import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from course import assignments
-from course.grading import engines, feedback
+from course.grading import engines, telling
 from course.grading.engines import Entry
 from course.grading.judging import Graded, Options, rerun_package
+from course.grading.outcomes import Outcome, not_graded, of_row
+from course.grading.telling import Telling
 from course.grading.verdicts import LEVELS, StoredPicture, Verdict
-from course.notebooks import reading
+from course.inbox import collect as inbox
+from course.inbox.archives import Reader
+from course.inbox.collect import Collected
+from course.inbox.roster import read_roster
+from course.inbox.rows import Row, counts, ignored_text, unknown_assignment
+from course.notebooks.reading import printable
 from helpers.core.files import write_whole
 
 LONGEST_KEY = 60  # characters of a file's name in its key
 DIGEST = 12  # characters of a key that make it unique
+OPENED = "opened"  # the folder of notebooks that lay in zips
+
+
+class Job(NamedTuple):
+    """One row to grade, where it lies as a file, and how."""
+
+    row: Row
+    entry: Entry
+    options: Options
 
 
 def grade(
@@ -34,94 +52,161 @@ def grade(
     options: Options,
     *,
     workers: int = 0,
-    engine: str = "loky",
+    engine: str = "local",
     scheduler: str | None = None,
     console: Console | None = None,
+    tell: Telling | None = None,
 ) -> list[Verdict]:
-    """Grade all notebooks under ``paths`` into ``out``; return the verdicts in the order of the files.
+    """Grade all that was handed in under ``paths`` into ``out``; return the verdicts in the order of the files.
 
     Args:
         workers: processes; all processors where 0.
-        engine: ``"loky"``, or ``"dask"`` for a cluster at ``scheduler``.
+        engine: ``"local"``, or ``"dask"`` for a cluster at ``scheduler``.
+        tell: what else to read and to write besides the verdicts: roster, deadline, worksheet, feedback.
 
     Raises:
-        ValueError: no notebook, an unknown assignment or engine, or dask without an address.
+        ValueError: nothing was handed in, an unknown assignment or engine, or dask without an address.
         OSError: ``out`` cannot be written to.
     """
+    tell = tell or Telling()
     if options.assignment is not None:
         options = replace(options, assignment=assignments.find(options.assignment).key)
     engines.check_engine(engine, scheduler)
     console = console or Console()
-    entries = [entry_of(path, options) for path in submitted_files(paths)]
-    missing = [entry for entry in entries if load(out, entry) is None]
+    ready = telling.prepared(out, tell)  # what cannot be read is said before anything is graded
+    collected = collect(paths, out, options, tell)
+    for line in collected.layouts:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    with Reader() as reader:
+        jobs = [job_of(row, out, options, reader) for row in collected.rows]
+    present = [job for job in jobs if job is not None]
+    missing = [job for job in present if load(out, job.entry) is None]
     if options.rerun and missing:
         options = prepare_rerun(options, console)
-    if engine == "dask":
-        results = engines.grade_on_cluster(missing, options, scheduler)
-    else:
-        results = engines.grade_in_processes(missing, options, workers)
-    store_all(out, results, len(missing), len(entries), console)
-    graded = [(entry.key, verdict) for entry in entries if (verdict := load(out, entry)) is not None]
-    feedback.write(out, graded)
-    return [verdict for _, verdict in graded]
+    results = graded_jobs(missing, options, workers, engine, scheduler)
+    faults = store_all(out, results, len(missing), len(present), console)
+    say_faults(faults, console)
+    outcomes = [outcome_of(row, job, out, options, faults) for row, job in zip(collected.rows, jobs, strict=True)]
+    outcomes = telling.write(out, outcomes, collected, ready, console)
+    for line in filter(None, (ignored_text(collected.ignored), counts(collected.rows))):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
+
+
+def collect(paths: list[str], out: Path, options: Options, tell: Telling) -> Collected:
+    """Return rows of all that was handed in; the tutor's own files are none of it."""
+    own = [path for path in (tell.roster, tell.worksheet, tell.feedback_zip) if path is not None]
+    people = read_roster(tell.roster) if tell.roster else []
+    return inbox.collect(paths, layout=tell.layout, assignment=options.assignment, people=people, leave=[out, *own])
+
+
+def job_of(row: Row, out: Path, options: Options, reader: Reader) -> Job | None:
+    """Return how to grade a row; None where it does not count, or a person has to look at it instead."""
+    if row.status != "graded" or row.problem or unknown_assignment(row):
+        return None
+    options = replace(options, assignment=row.assignment)
+    return Job(row, entry_of(row, out, options, reader), options)
+
+
+def graded_jobs(
+    jobs: Sequence[Job], options: Options, workers: int, engine: str, scheduler: str | None
+) -> Iterator[tuple[Entry, Graded]]:
+    """Grade files, one assignment after the other."""
+    for key in dict.fromkeys(job.options.assignment for job in jobs):
+        entries = [job.entry for job in jobs if job.options.assignment == key]
+        of_key = replace(options, assignment=key)
+        if engine == "dask":
+            yield from engines.grade_on_cluster(entries, of_key, scheduler)
+        else:
+            yield from engines.grade_in_processes(entries, of_key, workers)
+
+
+def outcome_of(row: Row, job: Job | None, out: Path, options: Options, faults: Mapping[str, Verdict]) -> Outcome:
+    """Return a row with its verdict; one that the grader could not take has to be looked at."""
+    if row.status != "graded":
+        return Outcome(row)
+    if job is None:
+        return Outcome(row, not_graded(row, options), link_to(row.place.path, out))
+    verdict = faults.get(job.entry.key) or load(out, job.entry)
+    return Outcome(
+        row, not_graded(row, options) if verdict is None else of_row(row, verdict), link_to(job.entry.path, out)
+    )
+
+
+def link_to(path: Path, out: Path) -> str:
+    """Return a file's path from the page's folder."""
+    with contextlib.suppress(ValueError):  # on another drive, under Windows
+        return Path(os.path.relpath(path.absolute(), out.absolute())).as_posix()
+    return path.absolute().as_posix()
 
 
 def prepare_rerun(options: Options, console: Console) -> Options:
-    """Make the images that reruns take, and say what the sandbox cannot keep out."""
+    """Make the images that reruns take, and say what the sandbox cannot keep out.
+
+    Raises:
+        ValueError: nothing can be run again here.
+    """
     rerun = rerun_package()
-    if rerun.isolation().missing:
-        console.print(f"[bold]{rerun.isolation().missing}[/bold]")
+    missing = rerun.isolation().missing
+    if missing and (not options.without_sandbox or not sys.platform.startswith("linux")):
+        raise ValueError(f"{missing} Grade from outputs, without --rerun, or install what is missing.")
+    if missing:
+        console.print(missing, style="bold", markup=False)
     return replace(options, data=options.data or str(rerun.digits()))
 
 
-def store_all(out: Path, results: Iterator[tuple[Entry, Graded]], missing: int, total: int, console: Console) -> None:
-    """Write verdicts as they come, under a bar of progress."""
+def store_all(
+    out: Path, results: Iterator[tuple[Entry, Graded]], missing: int, total: int, console: Console
+) -> dict[str, Verdict]:
+    """Write verdicts as they come, under a bar of progress; return those that are none: faults of the machine's."""
+    faults: dict[str, Verdict] = {}
     columns = TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as bars:
         bar = bars.add_task("", total=total, completed=total - missing)
         for entry, graded in results:
-            store(out, entry, graded)
+            if graded.fault:
+                faults[entry.key] = replace(graded.verdict, path=printable(str(entry.path)))
+            else:
+                store(out, entry, graded)
             bars.advance(bar)
+    return faults
+
+
+def say_faults(faults: dict[str, Verdict], console: Console) -> None:
+    """Name the files that were not judged, by no fault of theirs."""
+    if faults:
+        console.print(
+            f"{len(faults)} files were not judged, by no fault of theirs; call grade again to try them again:"
+        )
+    for verdict in faults.values():
+        console.print(f"  {verdict.file}: {verdict.note}", markup=False, highlight=False)
 
 
 # ---------------------------------------------------------------- files
 
 
-def submitted_files(paths: Iterable[str]) -> list[Path]:
-    """Return notebooks: files as they are named, folders searched. Links are listed, and refused when they are read.
-
-    Raises:
-        ValueError: a path that does not exist, or none at all.
-    """
-    files: list[Path] = []
-    for name in paths:
-        path = Path(name)
-        if path.is_dir() and not path.is_symlink():
-            files += sorted(notebooks_in(path))
-        elif path.exists() or path.is_symlink():
-            files.append(path)
-        else:
-            raise ValueError(f"{name} does not exist: expected notebooks, or a folder of them")
-    if not files:
-        raise ValueError("no notebook found: expected files that end in .ipynb, or a folder of them")
-    return list(dict.fromkeys(files))
+def entry_of(row: Row, out: Path, options: Options, reader: Reader) -> Entry:
+    """Return a row's file with the key of its verdict: another content, or other options, are another verdict."""
+    place = row.notebook or row.place
+    where = f"{place.path.absolute()} {place.members} {row.sha256} {options.key}"
+    digest = hashlib.sha256(where.encode(errors="surrogateescape")).hexdigest()[:DIGEST]
+    return Entry(opened_file(row, out, reader), f"{slug_of(row)}-{digest}")
 
 
-def notebooks_in(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root, followlinks=False):
-        if ".ipynb_checkpoints" not in folder:
-            yield from (Path(folder) / name for name in names if name.endswith(".ipynb"))
+def opened_file(row: Row, out: Path, reader: Reader) -> Path:
+    """Return a row's notebook as a file; one that lies in a zip is copied out of it, under a name of our own."""
+    place = row.notebook or row.place
+    if not place.members:
+        return place.path
+    path = out / OPENED / row.sha256[:DIGEST] / f"{slug_of(row)}.ipynb"
+    if not path.exists():
+        write_whole(path, reader.read(place))
+    return path
 
 
-def entry_of(path: Path, options: Options) -> Entry:
-    """Return a file with the key of its verdict: another content, or other options, are another verdict."""
-    try:
-        content = reading.read_bytes(path)
-    except reading.Unreadable:
-        content = b""
-    digest = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape") + content + options.key.encode())
-    slug = re.sub(r"[^A-Za-z0-9]+", "_", path.stem).strip("_")[:LONGEST_KEY] or "unnamed"
-    return Entry(path, f"{slug}-{digest.hexdigest()[:DIGEST]}")
+def slug_of(row: Row) -> str:
+    """Return a notebook's name without anything that a name could do."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", Path(row.name).stem).strip("_")[:LONGEST_KEY] or "unnamed"
 
 
 # ---------------------------------------------------------------- verdicts
@@ -139,7 +224,7 @@ def store(out: Path, entry: Entry, graded: Graded) -> None:
         name = f"figures/{entry.key}-{number}.{suffix}"
         write_whole(out / name, picture.content)
         pictures.append(StoredPicture(picture.task, name, picture.expected))
-    verdict = replace(graded.verdict, path=str(entry.path), pictures=tuple(pictures))
+    verdict = replace(graded.verdict, path=printable(str(entry.path)), pictures=tuple(pictures))
     text = json.dumps(verdict.to_json(), indent=1, ensure_ascii=True)
     write_whole(verdict_file(out, entry), text.encode())
 

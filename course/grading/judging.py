@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -18,13 +18,16 @@ from course.assignments.task import FILE
 from course.grading.case import Case, case_of
 from course.grading.checks import checks_of
 from course.grading.verdicts import Finding, TaskVerdict, Verdict, worst
+from course.inbox import likeness
 from course.inbox.names import parse_name
 from course.notebooks import reading
-from course.notebooks.reading import Picture, Unreadable
+from course.notebooks.reading import Picture, Unreadable, printable
 
 VERSION = 3  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
 MOST_PICTURE = 4 * reading.MEGA  # bytes of a picture on the tutor's page
+LEAST_PICTURE = 2000  # bytes of one that is worth comparing with another person's: less is blank
+LEAST_OUTPUT = 60  # characters of all that is printed
 LEAST_PICTURES = 4  # of a task on the tutor's page, where there are as many
 MOST_FINDINGS, MOST_EVIDENCE, MOST_REASON = 40, 500, 300
 SETTLED_BY_RERUN = {"numbers_missing", "betas_missing", "unclear"}  # doubts that a rerun can do away with
@@ -39,11 +42,13 @@ class Options:
     seconds: float = 600.0
     memory_mb: int = 4096
     data: str | None = None  # the folder of small digits for reruns
+    without_sandbox: bool = False  # rerun where there is no bubblewrap, with all that this gives up
     definitions: bool = False  # rerun only imports, functions, classes and constants: for trying the grader itself
 
     @property
     def key(self) -> str:
-        return f"{VERSION} {self.assignment} {self.rerun}"
+        rerun = f"{self.seconds:g} {self.memory_mb} {self.data} {self.definitions}" if self.rerun else ""
+        return f"{VERSION} {self.assignment} {self.rerun} {rerun}".rstrip()
 
 
 class TaskPicture(NamedTuple):
@@ -59,32 +64,49 @@ class Graded(NamedTuple):
 
     verdict: Verdict
     pictures: list[TaskPicture]
+    fault: str | None = None  # of the grader or the machine: such a verdict is shown, not stored
 
 
 def grade_file(path: str, options: Options) -> Graded:
     """Grade one file; whatever is wrong with it becomes part of the verdict, never an exception."""
+    name = printable(Path(path).name)
     try:
-        return grade_content(Path(path).name, reading.read_bytes(Path(path)), options)
+        return grade_content(name, reading.read_bytes(Path(path)), options)
     except Unreadable as error:
-        return unreadable(Path(path).name, b"", options, str(error))
+        return unreadable(name, b"", options, str(error))
 
 
 def grade_content(name: str, content: bytes, options: Options) -> Graded:
-    """Grade the bytes of a file, for workers that do not see the file system it lies in."""
+    """Grade the bytes of a file, for workers that do not see the file system it lies in.
+
+    Raises:
+        MemoryError: there is not enough of it.
+    """
+    name = printable(name)
     try:
         submission = reading.parse(name, content)
         assignment = assignment_of(name, options)
         if assignment is None:
             return unreadable(name, content, options, "its name does not say which assignment it is; use --assignment")
+        other = likeness.other_than(assignment.key, likeness.words_in(content))
+        if other is not None:
+            return misplaced(name, content, options, assignment, other)
         case = case_of(submission, assignment)
         findings, note = judge(case), None
         if options.rerun:
-            again, note = rerun_package().rerun(submission, assignment, options)
+            package = rerun_package()
+            try:
+                again, note = package.rerun(submission, assignment, options)
+            except package.SandboxError as error:
+                return unreadable(name, content, options, str(error), code="not_judged")._replace(fault=str(error))
             findings = merge(findings, again)
         tasks = judge_tasks(assignment.graded, findings)
-        return Graded(verdict_of(name, assignment.key, content, tasks, note, options), pictures_of(case))
+        verdict = verdict_of(name, assignment.key, content, tasks, note, options)
+        return Graded(replace(verdict, traces=traces_of(case)), pictures_of(case))
     except Unreadable as error:
         return unreadable(name, content, options, str(error))
+    except MemoryError:
+        raise  # a limit of the grader's, which its worker speaks of
     except Exception as error:  # a mistake of ours must not stop a class, nor pass for the student's
         reason = f"the grader failed on it ({type(error).__name__}: {error})"
         return unreadable(name, content, options, reason[:MOST_REASON])
@@ -113,14 +135,28 @@ def assignment_of(name: str, options: Options) -> Assignment | None:
     return None
 
 
-def unreadable(name: str, content: bytes, options: Options, reason: str) -> Graded:
+def unreadable(name: str, content: bytes, options: Options, reason: str, *, code: str = "unreadable") -> Graded:
     """Return the verdict on a file that could not be judged: a person must look."""
     assignment = assignment_of(name, options)
     key = assignment.key if assignment else options.assignment or parse_name(name).assignment or ""
-    tasks = judge_tasks(
-        assignment.graded if assignment else (FILE,), [Finding("LOOK", "unreadable", reason, FILE.name)]
-    )
+    tasks = judge_tasks(assignment.graded if assignment else (FILE,), [Finding("LOOK", code, reason, FILE.name)])
     return Graded(verdict_of(name, key, content, tasks, reason, options), [])
+
+
+def misplaced(name: str, content: bytes, options: Options, assignment: Assignment, other: str) -> Graded:
+    """Return the verdict on a notebook that solves another assignment: one doubt, and none about its tasks."""
+    doubt = Finding("LOOK", "other_assignment", f"this looks like assignment {other}, not {assignment.key}", FILE.name)
+    return Graded(verdict_of(name, assignment.key, content, judge_tasks((FILE,), [doubt]), doubt.evidence, options), [])
+
+
+def traces_of(case: Case) -> tuple[str, ...]:
+    """Return what of a submission another one may share: each picture that shows something, and all that is printed."""
+    pictures = {
+        view.trace.digest for view in case.views if view.trace.digest and len(view.picture.data) > LEAST_PICTURE
+    }
+    printed = re.sub(r"\s+", " ", case.text)
+    output = [f"output {hashlib.sha256(printed.encode()).hexdigest()[:16]}"] if len(printed) > LEAST_OUTPUT else []
+    return (*output, *(f"picture {digest}" for digest in sorted(pictures)))
 
 
 # ---------------------------------------------------------------- from the outputs
@@ -164,7 +200,7 @@ def judge_tasks(tasks: Iterable[Task], findings: list[Finding]) -> dict[str, Tas
     verdicts = {}
     for task in tasks:
         of_task = list(dict.fromkeys(finding for finding in findings if finding.task == task.name))
-        short = tuple(f._replace(evidence=f.evidence[:MOST_EVIDENCE]) for f in of_task[:MOST_FINDINGS])
+        short = tuple(f._replace(evidence=printable(f.evidence[:MOST_EVIDENCE])) for f in of_task[:MOST_FINDINGS])
         verdicts[task.name] = TaskVerdict(worst(f.level for f in of_task), short)
     return verdicts
 

@@ -4,10 +4,13 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from course.assignments import ASSIGNMENTS, HINTS, Task
+from course.grading.outcomes import Outcome
+from course.grading.tables import decide_command
 from course.grading.verdicts import Finding, Level, Verdict
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -34,16 +37,26 @@ class Section(NamedTuple):
     """One submission on the page."""
 
     number: int
+    outcome: Outcome
     verdict: Verdict
     tasks: list[TaskSection]
     bare: list[str]  # names of tasks without any finding
+    who: str  # in a decision
+    classes: str  # by which it is shown or hidden
 
     @property
     def unfolded(self) -> bool:
         return self.verdict.verdict == "LOOK" and self.number < MOST_UNFOLDED
 
+    @property
+    def link(self) -> str:
+        return quote(self.outcome.link, errors="replace")
+
     def level(self, task: str) -> str:
         return self.verdict.tasks[task].verdict if task in self.verdict.tasks else ""
+
+    def command(self, task: str, level: str, out: Path) -> str:
+        return decide_command(self.who, self.verdict.assignment, task, level, out)
 
 
 class Table(NamedTuple):
@@ -54,10 +67,26 @@ class Table(NamedTuple):
     sections: list[Section]
 
 
-def page(verdicts: Sequence[Verdict], out: Path) -> str:
+class Choice(NamedTuple):
+    """One line of a filter, and the class of the submissions that it shows."""
+
+    css: str
+    text: str
+
+
+def page(outcomes: Sequence[Outcome], out: Path, *, notes: Sequence[str] = (), summary: str = "") -> str:
     """Return the page, which lies in ``out`` beside ``figures`` and ``expected``."""
-    ordered = sorted(verdicts, key=lambda v: (ORDER[v.verdict], v.name, v.file))
-    sections = [section_of(number, verdict, out) for number, verdict in enumerate(ordered)]
+    graded = [(outcome, outcome.verdict) for outcome in outcomes if outcome.verdict is not None]
+    graded.sort(key=lambda pair: (ORDER[pair[1].verdict], pair[1].name, pair[1].file))
+    verdicts = [verdict for _, verdict in graded]
+    tasks = task_choices(verdicts)
+    people = {label: Choice(f"p{n}", label) for n, label in enumerate(sorted({o.label for o, _ in graded}))}
+    sections = []
+    for number, (outcome, verdict) in enumerate(graded):
+        open_tasks = [name for name, task in verdict.tasks.items() if task.verdict != "PASS"]
+        marks = [tasks[verdict.assignment, name].css for name in open_tasks]
+        classes = " ".join(["sub", f"v{verdict.verdict}", people[outcome.label].css, *marks])
+        sections.append(section_of(number, outcome, verdict, out, classes))
     keys = sorted({verdict.assignment for verdict in verdicts})
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -67,8 +96,24 @@ def page(verdicts: Sequence[Verdict], out: Path) -> str:
         sections=sections,
         tables=[table_of(key, [s for s in sections if s.verdict.assignment == key]) for key in keys],
         counts=", ".join(f"{sum(v.verdict == level for v in verdicts)} {level}" for level in ORDER),
+        levels=[Choice(f"v{level}", level) for level in ORDER],
+        task_choices=list(tasks.values()),
+        people=list(people.values()),
+        others=[outcome for outcome in outcomes if outcome.verdict is None],
+        notes=notes,
+        summary=summary,
+        out=out,
         hint=hint,
     )
+
+
+def task_choices(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], Choice]:
+    """Return a line of the filter for each task of each assignment."""
+    names: dict[tuple[str, str], None] = {}  # a set that keeps its order
+    for verdict in verdicts:
+        names.update(dict.fromkeys((verdict.assignment, name) for name in verdict.tasks))
+    ordered = sorted(names, key=lambda task: task[0])
+    return {task: Choice(f"t{n}", " ".join(task).strip()) for n, task in enumerate(ordered)}
 
 
 def hint(finding: Finding) -> str:
@@ -83,7 +128,7 @@ def table_of(assignment: str, sections: list[Section]) -> Table:
     return Table(assignment, list(names), sections)
 
 
-def section_of(number: int, verdict: Verdict, out: Path) -> Section:
+def section_of(number: int, outcome: Outcome, verdict: Verdict, out: Path, classes: str) -> Section:
     tasks = {task.name: task for task in graded_tasks(verdict)}
     sections, bare = [], []
     for name, judged in sorted(verdict.tasks.items(), key=lambda item: ORDER[item[1].verdict]):
@@ -91,10 +136,11 @@ def section_of(number: int, verdict: Verdict, out: Path) -> Section:
             bare.append(name)
             continue
         task = tasks.get(name)
-        findings = sorted(judged.findings, key=lambda finding: ORDER[finding.level])
+        findings = sorted(judged.findings, key=lambda finding: (finding.code != "decided", ORDER[finding.level]))
         pairs = side_by_side(verdict, name, expected_pictures(task, out))
         sections.append(TaskSection(name, judged.verdict, task.requires if task else "", findings, pairs))
-    return Section(number, verdict, sections, bare)
+    several = any(remark.code == "several" for remark in outcome.row.remarks)
+    return Section(number, outcome, verdict, sections, bare, outcome.row.file if several else outcome.label, classes)
 
 
 def graded_tasks(verdict: Verdict) -> tuple[Task, ...]:
@@ -103,9 +149,12 @@ def graded_tasks(verdict: Verdict) -> tuple[Task, ...]:
     return assignment.graded if assignment else ()
 
 
+def expected_of(task: Task | None) -> list[str]:
+    return list(task.expected) if task else []
+
+
 def expected_pictures(task: Task | None, out: Path) -> list[str]:
-    names = task.expected if task else ()
-    return [name for name in names if (out / "expected" / f"{name}.png").is_file()]
+    return [name for name in expected_of(task) if (out / "expected" / f"{name}.png").is_file()]
 
 
 def side_by_side(verdict: Verdict, task: str, expected: list[str]) -> list[Pair]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
+from course.notebooks.reading import printable
+
 Level = Literal["PASS", "FAIL", "LOOK"]
 LEVELS: tuple[Level, ...] = ("PASS", "LOOK", "FAIL")  # the better first
 
@@ -55,7 +57,8 @@ class TaskVerdict:
         """
         findings = []
         for finding in content["findings"]:
-            findings.append(Finding(level_of(finding["level"]), str(finding["code"]), str(finding["evidence"]), task))
+            code, evidence = (printable(str(finding[key])) for key in ("code", "evidence"))
+            findings.append(Finding(level_of(finding["level"]), code, evidence, task))
         return cls(level_of(content["verdict"]), tuple(findings))
 
 
@@ -81,10 +84,16 @@ class Verdict:
     options: str  # those that change verdicts
     path: str = ""
     pictures: tuple[StoredPicture, ...] = ()
+    traces: tuple[str, ...] = ()  # "picture 0af3" and "output 9c1e": what two persons may have handed in alike
 
     def to_json(self) -> dict[str, Any]:
         tasks = {name: task.to_json() for name, task in self.tasks.items()}
-        return {**asdict(self), "tasks": tasks, "pictures": [list(picture) for picture in self.pictures]}
+        return {
+            **asdict(self),
+            "tasks": tasks,
+            "pictures": [list(picture) for picture in self.pictures],
+            "traces": list(self.traces),
+        }
 
     @classmethod
     def from_json(cls, content: Any) -> "Verdict":
@@ -95,9 +104,13 @@ class Verdict:
         """
         try:
             tasks = {name: TaskVerdict.from_json(task, name) for name, task in content["tasks"].items()}
-            pictures = tuple(StoredPicture(*map(str, picture)) for picture in content["pictures"])
-            texts = {name: str(content[name]) for name in ("file", "name", "assignment", "sha256", "options", "path")}
-            note = None if content["note"] is None else str(content["note"])
-            return cls(verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, **texts)
+            pictures = tuple(StoredPicture(*map(printable, map(str, picture))) for picture in content["pictures"])
+            keys = ("file", "name", "assignment", "sha256", "options", "path")
+            texts = {name: printable(str(content[name])) for name in keys}
+            traces = tuple(printable(str(trace)) for trace in content["traces"])
+            note = None if content["note"] is None else printable(str(content["note"]))
+            return cls(
+                verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, traces=traces, **texts
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no verdict of the grader ({type(error).__name__}: {error})") from error

@@ -10,14 +10,14 @@ from course.notebooks.code import figure_names
 
 
 def missing_of_task(view: NotebookView, assignment: Assignment, task: Task) -> Iterator[Remark]:
-    """Say in one sentence what is missing of one task.
+    """Say in one sentence what is missing of one task; of outputs nothing, where no cell was run.
 
     A name of the assignment that is missing is a problem only where the task has left no other trace: its functions may
     have other names.
     """
     names, present = _names_of_task(view, task)
     missing = [*_stubs(view, task), *_lost_methods(view, task), *_traces(view, task)]
-    for name in task.figures:
+    for name in task.figures if view.was_run else ():
         reason = _missing_figure(view, assignment.figure(name))
         missing += [reason] if reason else []
     another_way = bool(present or (task.figures and not missing))
@@ -62,7 +62,7 @@ def _lost_methods(view: NotebookView, task: Task) -> Iterator[str]:
 
 
 def _traces(view: NotebookView, task: Task) -> Iterator[str]:
-    for what, pattern in task.prints:
+    for what, pattern in task.prints if view.was_run else ():
         if not re.search(pattern, view.printed):
             yield f"no output shows {what}"
     prose = "\n".join(text for _, text in view.prose)

@@ -9,6 +9,7 @@ PATHS = re.compile(
     r"/[\w.@-]+"
     r"|file:///\w+|\b[A-Za-z]:(?:\\{1,2}|/)(?:Users|Program|Windows|Documents|Temp|temp|home)\b"
 )
+MOUNT = re.compile(r"\bdrive\.mount\([^()\n]*\)")  # Colab's own words, the same for everybody
 LIBRARIES = ("site-packages", "dist-packages")  # where a library lives: in its warnings
 SECRETS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
@@ -29,7 +30,7 @@ SECRETS = {
 
 def folder_of_one_machine(text: str) -> str | None:
     """Return the first path in a text that belongs to one machine; libraries' own, as in warnings, do not count."""
-    match = PATHS.search(re.sub(r"\S+", _unless_library, text))
+    match = PATHS.search(re.sub(r"\S+", _unless_library, MOUNT.sub("", text)))
     return match[0] if match else None
 
 

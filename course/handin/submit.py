@@ -21,7 +21,8 @@ from course.handin import inlining
 from course.handin import validate as validation
 from course.inbox.names import file_name
 from course.notebooks.code import imported_modules, parse
-from course.notebooks.running import client_of, first_line, kernel_environment, tidy, without_packages
+from course.notebooks.reading import MAY_FAIL
+from course.notebooks.running import client_of, first_line, kernel_environment, tidy, try_folder, without_packages
 from course.notebooks.running import execute as execute_notebook
 from helpers.core.files import write_whole
 from helpers.core.settings import data_root
@@ -48,7 +49,7 @@ class Handin(NamedTuple):
 
 def submit(
     first: str,
-    last: str,
+    last: str | None,
     assignment: str,
     *,
     out: Path = Path(),
@@ -61,6 +62,7 @@ def submit(
     """Write ``first_last_assignment.ipynb`` into ``out``.
 
     Args:
+        last: the surname; None for people of one name, which then stands twice in the file's name.
         notebooks: the solved notebooks in the order in which to join them; the assignment's own where none is given.
         execute: run the joined notebook in an empty folder; else take over the outputs stored in ``notebooks``.
         quick: run with small budgets, for trying; the results are not worth handing in.
@@ -69,24 +71,54 @@ def submit(
 
     Raises:
         ValueError: a name or an assignment that is none, or a notebook that cannot be read or freed from the helpers.
-        NotReady: an error in a cell, or something is missing; nothing is written.
+        NotReady: an error in a cell, or something is missing; nothing is written under the student's name, and what
+            was run is kept beside it.
         FileExistsError: the file is there already, and not to be overwritten.
     """
     about = find(assignment)
-    path = Path(out) / file_name(first, last, about.key)
+    path = Path(out) / file_name(first, last or first, about.key)
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already: give another folder with --out, or overwrite it with --force")
     sources = [Path(p) for p in notebooks] or stored_notebooks(about)
-    nb, own = join(sources, about, f"{first} {last}", executed=execute)
+    nb, own = join(sources, about, " ".join(filter(None, (first, last))), executed=execute)
     if execute:
-        _execute(nb, quick, on_cell)
-    content = (nbformat.writes(nb) + "\n").encode()
+        _refuse_what_is_unfinished(nb, about.key)
+        try_folder(path.parent)
+        failure = _execute(nb, quick, on_cell)
+        if failure is not None:
+            raise NotReady(f"not written, for it stopped with an error:\n{failure}\n{_kept(nb, path)}")
+    content = _content(nb)
     remarks = validation.check(content, about.key)
     problems = [r.text for r in remarks if r.problem]
     if problems:
-        raise NotReady("\n".join(["not written, for it cannot be handed in like this:", *problems]))
+        lines = ["not written, for it cannot be handed in like this:", *problems, *([_kept(nb, path)] * execute)]
+        raise NotReady("\n".join(lines))
     write_whole(path, content)
     return Handin(path, own, [r.text for r in remarks])
+
+
+def _content(nb: nbformat.NotebookNode) -> bytes:
+    return (nbformat.writes(nb) + "\n").encode()
+
+
+def _refuse_what_is_unfinished(nb: nbformat.NotebookNode, key: str) -> None:
+    """Say before minutes of computing what can be said without them.
+
+    Raises:
+        NotReady: something is missing, and would be after a run, too.
+    """
+    problems = [remark.text for remark in validation.check(_content(nb), key, before_run=True) if remark.problem]
+    if problems:
+        raise NotReady("\n".join(["not run, for it could not be handed in like this:", *problems]))
+
+
+def _kept(nb: nbformat.NotebookNode, path: Path) -> str:
+    """Write a notebook that was run beside the place of the one to hand in, and say so: its run may have taken long."""
+    place = path.with_name(f"{path.stem}.to-mend.ipynb")
+    write_whole(place, _content(nb))
+    return (
+        f"What was run is kept in {place}, not to be handed in: look at its outputs, mend your notebook, submit anew."
+    )
 
 
 def stored_notebooks(assignment: Assignment) -> list[Path]:
@@ -194,7 +226,7 @@ def _check_run(path: Path, nb: nbformat.NotebookNode) -> None:
         raise NotReady(
             f"{path.name} was not run once and in order, so its outputs cannot be taken over: run it, or all"
         )
-    outputs = chain.from_iterable(c.outputs for c in code)
+    outputs = chain.from_iterable(c.outputs for c in code if MAY_FAIL not in c.metadata.get("tags", ()))
     if any(output.output_type == "error" for output in outputs):
         raise NotReady(f"{path.name} holds an error among its outputs: mend it and run it again")
 
@@ -202,20 +234,19 @@ def _check_run(path: Path, nb: nbformat.NotebookNode) -> None:
 def _copy(cell: nbformat.NotebookNode, source: str) -> nbformat.NotebookNode:
     copy = deepcopy(cell)
     copy.source = source
+    may_fail = MAY_FAIL in copy.metadata.get("tags", ())
     for private in ("execution", "tags", "student"):
         copy.metadata.pop(private, None)
+    if may_fail:
+        copy.metadata["tags"] = [MAY_FAIL]
     for output in copy.get("outputs", []):
         if "figure" in output.get("metadata", {}):
             output.data.pop("text/html", None)  # the same picture again: a submission shows the picture alone
     return copy
 
 
-def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
-    """Run a notebook in an empty folder, where no helpers can be imported.
-
-    Raises:
-        NotReady: a cell failed; the message is its error.
-    """
+def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> str | None:
+    """Run a notebook in an empty folder, where no helpers can be imported; return the error where a cell failed."""
     images = str(data_root().resolve())  # the folder that a run in the repository reads
     code = [i for i, cell in enumerate(nb.cells) if cell.cell_type == "code"]
 
@@ -229,9 +260,9 @@ def _execute(nb: nbformat.NotebookNode, quick: bool, on_cell: Progress) -> None:
         environment |= {"QUICK": "1"} if quick else {}
         environment = without_packages(environment, Path(packages))
         failure = execute_notebook(client_of(nb, folder, on_cell_execute=starts), environment)
-    if failure is not None:
-        raise NotReady(f"not written, for it stopped with an error:\n{failure}")
-    on_cell(len(code), len(code), "")
+    if failure is None:
+        on_cell(len(code), len(code), "")
+    return failure
 
 
 @contextmanager

@@ -97,8 +97,12 @@ def _remarks_on_name(name: str, key: str | None) -> Iterator[Remark]:
         yield problem(f"There is no assignment {parts.assignment}: {known} exist.")
 
 
-def check(content: bytes, assignment: str | None) -> list[Remark]:
-    """Do what :func:`validate` does for a file's content, whatever its name."""
+def check(content: bytes, assignment: str | None, *, before_run: bool = False) -> list[Remark]:
+    """Do what :func:`validate` does for a file's content, whatever its name.
+
+    Args:
+        before_run: Say only what can be said of a notebook that is about to be run.
+    """
     try:
         submission = parse("", content)
     except Unreadable as error:
@@ -109,9 +113,8 @@ def check(content: bytes, assignment: str | None) -> list[Remark]:
         return [problem(submission.damage)]
     about = assignments.find(assignment) if assignment else None
     view = NotebookView(submission)
-    remarks = [
-        *_execution(view), *_errors(view), *_imports(view), *_twice(view, about), *_private(view), *_notes(view),
-    ]  # fmt: skip
+    remarks = [] if before_run else list(_execution(view))
+    remarks += [*_errors(view), *_imports(view), *_twice(view, about), *_private(view), *_notes(view)]
     if about is not None:
         for task in about.tasks:
             remarks += missing_of_task(view, about, task)
@@ -185,7 +188,8 @@ def _errors(view: NotebookView) -> Iterator[Remark]:
         for output in cell.cell.outputs:
             if output.kind == "error":
                 what = without_secrets(ANSI.sub("", output.error)).strip()
-                yield problem(f"{capital(cell.name)} ended in an error: {what[:200].splitlines()[0] if what else '?'}")
+                sentence = f"{capital(cell.name)} ended in an error: {what[:200].splitlines()[0] if what else '?'}"
+                yield Remark(not cell.cell.may_fail, sentence)
         if cell.tree is None:
             yield problem(f"{capital(cell.name)} is not valid Python.")
         if EMPTY_REGION.search(cell.source):
@@ -225,17 +229,22 @@ def _required_names(assignment: Assignment | None) -> set[str]:
 
 
 def _private(view: NotebookView) -> Iterator[Remark]:
-    """Name paths of one machine, and what looks like a secret; a secret is never repeated."""
+    """Name paths of one machine, and what looks like a secret; a secret is never repeated.
+
+    Paths in outputs are notes: a warning names the file of the student's own cell, and nothing is wrong with that.
+    """
     places = [(f"cell {number}", "the text", text) for number, text in view.prose]
     for cell in view.code:
         places += [(cell.name, "the code", cell.source), (cell.name, "the output", cell.text)]
-    folders, secrets = [], []
+    folders, printed, secrets = [], [], []
     for where, part, text in places:
         folder, secret = folder_of_one_machine(text), next(secrets_in(text), None)
-        if folder:
+        if folder and part == "the output":
+            printed.append(f"{capital(part)} of {where} names a folder of one machine ({folder}).")
+        elif folder:
             folders.append(
                 f"{capital(part)} of {where} names a folder of one machine ({folder}): use a path relative to the "
-                "notebook, or clear that output's cause."
+                "notebook."
             )
         if secret:
             secrets.append(
@@ -243,6 +252,7 @@ def _private(view: NotebookView) -> Iterator[Remark]:
                 "and change it where it is used."
             )
     yield from map(problem, [*folders[:MOST_OF_A_KIND], *secrets[:MOST_OF_A_KIND]])
+    yield from (Remark(False, text) for text in printed[:MOST_OF_A_KIND])
 
 
 def _notes(view: NotebookView) -> Iterator[Remark]:

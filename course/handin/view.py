@@ -101,6 +101,11 @@ class NotebookView:
         self.prose = submission.prose
         self.origin = submission.origin
 
+    @property
+    def was_run(self) -> bool:
+        """Whether there are outputs, or numbers of runs: stripped of them all, a notebook has only its code to show."""
+        return any(view.count is not None or view.cell.outputs for view in self.code)
+
     @cached_property
     def words(self) -> set[str]:
         return set().union(*(view.words for view in self.code))

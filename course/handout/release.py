@@ -24,7 +24,7 @@ from course.handout.writing import Changes, sentences, write
 from course.paths import ROOT
 
 ALWAYS = ("LICENSE", "requirements.txt", "pyproject.toml", ".gitignore", "tests/conftest.py",
-          "tests/tasks/test_tasks.py", "helpers/__init__.py", "helpers/colab.py",
+          "tests/tasks/test_tasks.py", "helpers/__init__.py", "helpers/colab.py", "helpers/edition_1",
           "helpers/core/standin/mnist.safetensors", "helpers/core/standin/fashion.safetensors",
           "course/regression/__init__.py", "course/regression/run.py")  # fmt: skip
 ABOUT = (

@@ -23,6 +23,7 @@ MEGA = 1 << 20
 MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_PICTURES = 60 * MEGA, 2000, 2 * MEGA, 200
 MOST_PICTURE_TEXT = 30 * MEGA  # of a picture as it stands in the file, in base64
 MOST_PLAIN, MOST_ERROR = 2000, 262  # letters of what is displayed, and of an error, that count for a cell
+MAY_FAIL = "raises-exception"  # Jupyter's tag of a cell whose error is meant
 NBFORMAT = 4  # older ones keep their cells elsewhere
 
 # every type under which a notebook stores a picture, the first that is there counts; and those that Pillow may open
@@ -38,6 +39,7 @@ NO_NOTEBOOK = (
 NO_LIST = f"A list of at most {MOST_CELLS} cells was expected under 'cells': save the notebook again in Jupyter."
 SAVED = re.compile(r"""savefig\s{0,9}\([^)]{0,80}?['"]([\w./-]{1,80})['"]""")
 FIGURE_NAME = re.compile(r"[a-z0-9_]+")
+ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character, as JSON may write it: with or without its other half
 MOST_NAME = 80
 FIGURE_LINE = re.compile(r"^figure ([a-z0-9_]{1,80})[ \t]*$", re.MULTILINE)
 
@@ -78,6 +80,7 @@ class Cell(NamedTuple):
     error: str | None  # in which it ended
     heading: str  # the last one above it
     pictures: tuple[Picture, ...] = ()
+    may_fail: bool = False  # tagged MAY_FAIL
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,8 @@ def _tree(content: bytes) -> dict[str, Any]:
     if content.count(b'"cell_type"') > MOST_CELLS:
         raise Unreadable(NO_LIST)
     try:
-        tree = json.loads(content.decode(json.detect_encoding(content), "surrogatepass"))
+        text = printable(content.decode(json.detect_encoding(content), "surrogatepass"))
+        tree = json.loads(text)
     except UnicodeDecodeError as error:
         raise Unreadable(
             f"The file is not text in UTF-8 (byte {error.start:,}), so it is no notebook: download or save it again."
@@ -183,7 +187,7 @@ def _tree(content: bytes) -> dict[str, Any]:
         ) from error
     if not isinstance(tree, dict):
         raise Unreadable(NO_NOTEBOOK)
-    return tree
+    return all_printable(tree) if ESCAPED_HALF.search(text) else tree
 
 
 def _version_problem(version: Any) -> str | None:
@@ -255,6 +259,17 @@ def printable(text: str) -> str:
     return text
 
 
+def all_printable(tree: Any) -> Any:
+    """Return what was read from JSON with every string in it printable, keys included."""
+    if isinstance(tree, str):
+        return printable(tree)
+    if isinstance(tree, list):
+        return [all_printable(value) for value in tree]
+    if isinstance(tree, dict):
+        return {printable(key): all_printable(value) for key, value in tree.items()}
+    return tree
+
+
 # ---------------------------------------------------------------- its cells
 
 
@@ -300,7 +315,14 @@ def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], headi
         error=errors[-1][:MOST_ERROR] if errors else None,
         heading=heading,
         pictures=tuple(_pictures(index, source, heading, outputs)),
+        may_fail=_is_tagged(cell, MAY_FAIL),
     )
+
+
+def _is_tagged(cell: dict[str, Any], tag: str) -> bool:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return isinstance(tags, list) and tag in tags
 
 
 def _output(output: Any) -> Output | None:

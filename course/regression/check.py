@@ -15,7 +15,6 @@ from course.notebooks.running import CELL_TIMEOUT_S, default_jobs, kernel_enviro
 from course.regression.results import refuse_under_ci
 from helpers.core.image_files import Name
 
-SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 IMAGE_DATA: tuple[Name, ...] = get_args(Name)
 STOP_S = 60  # in which pytest stops its kernels after an interrupt
 
@@ -71,9 +70,8 @@ def _nbval(chosen: list[Path], options: list[str], folder: Path, quick: bool, wo
         options = [*options, "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     threads = max(1, processors() // max(1, workers))
     command = [
-        sys.executable, "-m", "pytest", "-p", "course.regression.plugin", "--nbval-current-env",
-        f"--nbval-cell-timeout={CELL_TIMEOUT_S}", f"--nbval-sanitize-with={SANITIZE}", "-p", "no:cacheprovider", "-q",
-        *options, *map(str, reversed(chosen)),  # the later ones take longer
+        sys.executable, "-m", "pytest", "-p", "course.regression.plugin", "-p", "no:cacheprovider", "-q",
+        f"--nbval-cell-timeout={CELL_TIMEOUT_S}", *options, *map(str, reversed(chosen)),  # the later ones take longer
     ]  # fmt: skip
     environment = kernel_environment(folder / "shown", quick, threads)
     with subprocess.Popen(command, cwd=paths.ROOT, env=environment) as process:

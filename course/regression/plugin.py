@@ -1,9 +1,11 @@
 """Pytest plugin on top of nbval: figures are compared, dead kernels noticed. ``-p course.regression.plugin``.
 
-nbval 0.11 ignores pictures, and waits its whole timeout for a kernel that has died. ``course check`` loads this; with
-xdist use ``--dist loadfile``, for the cells of a notebook share a kernel.
+nbval 0.11 ignores pictures, and waits its whole timeout for a kernel that has died. ``course check`` loads this, and so
+does the repository's ``conftest.py``, for those who type ``pytest --nbval``; with xdist use ``--dist loadfile``, for
+the cells of a notebook share a kernel. Cells have the numbers that Jupyter shows: nbval counts from 0.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
@@ -14,6 +16,8 @@ from typing import Any
 import pytest
 
 from course import paths
+from course.notebooks import versions
+from course.notebooks.running import kernel_environment
 from course.regression import report
 from course.regression.results import (
     CellResult,
@@ -27,7 +31,9 @@ from course.regression.results import (
 )
 from course.regression.watch import STALL_S, CheckFailure, Watch
 from helpers.core.files import write_whole
+from helpers.core.image_files import DATA_SETS, is_present
 
+SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 LISTED_S = 0.05  # cells faster than this are not listed
 
 
@@ -53,7 +59,46 @@ def pytest_configure(config: pytest.Config) -> None:
             refuse_under_ci()
         except ValueError as error:
             raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(_Figures(config), "figures-of-notebooks")
+    if config.option.nbval or config.option.nbval_lax:
+        _complete(config.option)
+        config.pluginmanager.register(_Figures(config), "figures-of-notebooks")
+
+
+def _complete(options: Any) -> None:
+    """Set what the comparison rests on, where it was not given: kernels of this interpreter, without progress bars."""
+    options.nbval_sanitize_with = options.nbval_sanitize_with or options.sanitize_with or str(SANITIZE)
+    options.sanitize_with = None
+    options.nbval_current_env = options.nbval_kernel_name is None
+    os.environ.update(kernel_environment(options.figures_results.absolute() / "shown"))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Begin with the versions that run, what has changed since the lock, and whether images are missing."""
+    if not (config.option.nbval or config.option.nbval_lax):
+        return []
+    here = versions.installed()
+    lines = [versions.one_line(here), *versions.changes(here, versions.locked())]
+    missing = [DATA_SETS[name].title for name in DATA_SETS if not is_present(name)]
+    if missing and config.option.nbval:
+        lines.append(
+            f"no images of {', '.join(missing)}: what needs them will differ; python -m course check knows that"
+        )
+    return lines
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, None]:
+    """Give cells the numbers that Jupyter shows beside them."""
+    outcome = yield
+    collected = outcome.get_result()
+    collected.result = [_numbered(node) if _is_cell(node) else node for node in collected.result or []]
+
+
+def _numbered(cell: Any) -> Any:
+    number = cell.cell_num + 1
+    return type(cell).from_parent(
+        cell.parent, name=f"Cell {number}", cell_num=number, cell=cell.cell, options=cell.options
+    )
 
 
 def _is_cell(item: Any) -> bool:
@@ -69,7 +114,7 @@ class _Figures:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.folder: Path = config.option.figures_results
+        self.folder: Path = config.option.figures_results.absolute()
         self.expected: Path = config.option.figures_expected
         self.names: dict[Path, set[str]] = defaultdict(set)  # of the figures that each notebook has shown
         self.results: dict[Path, NotebookResult] = {}

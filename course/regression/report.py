@@ -13,6 +13,7 @@ from course.assignments import FIGURES
 from course.figures.comparison import KINDS, tolerance
 from course.figures.pictures import picture
 from course.figures.png import FigureError
+from course.notebooks import versions
 from course.regression.results import MOST_PROBLEMS, FigureResult, NotebookResult
 from helpers.core.files import write_whole
 
@@ -43,7 +44,10 @@ class Section(NamedTuple):
 
 
 def write_report(results: Sequence[NotebookResult], folder: Path, expected: Path) -> Path:
-    """Write the page of these results to ``folder``; pictures lie inside it, so it can be sent as one file."""
+    """Write the page of these results to ``folder``; pictures lie inside it, so it can be sent as one file.
+
+    It begins with the versions that ran, and with what has changed since the tests were last green.
+    """
     sections = []
     for result in results:
         sections += [_section(result.stem, figure, folder, expected) for figure in result.figures]
@@ -52,7 +56,10 @@ def write_report(results: Sequence[NotebookResult], folder: Path, expected: Path
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    here = versions.installed()
     page = environment.get_template(NAME).render(
+        versions=versions.one_line(here),
+        changes=versions.changes(here, versions.locked()),
         results=results,
         figures=sections,
         failed=sum(section.failed for section in sections),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import nbformat
 
 from course.figures.comparison import compare
+from course.notebooks import versions
 from course.notebooks.reading import PICTURE_KINDS
 from helpers.core.files import html_figure, write_whole
 
@@ -189,6 +190,9 @@ def failure_text(stem: str, results: Iterable[FigureResult], report: Path) -> st
             if len(result.problems) > MOST_PROBLEMS:
                 lines.append(f"    and {len(result.problems) - MOST_PROBLEMS} more differences")
     number = stem.partition("_")[0]
+    changes = versions.changes(versions.installed(), versions.locked())
+    if changes:
+        lines.append(f"Other versions than those that were last green: {'; '.join(changes)}")
     lines.append(f"Side by side: {report}")
     lines.append(f"Where the new figures are right: python -m course check --figures-update {number}")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from course import paths
+from course.notebooks import versions
 from course.notebooks.running import (
     client_of,
     default_jobs,
@@ -22,6 +23,7 @@ from course.notebooks.running import (
     kernel_environment,
     processors,
     tidy,
+    try_folder,
 )
 from helpers.core.files import write_whole
 from helpers.core.standin import NOTICE
@@ -101,6 +103,7 @@ def execute_notebooks(
         raise ValueError(f"--jobs must be at least 1, got {jobs}")
     chosen = paths.notebook_paths(names)
     jobs = min(jobs or default_jobs(), max(1, len(chosen)))
+    try_folder(paths.NOTEBOOKS if inplace else paths.EXECUTED)
     stage = _Stage(inplace, quick, threads=max(1, processors() // jobs))
     with Progress(
         TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
@@ -208,7 +211,9 @@ def _used_standin(cell: nbformat.NotebookNode) -> bool:
 
 def summary(outcomes: list[Outcome], seconds: float, folder: Path) -> Table:
     """Return the table that a run leaves on the screen."""
-    table = Table(title=f"{len(outcomes)} notebooks in {seconds:.0f} s; written to {folder}")
+    here = versions.installed()
+    caption = "\n".join([versions.one_line(here), *versions.changes(here, versions.locked())])
+    table = Table(title=f"{len(outcomes)} notebooks in {seconds:.0f} s; written to {folder}", caption=caption)
     for column in COLUMNS:
         table.add_column(column, justify="right" if column == "seconds" else "left")
     for outcome in outcomes:

@@ -209,9 +209,9 @@ def region_map(student: Student) -> str:
 
 
 @checks("4", "Exercise 4, the decoded grid")
-def grid(student: Student, model: Any, images: Any, dimensions: tuple[int, int] = (0, 1), limit: float = 3.0) -> str:
-    """``images``: the decoded grid, in reading order; over two latents from -limit to limit."""
-    tiles = as_array(images, "the grid").reshape(-1, 28, 28)
+def grid(student: Student, model: Any, grid: Any, dimensions: tuple[int, int] = (0, 1), limit: float = 3.0) -> str:
+    """``grid``: the decoded images, in reading order; over two latents from -limit to limit."""
+    tiles = as_array(grid, "the grid").reshape(-1, 28, 28)
     size = round(len(tiles) ** 0.5)
     if size**2 != len(tiles):
         raise Mistake(f"{len(tiles)} images are no square grid", "shape")

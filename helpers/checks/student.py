@@ -52,6 +52,16 @@ class Student:
         except (ImportError, AttributeError):
             raise Missing(f"nothing is called {local}: run the cell that defines it, and keep its name") from None
 
+    def value(self, name: str, given: Any = None) -> Any:
+        """Return what was given, else what the notebook calls by this name.
+
+        Raises:
+            Missing: neither is there.
+        """
+        if given is None and name not in self.space:
+            raise Missing(f"nothing is called {name}: run the cell that computes it, or give it, {name}=...")
+        return self.space[name] if given is None else given
+
     def on_device(self) -> contextlib.AbstractContextManager[Any]:
         """Make new tensors on the notebook's ``device`` inside: functions may move their inputs there."""
         device: Any = self.space.get("device")

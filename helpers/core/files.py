@@ -1,6 +1,7 @@
 """Write files whole or not at all, and put a picture into a page."""
 
 import base64
+import contextlib
 import os
 import re
 from html import escape
@@ -21,7 +22,8 @@ def write_whole(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where a folder is none, or may not be written to, there is no part either
+            part.unlink(missing_ok=True)
         raise OSError(
             f"{path} could not be written ({error.strerror}): free some space there, or make the folder "
             "one that you may write to"

@@ -73,7 +73,7 @@ def status(name: Name, root: Path | None = None) -> Status:
     paths = [find(name, root, file) for file in data_set.md5]
     gzipped, missing = sum(path is not None and path.suffix == ".gz" for path in paths), paths.count(None)
     files = f"{len(paths) - missing - gzipped} plain, {gzipped} gzipped, {missing} missing"
-    problem = f"{missing} of {len(paths)} files are missing" if missing else _first_problem(name, root)
+    problem = missing_sentence(name, root) if missing else _first_problem(name, root)
     return Status(data_set.title, root / data_set.folder, files, problem)
 
 
@@ -90,6 +90,32 @@ def find(name: Name, root: Path, file: str) -> Path | None:
     """Look for a file in its plain form, then gzipped."""
     candidates = (root / DATA_SETS[name].folder / (file + suffix) for suffix in ("", ".gz"))
     return next((path for path in candidates if path.is_file()), None)
+
+
+def missing_sentence(name: Name, root: Path) -> str:
+    """Say which files are missing, and where one of them lies under another of its usual names."""
+    missing = [file for file in DATA_SETS[name].md5 if find(name, root, file) is None]
+    sentence = f"{len(missing)} of {len(DATA_SETS[name].md5)} files are missing under {root / DATA_SETS[name].folder}"
+    for path in _files_near(root):
+        file = path.name.removesuffix(".gz").replace(".idx", "-idx")
+        if file in missing and _is_genuine(name, path, file):
+            place = root / DATA_SETS[name].folder / (file + ".gz" * (path.suffix == ".gz"))
+            return f"{sentence}, but one lies in another place: move {path} to {place}, and so the others"
+    return sentence
+
+
+def _files_near(root: Path) -> list[Path]:
+    """Return files up to three folders deep: not in a folder "raw", or each unpacked into a folder of its own."""
+    candidates = [path for depth in range(1, 5) for path in root.glob("/".join("*" * depth)) if "ubyte" in path.name]
+    return sorted(path for path in candidates if path.is_file())
+
+
+def _is_genuine(name: Name, path: Path, file: str) -> bool:
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error):
+        return False
+    return hashlib.md5(content, usedforsecurity=False).hexdigest() == DATA_SETS[name].md5[file]
 
 
 def read(name: Name, root: Path, file: str) -> bytes:

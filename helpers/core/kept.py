@@ -107,6 +107,8 @@ def load_training(path: Path, key: str, model: nn.Module) -> History | None:
     torch.set_rng_state(states["cpu"])
     if "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"])
+    if "mps" in states:
+        torch.mps.set_rng_state(states["mps"])
     history.train = {name: values.numpy() for name, values in _section(tensors, "train").items()}
     history.val = {name: values.numpy() for name, values in _section(tensors, "val").items()}
     return history
@@ -125,7 +127,8 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 def random_states() -> dict[str, Tensor]:
     """Return the states of PyTorch's own generators, by device."""
     states = {"cpu": torch.get_rng_state()}
-    return states | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
+    states |= {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+    return states | ({"mps": torch.mps.get_rng_state()} if torch.backends.mps.is_available() else {})
 
 
 def _section(tensors: Mapping[str, Tensor], section: str) -> dict[str, Tensor]:

@@ -23,17 +23,21 @@ def _home() -> Path:
     return root if (root / "pyproject.toml").is_file() else Path.cwd()
 
 
+def _folder(variable: str) -> Path | None:
+    """Return the folder that a variable names, ``~`` written out; None where it names none."""
+    value = os.environ.get(variable)
+    return Path(value).expanduser().absolute() if value else None
+
+
 def data_root() -> Path:
     """Return ``DATA_ROOT``, else ``data`` in the working directory where it exists, else the repository's ``data``."""
-    if os.environ.get("DATA_ROOT"):
-        return Path(os.environ["DATA_ROOT"])
-    here = Path("data")
-    return here if here.is_dir() else _home() / "data"
+    here = Path("data").absolute()
+    return _folder("DATA_ROOT") or (here if here.is_dir() else _home() / "data")
 
 
 def figures_folder() -> Path:
     """Return ``FIGURES_DIR``, else ``student_figures`` in the repository, or in the working directory without one."""
-    return Path(os.environ.get("FIGURES_DIR") or _home() / "student_figures")
+    return _folder("FIGURES_DIR") or _home() / "student_figures"
 
 
 def figure_hook() -> Callable[[Any, str], dict[str, Any]] | None:
@@ -44,7 +48,13 @@ def figure_hook() -> Callable[[Any, str], dict[str, Any]] | None:
 
 def checkpoints_folder() -> Path:
     """Return ``CHECKPOINTS_DIR``, else ``checkpoints`` in the repository, or in the working directory without one."""
-    return Path(os.environ.get("CHECKPOINTS_DIR") or _home() / "checkpoints")
+    return _folder("CHECKPOINTS_DIR") or _home() / "checkpoints"
+
+
+def folders() -> dict[str, str]:
+    """Return the variables of the folders as they count here, for processes that work in another folder."""
+    found = {"DATA_ROOT": data_root(), "FIGURES_DIR": figures_folder(), "CHECKPOINTS_DIR": checkpoints_folder()}
+    return {name: str(folder) for name, folder in found.items()}
 
 
 def is_quick() -> bool:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from helpers.core import settings
 from helpers.core.batches import Batch, Loader, Objective, Scalars
 from helpers.core.history import History, extend
 from helpers.core.speed import keep_freed_memory
+
+EARLY = 10  # steps after which a loss that is not finite is no longer the initial weights' doing
+PIXELS = 100.0  # data that reach beyond it and are never negative are pixels from 0 to 255
 
 
 def best_device() -> torch.device:
@@ -81,7 +84,7 @@ def fit(
             steps.append(_detached(scalars))
             if schedule is not None:
                 schedule()
-        values = _read(steps, f"epoch {epoch}")
+        values = _read(steps, f"epoch {epoch}", batch)
         extend(history.train, values)
         bar.set_postfix({name: f"{v.mean():.4g}" for name, v in values.items()})
         if val_loader is not None:
@@ -111,7 +114,7 @@ def evaluate(model: nn.Module, loader: Loader, objective: Objective) -> dict[str
     model.train(training)
     if not sizes:
         raise ValueError("the loader to evaluate on is empty: expected at least one batch of data")
-    return {name: float(np.average(v, weights=sizes)) for name, v in _read(steps, "evaluation").items()}
+    return {name: float(np.average(v, weights=sizes)) for name, v in _read(steps, "evaluation", batch).items()}
 
 
 def progress(steps: Iterable, description: str) -> tqdm:
@@ -127,7 +130,7 @@ def _detached(scalars: Scalars) -> Scalars:
     return {name: value.detach() for name, value in scalars.items()}
 
 
-def _read(steps: list[Scalars], where: str) -> dict[str, np.ndarray]:
+def _read(steps: list[Scalars], where: str, batch: Batch) -> dict[str, np.ndarray]:
     """Bring the scalars of many steps to the CPU, in one transfer a name, and refuse what is not finite."""
     values = {name: torch.stack([s[name] for s in steps]).cpu().double().numpy() for name in steps[0]}
     for name, v in values.items():
@@ -135,6 +138,20 @@ def _read(steps: list[Scalars], where: str) -> dict[str, np.ndarray]:
             step = int(np.flatnonzero(~np.isfinite(v))[0]) + 1
             raise FloatingPointError(
                 f"{name} was {v[step - 1]} at step {step} of {where}, expected a finite number: "
-                "look for NaN in the data, or lower the learning rate"
+                + _cause(batch[0].detach().cpu(), early=step <= EARLY and where in ("epoch 1", "evaluation"))
             )
     return values
+
+
+def _cause(x: Tensor, early: bool) -> str:
+    """Say why a term of a loss is usually not finite, by what the data and the time tell."""
+    if not x.isfinite().all():
+        return "the data hold NaN or infinite values; remove or replace them"
+    if x.min() >= 0 and x.max() > PIXELS:
+        return f"the data go up to {x.max():g}, as pixels do that nobody has divided; divide images by 255"
+    if early:
+        return (
+            "the network has hardly been trained, so its first log-variances were too large, and their exp overflows; "
+            "start the last layers with small weights, bound the log-variances, or take another seed"
+        )
+    return "lower the learning rate, or bound the log-variances"

@@ -388,14 +388,17 @@ def test_module_is_listed_in_full():
     assert all(hasattr(swiss_roll, name) for name in swiss_roll.__all__)
 
 
-def test_a_taught_encoder_knows_the_rolls_parameter():
+def test_a_taught_model_knows_the_rolls_parameter_in_both_directions():
     torch.manual_seed(0)
     model = teach_parameter(VAE(latent_dim=1), n_steps=600)
     u = torch.linspace(0.02, 0.98, 97)
     with torch.no_grad():
-        mu, _ = model.encode(roll(T_MIN * (1 + 2 * u)))
-    quantiles = Normal(0.0, 1.0).icdf(u)
+        mu, logvar = model.encode(roll(T_MIN * (1 + 2 * u)))
+        quantiles = Normal(0.0, 1.0).icdf(u)
+        x_hat = model.decode(quantiles[:, None])
     assert float((mu[:, 0] - quantiles).square().mean()) < 0.1
+    assert float((x_hat - roll(T_MIN * (1 + 2 * u))).square().sum(dim=1).mean()) < 0.02
+    assert float(logvar.mean()) < -4
     with pytest.raises(ValueError, match="expected a model with 1 latent, got 2"):
         teach_parameter(VAE())
 

@@ -3,6 +3,7 @@
 from course.grading.a1.pictures import grid, interpolation, latent_plot, panels, parts, ranges, walks
 from course.grading.a1.printed import printed_bands, printed_terms
 from course.grading.a1.training import (
+    drawn,
     learning,
     loaders,
     models,
@@ -11,6 +12,9 @@ from course.grading.a1.training import (
     test_images,
     test_set,
     train_ae,
+    trained_autoencoder,
+    trained_images,
+    trained_toys,
 )
 from course.grading.a1.vae import (
     decode,
@@ -27,7 +31,8 @@ from course.grading.a1.vae import (
 )
 
 __all__ = [
-    "decode", "elbo", "encode_latent", "flags", "gradients", "grid", "interpolation", "kl", "latent_plot", "learning",
-    "loaders", "models", "nll", "objective", "panels", "parts", "posterior", "printed_bands", "printed_terms",
-    "ranges", "reductions", "sample", "shapes", "steps", "test_images", "test_set", "train_ae", "walks",
+    "decode", "drawn", "elbo", "encode_latent", "flags", "gradients", "grid", "interpolation", "kl", "latent_plot",
+    "learning", "loaders", "models", "nll", "objective", "panels", "parts", "posterior", "printed_bands",
+    "printed_terms", "ranges", "reductions", "sample", "shapes", "steps", "test_images", "test_set", "train_ae",
+    "trained_autoencoder", "trained_images", "trained_toys", "walks",
 ]  # fmt: skip

@@ -143,7 +143,8 @@ def losses_fall(submission: Submission, *, of_autoencoder: bool) -> Iterator[Fin
 
 AUTOENCODER = re.compile(r"autoencoder|\bAE\(|train_ae", re.I)
 BETAS = {"1", "3", "10"}
-BETA_LIST = re.compile(r"[\[({]\s*1(?:\.0?)?\s*[,:][^\])}]*\b3(?:\.0?)?\s*[,:][^\])}]*\b10(?:\.0?)?\b")
+BETA_LIST = re.compile(r"[\[({]\s{0,9}1(?:\.0?)?\s{0,9}[,:]([^\[({\])}]{0,400})")  # what follows the 1
+NUMBERS = re.compile(r"(?<![\w.])(\d{1,9})(?:\.0?)?(?![\w.])")
 BETA = re.compile(r"(?:beta|β)\D{0,12}?(\d+)", re.I)
 MOST_BETAS = 8  # in a finding
 
@@ -160,7 +161,7 @@ def betas(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether beta = 1, 3 and 10 appear: in a list, or each beside its name."""
     everything = f"{executed_source(submission)}\n{submission.text}"
     values = set(BETA.findall(everything))
-    if values >= BETAS or BETA_LIST.search(everything):
+    if values >= BETAS or any({"3", "10"} <= set(NUMBERS.findall(rest)) for rest in BETA_LIST.findall(everything)):
         yield Finding("PASS", "betas", "beta = 1, 3 and 10 appear in executed cells")
     else:
         yield Finding("LOOK", "betas_missing", f"values of beta found: {sorted(values)[:MOST_BETAS]}")

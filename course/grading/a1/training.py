@@ -12,13 +12,13 @@ import numpy as np
 
 from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
+from course.grading.common_behaviour import judge_trainings, trainings_of
 from course.grading.verdicts import Finding
 
 ALL_STEPS = 6  # of two epochs of three batches
 ADDS_UP = 2.2  # on equal batches: the third step's gradient over the first's, three times as large where they add up
-TRAIN_POINT, VAL_POINT, TEST_POINT = 0.05, 0.06, 0.07  # which loader a batch is from
-LOADERS = {VAL_POINT: "val", TEST_POINT: "test"}
-START_OFF = 0.05  # of the stub's a from where its kl is least
+LOADERS = ("val", "test")  # whose batches have other values than those of the training loader
+SAME_POINT = 1e-3
 RATIO = 0.02  # relative tolerance of ratios of gradients
 BETA = 5
 SAME_WEIGHT = 0.4, 2.5  # of the KL against the NLL, at beta 1
@@ -31,6 +31,8 @@ class StubRun(NamedTuple):
     steps: list[Any]
     count: int
     points: set[float]
+    values: tuple[float, ...]  # of the batches of the training, validation and test loader
+    start_off: float  # of the stub's a from where its kl is least
 
     @property
     def has_gradients(self) -> bool:
@@ -39,20 +41,30 @@ class StubRun(NamedTuple):
     @property
     def point(self) -> float:
         """The batches' value that gradients were taken on."""
-        return TRAIN_POINT if TRAIN_POINT in self.points else max(self.points, default=TRAIN_POINT)
+        return self.values[0] if self.trains else max(self.points, default=self.values[0])
+
+    @property
+    def trains(self) -> bool:
+        """Say whether gradients were taken on the training loader."""
+        return self.took(self.values[0])
+
+    def took(self, value: float) -> bool:
+        return any(abs(point - value) < SAME_POINT for point in self.points)
 
     @property
     def misled(self) -> list[str]:
         """Loaders that gradients were taken on instead of the training loader."""
-        return [name for value, name in LOADERS.items() if value in self.points and TRAIN_POINT not in self.points]
+        pairs = zip(self.values[1:], LOADERS, strict=True)
+        return [name for value, name in pairs if self.took(value) and not self.trains]
 
 
 def stub_runs(probe: dict[str, Any]) -> dict[str, StubRun]:
     """Read the stub's trainings, by their beta."""
     runs = {}
     for beta, run in probe["runs"].items():
-        points = {round(number(value), 3) for value, has_gradient in run["used"] if has_gradient}
-        runs[beta] = StubRun(run["steps"], int(number(run["count"])), points)
+        points = {number(value) for value, has_gradient in run["used"] if has_gradient}
+        values = tuple(number(value) for value in probe["points"])
+        runs[beta] = StubRun(run["steps"], int(number(run["count"])), points, values, number(probe["start_off"]))
     return runs
 
 
@@ -104,9 +116,9 @@ class Weights(NamedTuple):
         return self.kl / self.nll if self.nll else 0.0
 
 
-def weights_of(step: list[Any], point: float) -> Weights:
+def weights_of(step: list[Any], run: StubRun) -> Weights:
     a, b = (0.0 if g is None else float(numbers(g)[0]) for g in (*step, None, None)[:2])
-    return Weights(a / START_OFF, -b / point)
+    return Weights(a / run.start_off, -b / run.point)
 
 
 def objective(answers: Answers, task: Task) -> Iterator[Finding]:
@@ -116,14 +128,14 @@ def objective(answers: Answers, task: Task) -> Iterator[Finding]:
     if any(run.count == 0 or not run.has_gradients or run.misled for run in runs.values()):
         return  # there is nothing to weigh; steps and loaders say why
     one, five = runs["1"], runs["5"]
-    last = weights_of(one.steps[-1], one.point)
-    left_out = judge_signs(last, weights_of(five.steps[-1], five.point))
+    last = weights_of(one.steps[-1], one)
+    left_out = judge_signs(last, weights_of(five.steps[-1], five))
     if left_out is not None:
         yield left_out
     elif not probe["has_beta"]:
         yield Finding("LOOK", "own_way", "the training function takes no beta")
     else:
-        yield judge_beta(weights_of(one.steps[0], one.point), last, weights_of(five.steps[-1], five.point))
+        yield judge_beta(weights_of(one.steps[0], one), last, weights_of(five.steps[-1], five))
 
 
 def judge_signs(one: Weights, five: Weights) -> Finding | None:
@@ -202,6 +214,34 @@ PLANE, IMAGE = 2, 784
 BETAS = {1.0, 3.0, 10.0}
 LATENTS = 2.0
 LEAST_EPOCHS = 10  # the assignment says 15 to 20
+
+
+TOY_TRAININGS, IMAGE_TRAININGS = 3, 4  # three data sets; the autoencoder and VAEs with three betas
+
+
+def trained_toys(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge whether models of the plane were trained, on all three data sets as far as these can be told."""
+    yield from judge_trainings(answers, trainings_of(answers, "plane"), TOY_TRAININGS)
+
+
+def trained_autoencoder(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge whether a model of images was trained."""
+    yield from judge_trainings(answers, trainings_of(answers, "image"))
+
+
+def trained_images(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge whether the four models of images were trained."""
+    yield from judge_trainings(answers, trainings_of(answers, "image"), IMAGE_TRAININGS)
+
+
+def drawn(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Find plots of models that no optimizer has moved, where others were trained."""
+    name = next((name for name in task.defines if answers.calls(name)), "")
+    fresh = [call for call in answers.calls(name) if call.get("trained") is False] if name else []
+    if fresh and trainings_of(answers, "image"):
+        yield Finding(
+            "LOOK", "drawn_untrained", f"{name} was called {len(fresh)} times with a model that nothing had trained"
+        )
 
 
 def test_set(answers: Answers, task: Task) -> Iterator[Finding]:

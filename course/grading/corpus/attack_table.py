@@ -1,20 +1,26 @@
-"""A class of attackers and one honest student, graded with reruns: what ended each attack, and its verdict.
+"""Attacks on the grader and its sandbox: what each tries, what ended or contained it, and what it reached.
 
-``python -m course.grading.corpus.attack_table``; exit status 1 when an attack got through, or the honest student was
-harmed.
+``python -m course.grading.corpus.attack_table`` tries the programs of ``escapes`` against the sandbox alone, then
+grades a class of attackers and one honest student with reruns (``--escapes``: the first part only). Exit status 1 when
+one got through, or the honest student was harmed.
 """
 
+import contextlib
+import ctypes
+import os
 import socket
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from course.grading.corpus import attacks
+from course.grading.corpus import attacks, escapes
+from course.grading.corpus.escapes import END, PRELUDE, SMALL, Escape
 from course.grading.corpus.notebooks import NAME
 from course.grading.grade import grade
 from course.grading.judging import Options
@@ -24,7 +30,8 @@ from course.paths import ROOT as REPOSITORY
 
 # hints that say what contained an attack, the strongest first
 TELLING = (
-    "picture_unsafe", "figure_blank", "unreadable", "file_name", "rerun_ended", "rerun_error", "numbers_missing",
+    "picture_unsafe", "figure_blank", "unreadable", "not_judged", "file_name", "rerun_ended", "rerun_reaches",
+    "rerun_error", "no_training_seen", "numbers_missing",
 )  # fmt: skip
 
 
@@ -33,6 +40,48 @@ class Outcome(NamedTuple):
     ended: str  # what contained it
     verdict: str
     through: str  # empty, or what it reached
+
+
+KEYCTL_ADD, KEYCTL = 248, 250
+SESSION_KEYRING, REVOKE = -3, 3
+
+
+@contextlib.contextmanager
+def session_key() -> Iterator[int]:
+    """Put a canary into this session's keyring; return its number, 0 where there is no such thing."""
+    libc = ctypes.CDLL(None)
+    key = libc.syscall(KEYCTL_ADD, b"user", b"grader-canary", b"canary", 6, SESSION_KEYRING)
+    try:
+        yield max(key, 0)
+    finally:
+        if key > 0:
+            libc.syscall(KEYCTL, REVOKE, key, 0, 0, 0)
+
+
+def escape(attack: Escape) -> Outcome:
+    """Run one program in the sandbox alone; return what ended it, and what it says that it reached."""
+    with sandbox.session({"program.py": PRELUDE + attack.source + END}, SMALL) as session:
+        try:
+            session.send({"begin": True})
+            reached = session.receive().get("got", [])
+            return Outcome(attack.tries, "it found nothing", "", ", ".join(map(str, reached)))
+        except sandbox.Ended as error:
+            return Outcome(attack.tries, str(error), "", "")
+
+
+def all_escapes(folder: Path) -> list[Outcome]:
+    """Run every program, with the canaries out."""
+    secret = folder / "secret"
+    secret.write_text("canary")
+    calls: list[Any] = []
+    server = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=listen, args=(server, calls), daemon=True).start()
+    with session_key() as key:
+        port, home = server.getsockname()[1], os.path.expanduser("~")
+        named = escapes.canaries(str(secret), key, port, str(REPOSITORY), home) | escapes.ESCAPES
+        outcomes = [escape(attack) for attack in named.values()]
+    server.close()
+    return [*outcomes, Outcome("calls heard by the canary", f"{len(calls)}", "", "it was called" if calls else "")]
 
 
 class Trial(NamedTuple):
@@ -90,7 +139,7 @@ def outcome(tries: str, verdict: Verdict) -> Outcome:
     telling = [f for f in findings if f.code in TELLING]
     nothing = Finding("LOOK", "", "graded as any other")
     strongest = min(telling, key=lambda f: TELLING.index(f.code), default=nothing)
-    through = next((f.evidence for f in findings if "GOT THROUGH" in f.evidence), "")
+    through = next((f.evidence for f in findings if attacks.THROUGH in f.evidence), "")
     return Outcome(tries, strongest.evidence, verdict.verdict, through)
 
 
@@ -103,7 +152,7 @@ def show(trial: Trial) -> str:
     through = sum(bool(o.through) for o in trial.outcomes.values())
     lines.append(
         f"{len(trial.outcomes)} attacks, {through} got through, {len(trial.lost)} files without a verdict; "
-        f"{trial.seconds:.0f} s; {sandbox.isolation().missing or 'isolated by namespaces'}"
+        f"{trial.seconds:.0f} s; {sandbox.isolation().missing or 'isolated by bubblewrap'}"
     )
     return "\n".join(lines)
 
@@ -121,9 +170,16 @@ def harmed(trial: Trial) -> bool:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
+        outcomes = all_escapes(Path(folder))
+        for outcome in outcomes:
+            print(f"{outcome.tries:<72}{'GOT THROUGH: ' + outcome.through if outcome.through else outcome.ended}")
+        through = sum(bool(outcome.through) for outcome in outcomes)
+        print(f"{len(outcomes) - 1} programs against the sandbox, {through} got through", flush=True)
+        if "--escapes" in sys.argv:
+            return int(through > 0)
         trial = run(Path(folder))
     print(show(trial))
-    return int(harmed(trial))
+    return int(harmed(trial) or through > 0)
 
 
 if __name__ == "__main__":

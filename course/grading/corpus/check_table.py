@@ -79,12 +79,12 @@ def of_numbers(source: str, tasks: Iterable[str]) -> list[checks.Result]:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(source, "submission", "exec"), space)
     last = printed.getvalue().splitlines()[-1].partition(":")[2]
-    errors, divergences = (space["L_recon"], space["L_recon_c"]), (space["L_KL"], space["L_KL_c"])
+    small_beta = [float(number) for number in last.split()]
     given: dict[str, dict[str, Any]] = {
         "1": {"X_true": space["X_true"]},
-        "3": {name: space[name] for name in ("X_true", "L_recon", "L_KL", "loss")},
-        "4": {name: space[f"{name}_c"] for name in ("L_recon", "L_KL", "loss")} | {"X_true": space["X_true"]},
-        "5": {"L_recon": errors, "L_KL": divergences, "losses": [float(number) for number in last.split()]},
+        "3": {name: space[name] for name in ("L_recon", "L_KL", "loss")},
+        "4": {name: space[f"{name}_c"] for name in ("L_recon", "L_KL", "loss")},
+        "5": dict(zip(("loss", "loss_c"), small_beta, strict=True)),
     }
     found = []
     for task in tasks:

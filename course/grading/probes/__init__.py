@@ -1,11 +1,10 @@
-"""Runs inside the sandbox, alone: execute a submission's cells, try its functions, send back raw numbers.
+"""Runs inside the sandbox, alone: execute a submission's cells, then do what the grader asks, one thing at a time.
 
-Nothing here knows a right answer: it sends what the functions returned for the inputs that they were given, and the
-grader's own process judges. So a submission that reads these files learns what is asked, no more. They import the
-standard library, numpy and torch (and what a notebook imports: matplotlib, torchvision, IPython), never the project.
+Nothing here knows a right answer, a seed, or what will be asked next: each question brings its inputs, and the grader's
+own process, outside, draws them and judges what comes back. So a submission that reads these files, or changes them
+while it runs, learns what can be asked, no more; what it answers is its own affair, as its functions are. They import
+the standard library, numpy and torch (and what a notebook imports: matplotlib, torchvision), never the project.
 
-``main`` runs a job (``job.json``): ``cells`` (sources), ``mode`` (``"full"``, or ``"definitions"``: imports, functions,
-classes and constants only, for notebooks whose training does not end in time), ``assignment``, ``seed``. The probes of
-an assignment are in the module that bears its key, if there is one: ``probes(notebook)`` yields names and functions to
-call. ``common`` holds the ones that are tried wherever a function of that name is.
+``main`` is the process. ``notebook`` executes cells, on a ``machine`` that looks like the one they were written for,
+with ``absent`` modules; ``watch`` sees them train. ``models``, ``stubs``, ``drawings`` and ``others`` are the acts.
 """

@@ -1,72 +1,117 @@
-"""Execute a notebook under watch, try what it defines, and send one JSON object; the sandbox calls ``main``."""
+"""The process that a submission lives in: it executes the cells, then does one act a question, until nobody asks."""
 
 import builtins
-import importlib
-import importlib.util
-import json
+import contextlib
+import io
 import os
-import sys
-from collections.abc import Callable, Iterator
+import signal
+import socket
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
 
-from . import common
-from .notebook import Notebook, execute
+from .channel import Stream, packed
+from .drawings import Drawings
+from .models import Models
+from .notebook import Late, Notebook, execute, late
+from .others import Others
+from .stubs import Trainings
 from .watch import Watch, summarize_rows
 
-MOST_ERROR, MOST_NAMES = 300, 200
-Probes = Callable[[Notebook], Iterator[tuple[str, Callable[[], Any]]]]
+MOST_ERROR, MOST_NAMES = 200, 200
 
 
-def probes_of(assignment: str) -> list[Probes]:
-    """Return the probes for an assignment, loaded before the notebook can change the folder."""
-    name = f"{__package__}.{assignment}"
-    if importlib.util.find_spec(name) is None:
-        return [common.probes]
-    return [importlib.import_module(name).probes]
+class Line:
+    """The one line to the grader."""
+
+    def __init__(self, number: int) -> None:
+        self.socket = socket.socket(fileno=number)
+        self.stream = Stream()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        self.socket.sendall(packed(message))
+
+    def listen(self) -> dict[str, Any]:
+        """Return the next message; without a grader there is nothing left to do."""
+        while (message := self.stream.next()) is None:
+            chunk = self.socket.recv(1 << 16)
+            if not chunk:
+                os._exit(0)
+            self.stream.feed(chunk)
+        return message
 
 
-def attempt(probe: Callable[[], Any], seed: int) -> Any:
-    """Return what a probe sends; one that fails is one answer less, and the text of its error is the evidence."""
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**31)
+def plain(value: Any) -> Any:
+    """Return a value with tensors as arrays, for the line."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value
+
+
+def tensors(value: Any) -> Any:
+    """Return a value from the line with arrays as tensors."""
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, list):
+        return [tensors(part) for part in value]
+    return value
+
+
+def acts_of(notebook: Notebook, watch: Watch) -> dict[str, Callable[..., Any]]:
+    """Return what can be asked, by name."""
+    acts: dict[str, Callable[..., Any]] = {}
+    for group in (Models(notebook), Trainings(notebook), Drawings(notebook), Others(notebook), watch):
+        names = watch.ACTS if group is watch else [name for name in vars(type(group)) if not name.startswith("_")]
+        acts |= {name: getattr(group, name) for name in names}
+    return acts
+
+
+def answer(acts: dict[str, Callable[..., Any]], question: dict[str, Any]) -> dict[str, Any]:
+    """Do one act under its own alarm, in silence; one that fails is one answer less."""
+    torch.manual_seed(int(question["seed"]))
+    np.random.seed(int(question["seed"]) % 2**31)
     try:
-        return probe()
-    except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"[:MOST_ERROR]}
+        signal.setitimer(signal.ITIMER_REAL, float(question["seconds"]))
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return {"value": plain(acts[question["act"]](**tensors_of(question)))}
+    except Late:
+        return {"error": "it did not end in time"}
+    except LookupError as error:
+        return {"missing": str(error)[:MOST_ERROR]}
+    except BaseException as error:
+        return {"error": type(error).__name__[:80], "message": str(error)[:MOST_ERROR]}
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         plt.close("all")
 
 
-def run(job: dict[str, Any], data: str | None) -> dict[str, Any]:
-    """Execute the job's cells and try what they define."""
-    builtins.input = lambda *_: ""
-    probes = probes_of(job["assignment"])
-    watch = Watch()
-    watch.install()
-    notebook = execute(job["cells"], job["mode"] == "definitions", watch, data)
-    watch.end()
-    answers = {
-        "errors": notebook.errors, "calls": watch.calls, "optimizers": watch.optimizers, "tagged": watch.tagged,
-        "rows": summarize_rows(watch, notebook.space), "names": sorted(notebook.versions)[:MOST_NAMES],
-    }  # fmt: skip
-    answers["probes"] = {}
-    for module_probes in probes:
-        for name, probe in module_probes(notebook):
-            answers["probes"][name] = attempt(probe, job["seed"])
-    return answers
+def tensors_of(question: dict[str, Any]) -> dict[str, Any]:
+    return {name: tensors(value) for name, value in question["arguments"].items()}
 
 
 def main() -> None:
-    result = os.dup(int(os.environ.pop("RESULT_FD")))
+    line = Line(int(os.environ.pop("LINE")))
     torch.set_num_threads(1)
-    with open("job.json", encoding="utf-8") as file:
-        job = json.load(file)
-    payload = json.dumps(run(job, os.environ.get("GRADER_DATA"))).encode()
-    sys.stdout.flush()
-    while payload:
-        payload = payload[os.write(result, payload) :]
-    os._exit(0)  # threads that a notebook left behind must not keep this process alive
+    line.tell({"ready": True})
+    job = line.listen()
+    builtins.input = lambda *_: ""
+    watch = Watch()
+    watch.install()
+    notebook = execute(job, watch, os.environ.get("GRADER_DATA"), line.tell)
+    watch.end(notebook.space)
+    line.tell(plain({
+        "calls": watch.calls, "optimizers": watch.optimizers, "tagged": watch.tagged, "trainings": watch.trainings,
+        "rows": summarize_rows(watch, notebook.space), "names": sorted(notebook.versions)[:MOST_NAMES],
+    }))  # fmt: skip
+    signal.signal(signal.SIGALRM, late)
+    acts = acts_of(notebook, watch)
+    while True:
+        question = line.listen()
+        line.tell({"number": question["number"], **answer(acts, question)})

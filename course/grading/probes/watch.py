@@ -16,7 +16,13 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from .models import plain
+
+def plain(value: Any, digits: int = 7) -> Any:
+    """Return tensors and arrays as nested lists of floats."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().double().numpy()
+    return np.round(np.asarray(value, dtype=np.float64), digits).tolist()
+
 
 PLOTS = ("plot_latent2D", "plot_reconstructed", "interpolate")
 TRAINING_AND_PLOTS = ("train_vae", "train_ae", "train", *PLOTS)
@@ -37,7 +43,16 @@ class Entered(NamedTuple):
 class Watch:
     """The records of one run."""
 
+    ACTS = ("reconstruct",)
+
     def __init__(self) -> None:
+        self.cell = 0
+        self.trainings: list[dict[str, Any]] = []  # what the optimizers did, for the grader
+        self.starts: dict[str, list[tuple[nn.Parameter, torch.Tensor]]] = {}  # by optimizer: parameters as they were
+        self.steps: dict[str, int] = {}
+        self.points: dict[str, np.ndarray] = {}  # by module: some rows that it was trained on
+        self.seen: dict[int, nn.Module] = {}  # outermost modules
+        self.trained: list[tuple[nn.Module, list[tuple[nn.Parameter, torch.Tensor]]]] = []
         self.calls: list[dict[str, Any]] = []
         self.optimizers: dict[str, dict[str, Any]] = {}
         self.rows_trained: dict[str, list[np.ndarray]] = {}
@@ -70,12 +85,56 @@ class Watch:
 
         torch.Tensor.backward = backward  # type: ignore[method-assign]
 
-    def end(self) -> None:
-        """Stop watching; what is undecided was not trained on."""
+    def end(self, space: dict[str, Any]) -> None:
+        """Stop watching; what is undecided was not trained on. Sum up what was trained."""
         for note in self.undecided.values():
             self.record_rows(note, trained=False)
         self.undecided.clear()
         self.on = False
+        modules = [*modules_in(space), *self.seen.values()]
+        for number, start in list(self.starts.items())[:MOST_MODELS]:
+            self.trainings.append(self.training(number, start, modules))
+
+    def training(
+        self, number: str, start: list[tuple[nn.Parameter, torch.Tensor]], modules: list[nn.Module]
+    ) -> dict[str, Any]:
+        """Sum up what one optimizer did: to which model, in how many steps, and how far its parameters moved."""
+        mine = {id(p) for p, _ in start}
+        owners = [m for m in modules if mine <= {id(p) for p in m.parameters()}]
+        owner = max(owners, key=lambda m: sum(1 for _ in m.modules()), default=None)
+        moved = [float((p.detach() - before).norm() / before.norm().clamp_min(1e-12)) for p, before in start]
+        record: dict[str, Any] = {
+            "class": type(owner).__name__[:80] if owner is not None else "", "steps": self.steps.get(number, 0),
+            "moved": max(moved, default=0.0), "cell": self.optimizers.get(number, {}).get("cell", 0), "model": None,
+            "object": id(owner),
+        }  # fmt: skip
+        if owner is not None:
+            record["model"] = len(self.trained)
+            self.trained.append((owner, start))
+            record["rows"] = self.rows_of_class(type(owner).__name__, id(owner))
+        return record
+
+    def rows_of_class(self, name: str, number: int) -> int:
+        """Return how many rows went into a model with a gradient: of points, or of images."""
+        points = sum(map(len, self.rows_trained.get(f"{name} {number}", [])))
+        return points or self.tagged.get(name, [0, 0])[1]
+
+    def reconstruct(self, model: int, x: torch.Tensor, before: bool) -> torch.Tensor:
+        """Return what a trained model makes of inputs, with its parameters as they are or as they were before."""
+        module, start = self.trained[model]
+        now = [(p, p.detach().clone()) for p, _ in start]
+        mode = module.training
+        try:
+            with torch.no_grad():
+                for p, value in start if before else []:
+                    p.copy_(value)
+                module.eval()
+                return first_like(module, x)
+        finally:
+            module.train(mode)
+            with torch.no_grad():
+                for p, value in now:
+                    p.copy_(value)
 
     # ------------------------------------------------------------ what enters a model
 
@@ -83,6 +142,8 @@ class Watch:
         """Before a module's forward: note what goes into the outermost one."""
         self.depth += 1
         if self.on and self.depth == 1:
+            if len(self.seen) < MOST_MODELS:
+                self.seen[id(module)] = module
             self.current = entered(type(module).__name__, id(module), inputs)
 
     def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -123,6 +184,8 @@ class Watch:
         """Before a step: note whose parameters these are."""
         if optimizer not in self.numbers:
             self.numbers[optimizer] = str(next(self.count))
+            if self.on and len(self.starts) < MOST_MODELS:
+                self.starts[self.numbers[optimizer]] = [(p, p.detach().clone()) for p in parameters_of(optimizer)]
         for parameter in parameters_of(optimizer):
             self.parameters[id(parameter)] = parameter
             self.owners[id(parameter)] = self.numbers[optimizer]
@@ -131,7 +194,9 @@ class Watch:
         """After a step: its loss, and that the gradients are used."""
         if not self.on:
             return
-        record = self.optimizers.setdefault(self.numbers[optimizer], {"losses": [], "stale": 0})
+        number = self.numbers[optimizer]
+        self.steps[number] = self.steps.get(number, 0) + 1
+        record = self.optimizers.setdefault(number, {"losses": [], "stale": 0, "cell": self.cell})
         if self.pending and len(record["losses"]) < MOST_LOSSES:
             record["losses"].append(self.pending[-1])
         self.pending.clear()
@@ -161,6 +226,9 @@ class Watch:
             if not self.on or len(self.calls) > MOST_CALLS:
                 return function(*args, **kwargs)
             note, model = call_of(function, args, kwargs)
+            note["cell"] = self.cell
+            if model is not None:
+                note["trained"] = any(id(p) in self.owners for p in model.parameters())
             trains = model is not None and function.__name__ not in PLOTS
             before = [p.detach().clone() for p in model.parameters()] if model is not None and trains else []
             value = function(*args, **kwargs)
@@ -170,6 +238,43 @@ class Watch:
             return value
 
         return wrapper
+
+
+def modules_in(space: dict[str, Any]) -> list[nn.Module]:
+    """Return the models that a notebook holds by name, in lists, tuples and dicts too, or as another object's part."""
+    modules: list[nn.Module] = []
+    for value in list(space.values()):
+        if isinstance(value, nn.Module):
+            modules.append(value)
+        elif isinstance(value, list | tuple | dict):
+            parts = value.values() if isinstance(value, dict) else value
+            for part in itertools.islice(parts, MOST_CALLS):
+                inner = part if isinstance(part, list | tuple) else [part]
+                modules += [m for m in inner if isinstance(m, nn.Module)]
+        elif hasattr(value, "__dict__") and type(value).__module__ == "__main__":
+            modules += [m for m in vars(value).values() if isinstance(m, nn.Module)]
+    return modules
+
+
+def first_like(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return the first of a model's outputs that has as many numbers as its input, tried in the shapes that are usual.
+
+    Raises:
+        TypeError: there is none.
+    """
+    shapes = [x.shape] if x.ndim == 2 and x.shape[1] == 2 else [(len(x), 1, 28, 28), (len(x), PIXELS), (len(x), 28, 28)]
+    for shape in shapes:
+        with contextlib.suppress(Exception):
+            out = module(x.reshape(shape))
+            values = (
+                list(vars(out).values())
+                if hasattr(out, "__dict__") and not isinstance(out, torch.Tensor)
+                else flat(out)
+            )
+            for value in values:
+                if isinstance(value, torch.Tensor) and value.numel() == x.numel():
+                    return value.reshape(len(x), -1).float()
+    raise TypeError("its forward gives no reconstruction")
 
 
 def entered(name: str, number: int, inputs: tuple[Any, ...]) -> Entered | None:

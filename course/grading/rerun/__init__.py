@@ -5,6 +5,6 @@ This folder may be deleted as a whole: the grader reaches it by its name alone, 
 
 from course.grading.rerun.again import rerun
 from course.grading.rerun.digits import digits
-from course.grading.rerun.sandbox import isolation
+from course.grading.rerun.sandbox import SandboxError, isolation
 
-__all__ = ["digits", "isolation", "rerun"]
+__all__ = ["SandboxError", "digits", "isolation", "rerun"]

@@ -1,25 +1,36 @@
-"""Execute a submission in the sandbox, and judge what came back by the checks that its assignment's table names."""
+"""Execute a submission in the sandbox, ask what it left behind, and judge the answers by its assignment's checks."""
 
-import os
-from collections.abc import Iterator
-from dataclasses import replace
+import importlib
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from course.assignments.task import Assignment, Task
-from course.grading.answers import Answers, NotTried
+from course.grading.answers import Answers, NotTried, Tampered
 from course.grading.checks import Check, checks_of
 from course.grading.rerun import sandbox
 from course.grading.rerun.digits import digits, name_digits
+from course.grading.rerun.questions.asking import Asker, Missing, NotAnswered
+from course.grading.rerun.questions.trainings import ask_trainings
+from course.grading.rerun.reaches import reaches, undefined
+from course.grading.rerun.sandbox import Ended, Limits, Session
 from course.grading.verdicts import Finding
-from course.notebooks.reading import Submission
+from course.notebooks.reading import Cell, Output, Submission, printable
 
 PROBES = Path(__file__).parents[1] / "probes"
+QUESTIONS = "course.grading.rerun.questions"
 PROGRAM = "import warnings\nwarnings.filterwarnings('ignore')\nfrom probes.main import main\nmain()\n"
 MOST_DEFINITIONS_S = 120.0  # for functions alone, after a run that did not end
-MOST_EVIDENCE = 300
+QUESTIONS_S = 240.0  # for all questions together
+INTERRUPTION_S = 20.0  # beyond its time, for a cell to hear that it is over; who does not is ended from outside
+MOST_CELL_TEXT = 200_000
+MOST_ERRORS = 3
+ENOUGH_CELLS = 0.999  # share that ran, below which a person is told
 
 
 class RerunOptions(Protocol):
@@ -37,51 +48,180 @@ class RerunOptions(Protocol):
     @property
     def definitions(self) -> bool: ...
 
+    @property
+    def without_sandbox(self) -> bool: ...
+
+
+@dataclass
+class Ran:
+    """What came back of one run; all of it is the submission's word but for ``ended``."""
+
+    cells: list[dict[str, Any]] = field(default_factory=list)  # one a cell, as they ended
+    summary: dict[str, Any] | None = None
+    answers: dict[str, Any] = field(default_factory=dict)
+    trainings: list[dict[str, Any]] = field(default_factory=list)
+    ended: str | None = None  # why it was over before its time, in the grader's words
+
+
+class Wish(NamedTuple):
+    """What is to be run, and how."""
+
+    submission: Submission
+    assignment: str
+    definitions: bool
+    data: Path
+    isolated: sandbox.Isolation
+
 
 def rerun(submission: Submission, assignment: Assignment, options: RerunOptions) -> tuple[list[Finding], str | None]:
     """Execute a submission in the sandbox, try its functions there, and judge the answers here.
 
     Returns:
         The findings, and one sentence on what the sandbox could not keep out, if anything.
+
+    Raises:
+        SandboxError: nothing could be run here; a fault of the machine, not of the submission.
     """
+    isolated = sandbox.isolation()
+    if not isolated.walls and not options.without_sandbox:
+        raise sandbox.SandboxError(
+            f"{isolated.missing} Install bubblewrap, or grade from outputs; --without-sandbox runs them all the same"
+        )
     data = Path(options.data) if options.data and Path(options.data).is_dir() else digits()
-    job = {
-        "cells": [cell.source for cell in submission.cells],
-        "mode": "definitions" if options.definitions else "full",
-        "assignment": assignment.key,
-        "seed": int.from_bytes(os.urandom(3), "big"),  # known to nobody before: answers cannot be prepared
-    }
-    limits = sandbox.Limits(seconds=options.seconds, memory=options.memory_mb * sandbox.MEGA)
-    try:
-        outcome, findings = execute(job, limits, data)
-    except sandbox.SandboxError as error:
-        return [Finding("LOOK", "unclear", str(error), "file")], str(error)
-    if outcome.result is None:
-        reason = outcome.ended or "no readable answer"
+    wish = Wish(submission, assignment.key, options.definitions, data, isolated)
+    limits = Limits(seconds=options.seconds, memory=options.memory_mb * sandbox.MEGA)
+    ran, findings = run_and_ask(wish, limits), list(reaches(submission))
+    mode = "definitions" if options.definitions else "full"
+    late = next((record for record in ran.cells if record.get("error") == "Late"), None)
+    if ran.ended or late:
+        cell = f" (code cell {int(late['cell']) + 1} was interrupted)" if late else ""
+        reason = ran.ended or f"it did not end within {limits.seconds:g} s{cell}"
+        findings.append(Finding("LOOK", "rerun_ended", reason, "file"))
+    findings += cells_ran(ran, submission, options.definitions)
+    if ran.summary is None and not options.definitions:
+        short = replace(limits, seconds=min(MOST_DEFINITIONS_S, limits.seconds))
+        second, mode = run_and_ask(wish._replace(definitions=True), short), "rest"
+        ran = Ran(ran.cells, second.summary, second.answers, [], ran.ended)
+    if ran.summary is None:
+        reason = ran.ended or "it sent no readable answer"
         tasks = [task for task in assignment.tasks if task.from_rerun]
-        return findings + [Finding("LOOK", "rerun_ended", reason, task.name) for task in tasks], outcome.weak
-    errors = outcome.result.get("errors")
-    if isinstance(errors, list) and errors:
-        findings.append(Finding("LOOK", "rerun_error", str(errors[0])[:MOST_EVIDENCE], "file"))
-    name_digits(outcome.result, data)
-    return findings + judge(Answers(outcome.result, outcome.output, submission), assignment), outcome.weak
+        return findings + [Finding("LOOK", "rerun_ended", reason, task.name) for task in tasks], isolated.missing
+    findings += undefined(submission, ran.summary.get("names"))
+    content = {**ran.summary, "probes": ran.answers, "trainings": ran.trainings, "mode": mode, "ended": ran.ended}
+    content["errors"] = [record for record in ran.cells if record.get("error")]
+    name_digits(content, data)
+    answers = Answers(content, printed(ran, submission), submission)
+    return findings + judge(answers, assignment), isolated.missing
 
 
 def modules() -> dict[str, str]:
-    """Return the sources that are sent into the sandbox, by their paths there."""
+    """Return the sources that are shown inside the sandbox, by their paths there."""
     return {f"probes/{path.name}": path.read_text(encoding="utf-8") for path in PROBES.glob("*.py")}
 
 
-def execute(job: dict[str, Any], limits: sandbox.Limits, data: Path) -> tuple[sandbox.Run, list[Finding]]:
-    """Run a job; where a whole run sends nothing, run what the notebook defines."""
-    outcome = sandbox.run(PROGRAM, job, limits, data, modules=modules())
-    findings = [] if outcome.ended is None else [Finding("LOOK", "rerun_ended", outcome.ended, "file")]
-    if outcome.result is not None or job["mode"] == "definitions":
-        return outcome, findings
-    findings = findings or [Finding("LOOK", "rerun_ended", "it sent no readable answer", "file")]
-    short = replace(limits, seconds=min(MOST_DEFINITIONS_S, limits.seconds))
-    second = sandbox.run(PROGRAM, {**job, "mode": "definitions"}, short, data, modules=modules())
-    return replace(second, output=outcome.output), findings
+def run_and_ask(wish: Wish, limits: Limits) -> Ran:
+    """Run the cells, then ask; what came before an end is kept.
+
+    Raises:
+        SandboxError: the sandbox did not start.
+    """
+    ran = Ran()
+    sources = {"program.py": PROGRAM, **modules()}
+    with sandbox.session(sources, limits, wish.data, isolated=wish.isolated, after_s=QUESTIONS_S) as session:
+        try:
+            execute(session, wish, ran)
+            session.deadline = time.monotonic() + QUESTIONS_S
+            ask_all(session, wish, ran)
+        except Ended as error:
+            ran.ended = str(error)
+        except Tampered as error:
+            ran.ended = f"it sent something that is no answer: {error}"
+    return ran
+
+
+def execute(session: Session, wish: Wish, ran: Ran) -> None:
+    """Let the cells run, and note what becomes of each.
+
+    Raises:
+        Ended: the run is over.
+    """
+    cells = [cell.source for cell in wish.submission.cells]
+    session.send({"cells": cells, "definitions": wish.definitions, "seconds": session.limits.seconds})
+    session.deadline += INTERRUPTION_S
+    while True:
+        message = session.receive()
+        if message.get("cell") != len(ran.cells):
+            ran.summary = message
+            return
+        ran.cells.append(message)
+        if len(ran.cells) > len(cells):
+            session.end("it reported more cells than there are")
+
+
+def ask_all(session: Session, wish: Wish, ran: Ran) -> None:
+    """Ask the assignment's questions, each for itself; an answer that fails is one less.
+
+    Raises:
+        Ended: the run is over.
+    """
+    ask = Asker(session)
+    if ran.summary is not None and not wish.definitions:
+        ran.trainings = ask_trainings(ask, ran.summary.get("trainings"), wish.data)
+    for name, question in questions_of(wish.assignment)(ask, wish.data):
+        try:
+            ran.answers[name] = question()
+        except Missing:
+            continue
+        except NotAnswered as error:
+            ran.answers[name] = {"error": str(error)}
+        except (Tampered, KeyError, TypeError, ValueError, IndexError):
+            ran.answers[name] = {"error": "its answer has not the form that was asked for"}
+
+
+def questions_of(assignment: str) -> Callable[..., Iterator[tuple[str, Callable[[], Any]]]]:
+    name = f"{QUESTIONS}.{assignment}"
+    if importlib.util.find_spec(name) is None:
+        name = f"{QUESTIONS}.common"
+    return importlib.import_module(name).questions
+
+
+# ---------------------------------------------------------------- what the cells did
+
+
+def cells_ran(ran: Ran, submission: Submission, definitions: bool) -> Iterator[Finding]:
+    """Report which share of the cells ran, and where the first ones failed: the error's type and line, no more."""
+    count = len(submission.cells)
+    failed = [record for record in ran.cells if record.get("error")]
+    good = len(ran.cells) - len(failed)
+    if definitions or not count:
+        return
+    share = f"{good} of {count} code cells ran ({good / count:.0%})"
+    level = "PASS" if good / count > ENOUGH_CELLS else "LOOK"
+    yield Finding(level, "rerun_share", share, "file")
+    for record in failed[:MOST_ERRORS]:
+        yield Finding("LOOK", "rerun_error", error_of(record), "file")
+
+
+def error_of(record: dict[str, Any]) -> str:
+    """Say which error a cell ended in; its text may say anything, and is not shown."""
+    kind, line = str(record.get("error")), record.get("line")
+    kind = kind if kind.isidentifier() and len(kind) < 60 else "an error"
+    where = f", line {line}" if isinstance(line, int) and not isinstance(line, bool) else ""
+    return f"code cell {int(record['cell']) + 1}{where}: {kind}"
+
+
+def printed(ran: Ran, submission: Submission) -> Submission:
+    """Return the submission with what its cells printed in the rerun, and nothing else."""
+    texts = {}
+    for record in ran.cells:
+        text = record.get("text")
+        texts[len(texts)] = printable(text[:MOST_CELL_TEXT]) if isinstance(text, str) else ""
+    cells = []
+    for number, cell in enumerate(submission.cells):
+        text = texts.get(number, "")
+        outputs = (Output("stream", text, {}),) if text else ()
+        cells.append(Cell(cell.number, cell.source, number + 1, outputs, text, None, cell.heading))
+    return Submission(submission.name, tuple(cells))
 
 
 # ---------------------------------------------------------------- judging
@@ -113,6 +253,8 @@ def attempt(check: Check, answers: Answers, task: Task) -> list[Finding]:
             return list(check(answers, task))
     except NotTried as reason:
         return [Finding("LOOK", "own_way", str(reason))]
+    except MemoryError:
+        raise
     except Exception as error:  # untrusted numbers in every form
         return [Finding("LOOK", "unclear", f"the answers could not be judged ({type(error).__name__})")]
 

@@ -57,6 +57,24 @@ def small_set(data: Path) -> tuple[np.ndarray, np.ndarray]:
     return pixels, np.frombuffer(b"".join(labels), np.uint8)
 
 
+def drawn_tests(data: Path, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Return some of the test images, drawn anew each time, (count, 784)."""
+    images, _ = tests_of(data, "MNIST")
+    return images[rng.choice(len(images), count, replace=False)].astype(np.float32)
+
+
+def fashion_tests(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct test images of Fashion-MNIST in [0, 1], and their labels."""
+    return tests_of(data, "FashionMNIST")
+
+
+def tests_of(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    raw = data / name / "raw"
+    images, labels = (raw / f"t10k-{kind}-ubyte" for kind in ("images-idx3", "labels-idx1"))
+    pixels = np.frombuffer(images.read_bytes()[IMAGE_HEAD:], np.uint8).reshape(-1, PIXELS) / 255
+    return pixels, np.frombuffer(labels.read_bytes()[LABEL_HEAD:], np.uint8)
+
+
 def name_digits(result: dict[str, Any], data: Path) -> None:
     """Note which digits the images are that plot functions were called with: those of the small set, by nearness."""
     calls = result.get("calls")

@@ -1,44 +1,62 @@
-"""Run an untrusted program: what it can see, use and send back is bounded, and all of it ends at a deadline.
+"""Run an untrusted program behind bubblewrap's walls, and talk with it: what it can see, use and say is bounded.
 
-With Linux namespaces (requested through ``unshare``, as root or as any user where the system allows it) the program
-sees an empty file system with read-only views of the system's and Python's folders, no network, no other process and
-a home in memory that vanishes with it: neither this repository nor the tutor's home nor another submission exists for
-it. As root it also runs as a user that owns nothing. Limits everywhere: wall clock, CPU, memory of all its processes
-together, size of files, number of processes, bytes printed, bytes of result.
+The walls are bubblewrap's (the tool that Flatpak uses): new namespaces, an empty file system with read-only views of
+the system's and Python's folders and nothing else, no network but an unconnected loopback, no privileges, and a filter
+of system calls. As root it also runs as a user that nobody has, another one in each run. From outside, the grader's own
+process watches wall clock, memory (shared memory counted), processes and output, and ends everything at a limit: why a
+run ended is said by who ended it, never by the program.
 
-Where namespaces cannot be had, :func:`isolation` says in one sentence what is missing, and every verdict repeats it.
+Reruns need Linux and bubblewrap; without them :func:`isolation` says what is missing, and nothing is run unless the
+walls were renounced in so many words.
 """
 
 import contextlib
+import ctypes
 import functools
 import json
 import os
+import secrets
 import selectors
 import shutil
-import signal
 import site
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from course.grading.rerun.jail import NOT_BUILT, OUT_OF_MEMORY, OUT_OF_TIME
+from course.grading.probes.channel import Garbled, Stream, packed
+from course.grading.rerun import usage
+from course.grading.rerun.system_calls import filter_file
 
-JAIL = Path(__file__).with_name("jail.py")
+JAIL = Path(__file__).with_name("jail.py").read_text(encoding="utf-8")
 MEGA = 1 << 20
+HOME, PROGRAM = "/home/student", "/program"
 # packages come last, as in any Python: one that bears a standard module's name must not take its place
 START = """import os, sys
+sys.path[:0] = [os.environ.pop("PROGRAM")]
 sys.path += [p for p in os.environ.pop("PACKAGES").split(os.pathsep) if p not in sys.path]
-with open("program.py", encoding="utf-8") as program:
-    exec(compile(program.read(), "program.py", "exec"))
+import program
 """
-GRACE_S = 3.0  # beyond its time, for the jail to end by itself
+PACKAGES = (
+    "site-packages",
+    "dist-packages",
+)  # what an environment installs, or borrows from another; no project's folder
+POLL_S = 0.1
+GRACE_S = 3.0  # for a process to be gone after its end
+START_S = 120.0  # for Python and torch to be loaded, which no submission has a part in
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts", "alternatives", "mime.types")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu", *(f"/etc/{n}" for n in ETC))
+SPACES = ("ipc", "pid", "net", "uts", "cgroup-try")
+HIDDEN = ("/proc/keys", "/proc/key-users", "/proc/kallsyms", "/proc/timer_list", "/proc/config.gz")
+KEYCTL = {"x86_64": 250, "aarch64": 219}  # the system call's number
+JOIN_SESSION_KEYRING = 1
+FIRST_USER, USERS = 1 << 28, 1 << 28  # numbers that nobody has
+NEEDS_LINUX = "reruns need Linux, for its sandbox: grade from outputs here (without --rerun), or rerun on Linux"
 
 
 class SandboxError(RuntimeError):
@@ -50,171 +68,309 @@ class Limits:
     """The resources that a run may use; beyond any of them it is ended."""
 
     seconds: float = 300.0
-    memory: int = 4096 * MEGA  # all its processes together
+    memory: int = 4096 * MEGA  # all its processes together, shared memory included
     disk: int = 512 * MEGA
     file_size: int = 256 * MEGA
     processes: int = 64  # threads count, too
     output: int = 10 * MEGA  # standard output and error together
-    result: int = 8 * MEGA
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a run ended. Everything in here came from the untrusted program, but for ``ended``."""
-
-    ended: str | None  # None: by itself, in order; else one clause, as "it printed more than 10 MB"
-    result: dict[str, Any] | None  # the one JSON object that it sent
-    output: str
-    seconds: float
-    weak: str | None = field(default=None)  # what the sandbox could not keep out
+    messages: int = 512 * MEGA  # all that it says to the grader
 
 
 class Isolation(NamedTuple):
-    prefix: tuple[str, ...]  # the command that makes namespaces; empty where there are none
-    uid: int | None  # the user to become, as root
+    walls: bool
     missing: str | None  # one sentence, where something is not kept out
 
 
-def run(
-    script: str,
-    job: Mapping[str, Any],
+class Ended(Exception):
+    """The run is over; the message is the grader's own clause on why, as "it printed more than 10 MB"."""
+
+
+class Session:
+    """A running program, as the grader sees it. Everything that it says is untrusted."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", line: socket.socket, limits: Limits, walls: bool) -> None:
+        self.process, self.line, self.limits, self.walls = process, line, limits, walls
+        self.deadline = time.monotonic() + limits.seconds
+        self.stream, self.output, self.said = Stream(), bytearray(), 0
+        self.ended: str | None = None
+        self.selector = selectors.DefaultSelector()
+        assert process.stdout is not None
+        self.selector.register(line, selectors.EVENT_READ)
+        self.selector.register(process.stdout, selectors.EVENT_READ)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Say something to the program; one that does not listen is ended.
+
+        Raises:
+            Ended: the program, for whatever reason.
+        """
+        self.line.settimeout(max(0.1, min(GRACE_S * 10, self.deadline - time.monotonic())))
+        try:
+            self.line.sendall(packed(message))
+        except TimeoutError:
+            self.end("it did not listen any more")
+        except OSError:
+            self.end("its process ended too early")
+
+    def receive(self, seconds: float | None = None) -> dict[str, Any]:
+        """Return the next message.
+
+        Raises:
+            Ended: it does not come in time, or a limit was reached, or the program is gone.
+        """
+        until = self.deadline if seconds is None else min(self.deadline, time.monotonic() + seconds)
+        while True:
+            try:
+                message = self.stream.next()
+            except Garbled as error:
+                self.end(f"it sent something that is no answer: {error}")
+            else:
+                if message is not None:
+                    return message
+            if self.ended:
+                raise Ended(self.ended)
+            left = until - time.monotonic()
+            if left <= 0:
+                self.end(
+                    f"it did not end within {self.limits.seconds:g} s"
+                    if until == self.deadline
+                    else "it did not answer in time"
+                )
+            for key, _ in self.selector.select(timeout=min(left, POLL_S)):
+                self.read(key.fileobj)
+            self.watch()
+
+    def read(self, source: Any) -> None:
+        """Take what there is to read; the end of the line is the end of the run."""
+        try:
+            chunk = self.line.recv(1 << 16) if source is self.line else os.read(source.fileno(), 1 << 16)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self.selector.unregister(source)
+            if source is self.line:
+                if not self.stream.buffer:
+                    self.end("its process ended too early")
+                self.ended = "its process ended too early"
+        elif source is self.line:
+            self.said += len(chunk)
+            if self.said > self.limits.messages:
+                self.end(f"it sent more than {self.limits.messages / MEGA:g} MB of answers")
+            try:
+                self.stream.feed(chunk)
+            except Garbled as error:
+                self.end(str(error))
+        else:
+            self.output += chunk
+            if len(self.output) > self.limits.output:
+                self.end(f"it printed more than {self.limits.output / MEGA:g} MB")
+
+    def watch(self) -> None:
+        """End the run where all its processes together use too much."""
+        pids = usage.descendants(self.process.pid)
+        if usage.memory_is_beyond(pids, self.limits.memory):
+            self.end(f"it used more than {self.limits.memory / MEGA:g} MB of memory")
+        if len(pids) > self.limits.processes + 4:  # bubblewrap's own two, and a race
+            self.end(f"it started more than {self.limits.processes} processes")
+
+    def end(self, why: str) -> None:
+        """End all its processes.
+
+        Raises:
+            Ended: always.
+        """
+        self.ended = self.ended or why
+        self.kill()
+        raise Ended(self.ended)
+
+    def kill(self) -> None:
+        usage.end_all(self.process.pid, alone=self.walls)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(GRACE_S)
+
+    def close(self) -> None:
+        self.kill()
+        self.selector.close()
+        self.line.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    @property
+    def text(self) -> str:
+        """What the program printed."""
+        return self.output[: self.limits.output].decode("utf-8", errors="replace")
+
+
+@contextlib.contextmanager
+def session(
+    modules: Mapping[str, str],
     limits: Limits | None = None,
     data: Path | None = None,
     *,
-    modules: Mapping[str, str] | None = None,
     isolated: Isolation | None = None,
-) -> Run:
-    """Run a Python script on a job, both passed as text; the script sends one JSON object through ``RESULT_FD``.
+    after_s: float = 0.0,
+):
+    """Start a program in the sandbox, and end it with the block: all its processes, its files, its folder.
 
     Args:
-        script: source, becomes ``program.py`` in the sandbox's home, beside ``job.json``.
+        modules: the program's sources by their paths; ``program.py`` is started. The number of the one line to the
+            grader stands in the environment as ``LINE``.
         data: a folder to show, read-only, as ``/data``.
-        modules: further sources by their paths in the home, which the script can import.
-        isolated: for tests; what :func:`isolation` says where it is None.
+        after_s: processor time beyond the limit's seconds, for what is asked after the run.
+        isolated: for tests, and where the walls were renounced; what :func:`isolation` says where it is None.
 
     Raises:
-        SandboxError: root without namespaces, or the sandbox could not be built although its trial could.
+        SandboxError: the sandbox cannot be had, or does not start: a fault of the machine, not of the program.
     """
     limits, isolated = limits or Limits(), isolated or isolation()
-    if not isolated.prefix and os.geteuid() == 0:
-        raise SandboxError(
-            f"{isolated.missing} As root nothing would stand between a submission and this machine: run as an "
-            "ordinary user, or allow namespaces (in a container: --privileged or --cap-add SYS_ADMIN)"
-        )
+    if not isolated.walls:
+        refuse_root(isolated)
     spot = Path(tempfile.mkdtemp(prefix="sandbox-"))
-    started = time.monotonic()
+    ours, theirs = socket.socketpair()
+    files: list[IO[bytes]] = []
+    running = None
     try:
-        files = {"program.py": script, "job.json": json.dumps(dict(job)), **(modules or {})}
-        return _run(files, limits, data, isolated, spot, started)
+        command, environment = order_of(modules, limits, data, isolated, spot, theirs.fileno(), files, after_s)
+        with theirs:
+            process = started(command, environment, [theirs.fileno(), *(file.fileno() for file in files)])
+        running = Session(process, ours, limits, isolated.walls)
+        greet(running)
+        yield running
     finally:
+        if running is not None:
+            running.close()
+        ours.close()
+        for file in files:
+            file.close()
         shutil.rmtree(spot, ignore_errors=True)
 
 
-def _run(
-    files: Mapping[str, str], limits: Limits, data: Path | None, isolated: Isolation, spot: Path, started: float
-) -> Run:
-    contained = bool(isolated.prefix)
-    home = "/home" if contained else str(spot)
-    packages = [p for p in (*site.getsitepackages(), site.getusersitepackages()) if Path(p).is_dir()]
-    order = {
-        "isolated": contained,
-        "root": str(spot),
-        "uid": isolated.uid,
-        "home": home,
-        "folders": _folders(packages),
-        "data": str(data.resolve()) if data else None,
-        "files": dict(files),
-        "command": [sys.executable, "-s", "-B", "-c", START],
-        "environment": _environment(home, packages, data if not contained else Path("/data")),
-        "seconds": limits.seconds, "memory": limits.memory, "disk": limits.disk, "file_size": limits.file_size,
-        "processes": limits.processes,
-    }  # fmt: skip
-    read_end, write_end = os.pipe()
+def greet(running: Session) -> None:
+    """Wait for the program's first word, which comes before anything of a submission is read; then its time begins.
+
+    Raises:
+        SandboxError: it does not come.
+    """
+    running.deadline = time.monotonic() + START_S
     try:
-        process = subprocess.Popen(
-            [*isolated.prefix, sys.executable, "-I", "-S", "-B", str(JAIL)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            pass_fds=[write_end], start_new_session=True, cwd="/", env={"PATH": "/usr/bin:/bin"},
-        )  # fmt: skip
-    except OSError as error:
-        os.close(read_end)
+        running.receive()
+    except Ended as error:
+        last = " ".join(running.text.splitlines()[-3:])[:300]
         raise SandboxError(
-            f"the sandbox could not be started ({error.strerror}): is the machine out of memory?"
+            f"the sandbox could not be started ({error}; {last}): try it again, with more memory"
         ) from error
-    finally:
-        os.close(write_end)
-    order["result_fd"] = write_end
-    try:
-        return _collect(process, read_end, json.dumps(order).encode(), limits, isolated, started)
-    finally:
-        _end(process)
-        os.close(read_end)
+    running.deadline = time.monotonic() + running.limits.seconds
 
 
-def _collect(process, read_end: int, order: bytes, limits: Limits, isolated: Isolation, started: float) -> Run:
-    try:
-        process.stdin.write(order)
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # the jail did not start; its exit code says so below
-    output, result, ended = bytearray(), bytearray(), None
-    deadline = started + limits.seconds + GRACE_S
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ, (output, limits.output, "it printed more than"))
-        selector.register(read_end, selectors.EVENT_READ, (result, limits.result, "it sent a result of more than"))
-        while selector.get_map() and ended is None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                ended = f"it did not end within {limits.seconds:g} s"
-            for key, _ in selector.select(timeout=max(left, 0)):
-                buffer, most, complaint = key.data
-                chunk = os.read(key.fd, 1 << 16)
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                buffer += chunk[: most - len(buffer) + 1]
-                if len(buffer) > most:
-                    ended = f"{complaint} {most / MEGA:g} MB"
-    if ended is None:
-        try:
-            ended = _meaning(process.wait(timeout=GRACE_S), limits)
-        except subprocess.TimeoutExpired:
-            ended = f"it did not end within {limits.seconds:g} s"
-    text = output[: limits.output].decode("utf-8", errors="replace")
-    if process.returncode == NOT_BUILT and text.startswith("sandbox: "):
+def refuse_root(isolated: Isolation) -> None:
+    if sys.platform != "linux":
+        raise SandboxError(NEEDS_LINUX)
+    if os.geteuid() == 0:
         raise SandboxError(
-            f"the sandbox could not be built ({text.splitlines()[0][9:300]}): see course/grading/rerun/jail.py"
+            f"{isolated.missing} As root nothing would stand between a submission and this machine: install "
+            "bubblewrap, or run as an ordinary user"
         )
-    return Run(ended, parse(bytes(result)), text, time.monotonic() - started, isolated.missing)
 
 
-def parse(raw: bytes) -> dict[str, Any] | None:
-    """Return one JSON object, or None: untrusted bytes may be anything, nested a million times."""
+def started(command: list[str], environment: dict[str, str], fds: list[int]) -> "subprocess.Popen[bytes]":
     try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=fds,
+            start_new_session=True, cwd="/", env=environment, preexec_fn=own_keyring,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SandboxError(f"the sandbox could not be started ({error}): is the machine out of memory?") from error
 
 
-def _meaning(code: int, limits: Limits) -> str | None:
-    known = {
-        0: None,
-        OUT_OF_TIME: f"it did not end within {limits.seconds:g} s",
-        OUT_OF_MEMORY: f"it used more than {limits.memory / MEGA:g} MB of memory",
-        128 + signal.SIGXCPU: f"it used more than {limits.seconds:g} s of processor time",
-        128 + signal.SIGXFSZ: f"it wrote a file of more than {limits.file_size / MEGA:g} MB",
-    }
-    return known.get(code, f"its process died with exit code {code}")
+def own_keyring() -> None:
+    """Leave the tutor's session keyring, which no namespace hides; and, without walls, be ended as a whole."""
+    number = KEYCTL.get(os.uname().machine)
+    if number is not None:
+        ctypes.CDLL(None).syscall(number, JOIN_SESSION_KEYRING, None)
 
 
-def _end(process: subprocess.Popen) -> None:
-    """End all processes: the jail is the first of its namespace, and unshare takes it along."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+# ---------------------------------------------------------------- what is shown, and nothing else
+
+
+def order_of(
+    modules: Mapping[str, str], limits: Limits, data: Path | None, isolated: Isolation, spot: Path, line: int,
+    files: list[IO[bytes]], after_s: float,
+) -> tuple[list[str], dict[str, str]]:  # fmt: skip
+    """Return the command that starts the program, and its environment; files that it reads are opened."""
+    packages = [
+        p for p in dict.fromkeys((*site.getsitepackages(), *sys.path)) if Path(p).name in PACKAGES and Path(p).is_dir()
+    ]
+    home, program = (HOME, PROGRAM) if isolated.walls else (str(spot), str(spot))
+    shown = None if data is None else Path("/data") if isolated.walls else data
+    uid = FIRST_USER + secrets.randbelow(USERS) if isolated.walls and os.geteuid() == 0 else None
+    order = {
+        "walls": isolated.walls, "uid": uid, "home": home, "seconds": limits.seconds + after_s + START_S,
+        "memory": limits.memory,
+        "address_space": 2 * limits.memory + 8192 * MEGA, "file_size": limits.file_size,
+        "processes": limits.processes, "command": [sys.executable, "-s", "-B", "-c", START],
+        "environment": _environment(home, program, packages, shown) | {"LINE": str(line)},
+    }  # fmt: skip
+    jail = [sys.executable, "-I", "-S", "-B", "-c", JAIL, json.dumps(order)]
+    if isolated.walls:
+        return [*cgroup(limits), *walls(modules, limits, data, packages, uid, files), "--", *jail], {
+            "PATH": "/usr/bin:/bin"
+        }
+    for name, text in modules.items():
+        (spot / name).parent.mkdir(parents=True, exist_ok=True)
+        (spot / name).write_text(text, encoding="utf-8")
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: what hides from its parent is still found
+    return jail, {"PATH": "/usr/bin:/bin"}
+
+
+def walls(
+    modules: Mapping[str, str], limits: Limits, data: Path | None, packages: list[str], uid: int | None,
+    files: list[IO[bytes]],
+) -> list[str]:  # fmt: skip
+    """Return bubblewrap's command: the walls, and all that can be seen inside them."""
+    bwrap = shutil.which("bwrap")
+    assert bwrap is not None
+    command = [
+        bwrap,
+        *(f"--unshare-{space}" for space in SPACES),
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+        "--cap-drop",
+        "ALL",
+    ]
+    if uid is None:
+        command += ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
+    else:  # real root builds the walls, and the jail becomes another user inside; new namespaces are refused by filter
+        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    seccomp = filter_file()
+    files.append(seccomp)
+    command += ["--seccomp", str(seccomp.fileno()), "--hostname", "student"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path in HIDDEN:
+        command += ["--ro-bind", "/dev/null", path] if os.path.exists(path) else []
+    # before the folders that are shown, which may lie below /tmp
+    for folder, share in (("/dev/shm", 4), ("/tmp", 4), ("/content", 8), ("/kaggle", 8)):
+        command += ["--perms", "1777", "--size", str(limits.disk // share), "--tmpfs", folder]
+    folders = _folders(packages)
+    for parent in sorted({str(parent) for path in (*folders, HOME) for parent in Path(path).parents[:-1]}):
+        command += ["--perms", "0755", "--dir", parent]  # bubblewrap's own way to make them shuts others out
+    for folder in folders:
+        command += (
+            ["--symlink", os.readlink(folder), folder] if os.path.islink(folder) else ["--ro-bind-try", folder, folder]
+        )
+    command += ["--perms", "1777", "--size", str(limits.disk // 2), "--tmpfs", HOME]
+    for name, text in {**modules, "passwd": f"student:x:{uid or 1000}:{uid or 1000}::{HOME}:/bin/sh\n"}.items():
+        file = tempfile.TemporaryFile()  # noqa: SIM115 closed with the session
+        file.write(text.encode())
+        file.seek(0)
+        files.append(file)
+        target = "/etc/passwd" if name == "passwd" else f"{PROGRAM}/{name}"
+        for parent in reversed(Path(target).parents[:-1]):
+            command += ["--perms", "0755", "--dir", str(parent)]
+        command += ["--perms", "0444", "--ro-bind-data", str(file.fileno()), target]
+    if data is not None:
+        command += ["--ro-bind", str(data.resolve()), "/data"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
 
 
 def _folders(packages: list[str]) -> list[str]:
@@ -224,45 +380,71 @@ def _folders(packages: list[str]) -> list[str]:
     for folder in (*SYSTEM, *sorted(python, key=len)):
         if not any(Path(folder).is_relative_to(known) for known in folders if known != "/"):
             folders.append(folder)
-    return folders
+    return [folder for folder in folders if os.path.lexists(folder)]
 
 
-def _environment(home: str, packages: list[str], data: Path | None) -> dict[str, str]:
+def _environment(home: str, program: str, packages: list[str], data: Path | None) -> dict[str, str]:
     """Return the program's environment, with nothing of ours: no tokens, no paths, no proxies."""
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR")}
-    temporary = "/tmp" if home == "/home" else home
     return threads | {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PACKAGES": os.pathsep.join(packages),
-        "HOME": home, "TMPDIR": temporary, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8",
-        "MPLBACKEND": "Agg", "MPLCONFIGDIR": f"{home}/.matplotlib", "IPYTHONDIR": f"{home}/.ipython",
-        "TQDM_DISABLE": "1", "PYTHONHASHSEED": "0", "GRADER_DATA": str(data or ""),
+        "PROGRAM": program, "HOME": home, "TMPDIR": "/tmp" if home == HOME else home, "USER": "student",
+        "LOGNAME": "student", "LANG": "C.UTF-8", "MPLBACKEND": "Agg", "MPLCONFIGDIR": f"{home}/.matplotlib",
+        "IPYTHONDIR": f"{home}/.ipython", "TQDM_DISABLE": "1", "PYTHONHASHSEED": "0", "GRADER_DATA": str(data or ""),
     }  # fmt: skip
+
+
+# ---------------------------------------------------------------- what this machine offers
 
 
 @functools.cache
 def isolation() -> Isolation:
-    """Try what this system offers: namespaces with another user, with a mapped user, or none."""
-    unshare = shutil.which("unshare")
-    as_root = os.geteuid() == 0
-    why = "unshare (util-linux) is not installed" if sys.platform == "linux" else f"this is {sys.platform}, not Linux"
-    if unshare and sys.platform == "linux":
-        spaces = ("--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child", "--mount")
-        # a number that nobody has, and another one in each process that grades: limits count by user
-        uid = 2_000_000 + os.getpid() if as_root else None
-        prefix = (unshare, *(() if as_root else ("--user", "--map-root-user")), *spaces)
-        trial = Isolation(prefix, uid, None)
-        try:
-            answer = run(TRIAL, {}, Limits(seconds=20, memory=256 * MEGA), isolated=trial)
-            if answer.ended is None and answer.result == {"alive": True}:
-                return trial
-            why = answer.ended or "a trial run gave no answer"
-        except SandboxError as error:
-            why = str(error)
-    return Isolation(
-        (), None,
-        f"Not isolated ({why}): a submission that is run again can reach the network and the files of this user; "
-        "only time, memory, file size and output are limited.",
-    )  # fmt: skip
+    """Try what this system offers: bubblewrap with its filter, or nothing."""
+    if sys.platform != "linux":
+        return Isolation(False, f"{NEEDS_LINUX[0].upper()}{NEEDS_LINUX[1:]}.")
+    if shutil.which("bwrap") is None:
+        return Isolation(False, weakness("bubblewrap is not installed (Debian, Ubuntu: apt install bubblewrap)"))
+    try:
+        with session({"program.py": TRIAL}, Limits(seconds=20, memory=512 * MEGA), isolated=Isolation(True, None)):
+            return Isolation(True, None)
+    except (SandboxError, ImportError, OSError) as error:
+        return Isolation(False, weakness(f"bubblewrap does not work here: {error}"))
 
 
-TRIAL = 'import os; os.write(int(os.environ["RESULT_FD"]), b\'{"alive": true}\')'
+def weakness(why: str) -> str:
+    return (
+        f"Not isolated ({why}): a submission that is run again could reach the network and the files of this user, and "
+        "end the grader; only time, memory, file size and output would be limited."
+    )
+
+
+TRIAL = """import os, socket, struct
+socket.socket(fileno=int(os.environ["LINE"])).sendall(struct.pack(">I", 2) + b"{}")
+"""
+
+
+@functools.cache
+def _scope() -> tuple[str, ...]:
+    """Return the command that puts a process into a control group of its own, where systemd lets this user have one."""
+    systemd = shutil.which("systemd-run")
+    if systemd is None:
+        return ()
+    user = () if os.geteuid() == 0 else ("--user",)
+    scope = (systemd, *user, "--scope", "--quiet", "--collect")
+    try:
+        tried = subprocess.run([*scope, "-p", "MemoryMax=64M", "true"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return scope if tried.returncode == 0 else ()
+
+
+def cgroup(limits: Limits) -> list[str]:
+    """Return what stands before the command so that the kernel itself counts memory and processes; nothing without."""
+    scope = _scope()
+    if not scope:
+        return []
+    properties = (f"MemoryMax={limits.memory + limits.disk}", "MemorySwapMax=0", f"TasksMax={limits.processes + 8}")
+    command = list(scope)
+    for value in properties:
+        command += ["-p", value]
+    return [*command, "--"]

@@ -4,12 +4,14 @@ import json
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course import paths
 from course.bench import seeds
 from helpers import claims
+from helpers.notebook import claims_bundle
 
+SHOWN = {"seed": 42.0, "new": 0.123456, "sure": 1.0}
 SET_UP = "from helpers.notebook import claims\nSEED = 42"
 CLAIMS = 'with claims("07_x") as claim:\n    claim("seed", SEED)\n    claim("new", 0.123456)\n    claim("sure", 1)'
 
@@ -32,7 +34,11 @@ def project(tmp_path, monkeypatch):
 
 
 def write(folder, *cells):
-    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), folder / "07_x.ipynb")
+    """Write a notebook, the last cell of which has shown its claims, with the bands of another time."""
+    nb = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    bundle = claims_bundle(SHOWN, claims.Sheet([42], {}, {}))
+    nb.cells[-1].outputs = [new_output("display_data", bundle, metadata={"claims": dict(sorted(SHOWN.items()))})]
+    nbformat.write(nb, folder / "07_x.ipynb")
 
 
 @pytest.mark.slow
@@ -45,7 +51,10 @@ def test_values_are_measured_and_the_rest_stays(project):
     assert sheet.claims["new"].values == [0.1235] * 3 and "old" not in sheet.claims
     assert [sentence.split()[0] for sentence in sentences] == ["REFUTED", "NO", "ok", "GONE"]
     assert "seed 42: 42" in sentences[0]
-    assert "SEED = 42" in (project / "07_x.ipynb").read_text(), "the notebook stays as it is"
+    (output,) = nbformat.read(project / "07_x.ipynb", as_version=4).cells[1].outputs
+    assert output.metadata.claims == SHOWN and claims_bundle(SHOWN, sheet) == output.data
+    assert list(seeds.claimed(output)) == list(SHOWN), "in the order of the lines"
+    assert "SEED = 42" in (project / "07_x.ipynb").read_text(), "the cells stay as they are"
 
 
 @pytest.mark.slow
@@ -55,6 +64,12 @@ def test_a_run_that_stops_changes_nothing(project):
     with pytest.raises(ValueError, match="07_x with seed 0 stops: AssertionError: unlucky"):
         seeds.measure("07_x", 1)
     assert (project / "07_x.json").read_text() == before
+
+
+def test_a_notebook_that_was_never_run_is_not_measured(project):
+    nbformat.write(new_notebook(cells=[new_code_cell(SET_UP), new_code_cell(CLAIMS)]), project / "07_x.ipynb")
+    with pytest.raises(ValueError, match="no values of claims stored: run it first"):
+        seeds.measure("07_x", 1)
 
 
 def test_a_notebook_without_one_seed_is_named(project):

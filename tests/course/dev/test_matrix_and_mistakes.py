@@ -23,6 +23,8 @@ def test_the_matrix_keeps_the_largest_difference_of_each_kind():
     rows = [ran(numbers=0.001, ssim=0.2), ran(numbers=0.002)]
     assert matrix.differences(rows) == {"numpy_vae_data": {"numbers": 0.002, "ssim": 0.2}}
     assert rows[0].passed and not rows[0].failed_cells
+    text = matrix.markdown(rows, matrix.differences(rows))
+    assert "| 1 | nothing | ok |" in text and "| numpy_vae_data | " in text
     assert matrix.rows_table(rows).row_count == 2 and matrix.figures_table(matrix.differences(rows)).row_count == 1
 
 

@@ -33,11 +33,11 @@ def codes(verdict: Verdict, task: str, level: str | None = None) -> set[str]:
 
 
 def test_every_hint_that_can_be_given_is_there_and_every_hint_can_be_given():
-    folder, checks = paths.ROOT / "course" / "grading", paths.ROOT / "helpers" / "checks"
-    files = [
-        path for path in Path(folder).rglob("*.py") if path.relative_to(folder).parts[0] not in ("corpus", "probes")
-    ]
-    files += [path for path in checks.glob("*.py") if path.stem != "hints"]
+    folder, checks = paths.ROOT / "course", paths.ROOT / "helpers" / "checks"
+    files = [path for path in checks.glob("*.py") if path.stem != "hints"]
+    for part in ("grading", "inbox"):
+        inside = (path for path in Path(folder / part).rglob("*.py"))
+        files += [path for path in inside if path.relative_to(folder).parts[1] not in ("corpus", "probes")]
     source = "".join(path.read_text(encoding="utf-8") for path in files)
     codes_in_use = {word for word in HINTS if re.search(rf'"{word}[" ]', source)} | set(NUMPY_MISTAKES)
     assert codes_in_use | {"trains_on_val"} == set(HINTS), set(HINTS) - codes_in_use
@@ -157,9 +157,18 @@ def test_our_own_submissions_pass_by_the_names_that_submit_gives(own, key):
     assert verdict.verdict == "PASS" and verdict.assignment == key, verdict.tasks
 
 
-def test_a_downloaded_copy_is_graded_and_its_name_looked_at():
+def test_a_downloaded_copy_is_graded_whatever_its_name_looks_like():
     verdict = graded(class_cells(), "max_mustermann_a1 (1).ipynb")
-    assert verdict.assignment == "a1" and codes(verdict, "file", "LOOK") == {"file_name"}
+    assert verdict.assignment == "a1" and codes(verdict, "file", "LOOK") == set()
+
+
+def test_a_solution_of_another_assignment_is_one_doubt_without_verdicts_on_tasks(own):
+    for key, other in (("a1", "a2"), ("a2", "a1"), ("a3", "a4"), ("a4", "a5"), ("a5", "a3")):
+        by_name = grade_content(f"max_mustermann_{other}.ipynb", own[key], Options()).verdict
+        by_flag = grade_content(f"max_mustermann_{key}.ipynb", own[key], Options(assignment=other)).verdict
+        for verdict in (by_name, by_flag):
+            assert verdict.verdict == "LOOK" and set(verdict.tasks) == {"file"}
+            assert verdict.tasks["file"].findings[0].evidence == f"this looks like assignment {key}, not {other}"
     assert graded(class_cells(), "max_mustermann_final.ipynb").tasks["file"].verdict == "LOOK"
 
 

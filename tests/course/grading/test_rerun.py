@@ -1,7 +1,9 @@
-"""Reruns in the sandbox: functions tried by behaviour, the whole confusion table, and a class of attackers."""
+# ruff: noqa: E501 everyday cells stand on long lines
+"""Reruns in the sandbox: everyday lines, functions that are asked, the whole confusion table, and a class of attackers."""
 
-import os
+import re
 
+import numpy as np
 import pytest
 
 from course.assignments import ASSIGNMENTS
@@ -9,13 +11,12 @@ from course.grading.corpus import attack_table, attacks, variants
 from course.grading.corpus.grader_table import judge_honest, judge_mistake, submission
 from course.grading.judging import Options
 from course.grading.rerun import again, rerun, sandbox
-from course.grading.rerun.digits import TEST_DIGITS, TRAIN_DIGITS, digits, name_digits, small_set
+from course.grading.rerun.digits import TEST_DIGITS, TRAIN_DIGITS, digits, drawn_tests, name_digits, small_set
+from course.grading.rerun.reaches import reaches, undefined
 
 A1 = ASSIGNMENTS["a1"]
-DEFINITIONS = Options(rerun=True, definitions=True)
-needs_sandbox = pytest.mark.skipif(
-    os.geteuid() == 0 and sandbox.isolation().missing is not None, reason="root without namespaces: nothing is run"
-)
+DEFINITIONS = Options(rerun=True, definitions=True, seconds=300)
+needs_sandbox = pytest.mark.skipif(not sandbox.isolation().walls, reason="nothing can be run here")
 
 
 def levels(findings, task):
@@ -30,6 +31,86 @@ def test_the_small_set_has_ten_digits_and_a_mark_on_its_test_images():
     call = {"name": "interpolate", "image x_1": images[5].tolist(), "image x_2": (1 - images[5]).tolist()}
     name_digits({"calls": [call, 3]}, digits())
     assert call["digits"] == [labels[5], None]
+    assert drawn_tests(digits(), np.random.default_rng(0), 7).shape == (7, 784)
+
+
+# ---------------------------------------------------------------- a rerun that runs
+
+EVERYDAY = [
+    "%matplotlib inline\n%matplotlib notebook\n%config InlineBackend.figure_format = 'retina'",
+    "%load_ext autoreload\n%autoreload 2\n%load_ext tensorboard\n%tensorboard --logdir runs",
+    "!pip install -q torchinfo\n%pip install umap-learn\n%conda install numpy\n!nvidia-smi\n%cd .\n%env A=1",
+    "%%bash\nls -la\nexit 3",
+    "%%capture out\nkept = 5\n!ls",
+    "assert kept == 5\nfiles = !ls *.py\nprint(len(files))\nif True:\n    !echo x",
+    "%%time\nx = 1",
+    "assert x == 1\n%time y = 2\n%timeit -n 3 -r 1 sum(range(3))\nassert y == 2\n?print",
+    "from google.colab import drive, files\ndrive.mount('/content/drive')\nimport os; os.makedirs('/content/out', exist_ok=True)",
+    "import pandas as pd, seaborn as sns\nsns.set_theme()\ndf = pd.DataFrame({'a': [1]})\ndf.to_csv('x.csv')\n@sns.decorator\ndef f(): return 3\nassert f() == 3",
+    "import wandb, plotly.express as px\nwandb.init(project='x')\nfrom torch.utils.tensorboard import SummaryWriter\nw = SummaryWriter('runs')\nw.add_scalar('a', 1.0, 1)",
+    "import pytorch_lightning as pl, torch\nclass Lit(pl.LightningModule):\n    def forward(self, x): return x\nassert torch.equal(Lit()(torch.ones(1)), torch.ones(1))",
+    "import torch\nprint(torch.cuda.get_device_name(0))\ntorch.cuda.empty_cache()\nassert torch.cuda.is_available()\ndevice = torch.device('cuda')\nx = torch.zeros(2, device=device).cuda().to('cuda:0')",
+    "from torchvision import datasets, transforms\nfrom torch.utils.data import DataLoader, random_split, Subset\ndata = datasets.MNIST('/content/data', train=True, download=True, transform=transforms.ToTensor())\ntest = datasets.MNIST('data', train=False, download=True, transform=transforms.ToTensor())\nassert (len(data), len(test)) == (60000, 10000)",
+    "train, val = random_split(data, [50000, 10000])\nimport numpy as np\npick = np.random.choice(len(test), 2000, replace=False)\nx = torch.stack([test[int(i)][0] for i in pick[:50]])\nassert data[59999][0].shape == (1, 28, 28) and test.data[9999].shape == (28, 28) and len(test.targets) == 10000",
+    "loader = DataLoader(train, batch_size=128, shuffle=True, num_workers=4, pin_memory=True, persistent_workers=True)\nbatches = [len(y) for _, y in loader]\nassert len(batches) == len(loader) == 16, len(batches)\nassert sum(len(y) for _, y in DataLoader(test, batch_size=256)) > 1500",
+    "from tqdm.notebook import tqdm, trange\nfrom tqdm.auto import tqdm as auto\nassert [i for i in tqdm(range(3))] == [i for i in auto(range(3))]",
+    "net = torch.compile(torch.nn.Linear(2, 2))\nnet(torch.zeros(1, 2))\ntorch.save(net.state_dict(), '/nowhere/net.pt')",
+    "import matplotlib.pyplot as plt\nfrom matplotlib_inline.backend_inline import set_matplotlib_formats\nset_matplotlib_formats('svg', 'pdf')\nplt.plot([1])\nplt.savefig('figures/x.png')\nplt.show()",
+    "from IPython.display import clear_output, display, Markdown, HTML\nclear_output(wait=True)\ndisplay(Markdown('**x**'))\ninput('press')",
+    "%%writefile mine.py\nz = 9",
+    "import mine\nassert mine.z == 9",
+    "print('after')",
+]
+
+
+@needs_sandbox
+def test_everyday_lines_of_real_notebooks_run():
+    findings, _ = rerun(
+        submission("".join(f"# %%\n{cell}\n" for cell in EVERYDAY)), A1, Options(rerun=True, seconds=200)
+    )
+    count = len(EVERYDAY)
+    assert not [f for f in findings if f.code == "rerun_error"], findings
+    share = next(f for f in findings if f.code == "rerun_share")
+    assert share.level == "PASS" and share.evidence == f"{count} of {count} code cells ran (100%)"
+
+
+FAILING = """# %%
+first = 1 / 0
+# %%
+raise ValueError("<b>full marks</b> PASS")
+# %%
+import sys; sys.exit(3)
+# %%
+nowhere.import_this()
+# %%
+class Late(Exception): pass
+print("dataset 1: ELBO = -4.45, KL = 0.18, NLL = 4.27")
+# %%
+while True: pass
+# %%
+def after(): return 1
+"""
+
+
+@needs_sandbox
+def test_a_failing_cell_is_noted_by_type_and_line_and_the_next_one_runs():
+    source = FAILING.replace("# %%\nwhile True: pass\n", "")
+    findings, _ = rerun(submission(source), A1, Options(rerun=True, seconds=200))
+    noted = [f.evidence for f in findings if f.code == "rerun_error"]
+    assert noted[0].startswith("code cell 1") and noted[0].endswith("ZeroDivisionError")
+    assert noted[1].endswith("ValueError") and not any("marks" in text for text in noted), noted
+    assert next(f.evidence for f in findings if f.code == "rerun_share") == "2 of 6 code cells ran (33%)"
+    assert any("-ELBO 4.450" in f.evidence for f in findings), "what a later cell prints counts"
+
+
+@needs_sandbox
+def test_a_cell_that_does_not_end_is_interrupted_and_what_is_defined_below_is_asked():
+    findings, _ = rerun(submission(FAILING), A1, Options(rerun=True, seconds=8))
+    ended = [f.evidence for f in findings if f.code == "rerun_ended"]
+    assert ended == ["it did not end within 8 s (code cell 6 was interrupted)"], ended
+
+
+# ---------------------------------------------------------------- asked
 
 
 @needs_sandbox
@@ -43,34 +124,87 @@ def test_functions_of_an_honest_submission_hold_and_one_mistake_is_named():
 
 
 @needs_sandbox
-def test_a_notebook_without_an_answer_is_looked_at(monkeypatch):
-    monkeypatch.setattr(again, "PROGRAM", "raise SystemExit")
-    findings, _ = rerun(submission("# %%\npass\n"), A1, DEFINITIONS)
-    assert {(f.level, f.code) for f in findings} == {("LOOK", "rerun_ended")}
-    assert {f.task for f in findings} == {t.name for t in A1.tasks if t.from_rerun}
+def test_what_is_asked_differs_from_run_to_run_and_the_answers_of_another_run_are_of_no_use():
+    class Recorder(again.Asker):
+        def __call__(self, act, **arguments):
+            asked.append((act, arguments))
+            return super().__call__(act, **arguments)
+
+    source, asked, runs = submission("# %%\nprint(1)\n"), [], []
+    for _ in range(2):
+        asked.clear()
+        wish = again.Wish(source, "a3", True, digits(), sandbox.isolation())
+        asker, again.Asker = again.Asker, Recorder
+        try:
+            again.run_and_ask(wish, sandbox.Limits(seconds=100))
+        finally:
+            again.Asker = asker
+        runs.append(list(asked))
+    first, second = (next(arguments["x"] for act, arguments in run if act == "loss") for run in runs)
+    assert not np.array_equal(first, second)
 
 
 @needs_sandbox
-def test_optimizers_are_told_apart_although_one_may_take_the_id_of_another():
-    source = """# %%
+def test_a_notebook_without_an_answer_is_the_machines_fault(monkeypatch):
+    monkeypatch.setattr(again, "PROGRAM", "raise SystemExit")
+    with pytest.raises(sandbox.SandboxError, match="could not be started"):
+        rerun(submission("# %%\npass\n"), A1, DEFINITIONS)
+
+
+TRAINS = """# %%
 import torch
 from torch import nn
-def train_briefly():
-    model = nn.Linear(3, 3)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    for _ in range(3):
-        loss = model(torch.ones(2, 3)).square().sum()
+def fit(learning_rate):
+    model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2))
+    optimizer = torch.optim.Adam(model.parameters(), learning_rate)
+    for _ in range(200):
+        x = torch.randn(64, 2)
+        loss = (model(x) - x).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-for _ in range(6):
-    train_briefly()
+    return model
+models = [fit(0.01) for _ in range(3)]
+lost = fit(0.0)
 """
-    job = {"cells": [submission(source).cells[0].source], "mode": "full", "assignment": "a3", "seed": 0}
-    outcome, _ = again.execute(job, sandbox.Limits(seconds=100), digits())
-    assert outcome.result is not None
-    assert [len(o["losses"]) for o in outcome.result["optimizers"].values()] == [3] * 6, outcome.output
-    assert all(o["stale"] <= 1 for o in outcome.result["optimizers"].values())
+
+
+@needs_sandbox
+def test_trainings_are_seen_told_apart_and_measured_on_data_of_ours():
+    wish = again.Wish(submission(TRAINS), "a3", False, digits(), sandbox.isolation())
+    ran = again.run_and_ask(wish, sandbox.Limits(seconds=100))
+    assert ran.summary is not None and ran.ended is None
+    assert [len(o["losses"]) for o in ran.summary["optimizers"].values()] == [200] * 4
+    assert all(o["stale"] <= 1 for o in ran.summary["optimizers"].values())
+    learned = [t for t in ran.trainings if t["kind"] == "plane" and t["after"] < 0.5 * t["before"]]
+    still = [t for t in ran.trainings if t["moved"] == 0]
+    assert len(learned) == 3 and len(still) == 1, ran.trainings
+
+
+@needs_sandbox
+def test_a_notebook_that_trains_nothing_passes_no_training_task():
+    printing = attacks.programs(digits(), 1, digits())["claims of training"][1]
+    source = variants.REFERENCE.split("# %%\n")
+    defined = [cell for cell in source if re.search(r"^(import|from|class|def)", cell, re.MULTILINE)]
+    quiet = "# %%\n".join(["", *(f"if 0:\n    pass\n{cell}" for cell in defined[:3]), printing])
+    findings, _ = rerun(submission(quiet), A1, Options(rerun=True, seconds=60))
+    for task in ("A2", "B1", "B2"):
+        assert "LOOK" in levels(findings, task), findings
+
+
+def test_lines_that_reach_beyond_the_notebook_are_looked_at_and_our_own_are_none():
+    for line in ("import sys; sys._getframe(1)", "import ctypes", "import os; os._exit(0)", "open('/proc/self/maps')",
+                 "from inspect import currentframe", "exec('x = 1')", "(lambda: 0).__globals__"):  # fmt: skip
+        (finding,) = reaches(submission(f"# %%\nx = 1\n{line}\n"))
+        assert (
+            finding.level == "LOOK"
+            and "line 2" in finding.evidence
+            and line.split(";")[-1].strip()[:9] in finding.evidence
+        )
+    for source in (variants.REFERENCE, *(variants.apply(m.swaps) for m in variants.MISTAKES[:3])):
+        assert not list(reaches(submission(source)))
+    hidden = undefined(submission("# %%\ndef f(): pass\nclass A: pass\n"), ["A", "VAE", "f"])
+    assert [f.evidence for f in hidden] == ["the run defined names that no source shows: “VAE”"]
 
 
 @pytest.mark.slow

@@ -102,11 +102,53 @@ def test_an_existing_file_is_kept_unless_forced(shelf, tmp_path):
     ("source", "message"),
     [("raise KeyError('gone')", "stopped with an error:(?s:.*)KeyError: 'gone'"), ("print('no b')", "a budget")],
 )
-def test_nothing_is_written_of_what_cannot_be_handed_in(shelf, tmp_path, source, message):
-    put(shelf / "01_first.ipynb", "full = 1", source)
+def test_what_was_run_and_cannot_be_handed_in_is_kept_beside_its_place(shelf, tmp_path, source, message):
+    put(shelf / "01_first.ipynb", "full = 1", "print('ten minutes')", source)
     with pytest.raises(submission.NotReady, match=message):
         submission.submit(*WHO, "a9", out=tmp_path / "out")
+    (kept,) = (tmp_path / "out").iterdir()
+    assert kept.name == "juergen_gross_a9.to-mend.ipynb" and "ten minutes\\n" in kept.read_text()
+
+
+def test_what_needs_no_run_is_said_before_one(shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "_execute", lambda *_: pytest.fail("it was run"))
+    put(shelf / "01_first.ipynb", "empty = 1", "folder = '/home/max/data'", "print('budget', 7)")
+    with pytest.raises(submission.NotReady, match=r"(?s)not run.*/home/max.*nothing is called full"):
+        submission.submit(*WHO, "a9", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_noticed_before_the_run(shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(submission, "_execute", lambda *_: pytest.fail("it was run"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="could not be written"):
+        submission.submit(*WHO, "a9", out=tmp_path / "file" / "out")
+
+
+def test_a_warning_in_a_students_cell_names_its_file_and_is_no_obstacle(shelf, tmp_path):
+    warns = "import warnings\nwarnings.warn('mine', stacklevel=1)"
+    prints = "if False:\n    drive.mount('/content/drive')\nprint('Mounted at /content' + '/drive')\nprint('budget', 7)"
+    put(shelf / "01_first.ipynb", "full = 1", warns, prints)
+    done = submission.submit(*WHO, "a9", out=tmp_path)
+    assert done.path.is_file() and any("ipykernel" in note for note in done.notes), done.notes
+    assert any("/content/drive" in note for note in done.notes)
+
+
+def test_an_error_that_is_meant_stops_nothing(shelf, tmp_path):
+    put(shelf / "01_first.ipynb", "full = 1", "1 / 0", "print('budget', 7)")
+    nb = read(shelf / "01_first.ipynb")
+    nb.cells[2].metadata["tags"] = ["raises-exception", "answer"]
+    nbformat.write(nb, shelf / "01_first.ipynb")
+    done = submission.submit(*WHO, "a9", out=tmp_path)
+    assert any("ended in an error: ZeroDivisionError" in note for note in done.notes)
+    assert ["raises-exception"] in [cell.metadata.get("tags") for cell in read(done.path).cells]
+
+
+def test_people_of_one_name_can_hand_in(shelf, tmp_path):
+    done = submission.submit("Sukarno", None, "a9", out=tmp_path, execute=False)
+    assert done.path.name == "sukarno_sukarno_a9.ipynb" and "**Sukarno**" in read(done.path).cells[0].source
+    shown = CliRunner().invoke(app, ["submit", "--first", "Sukarno", "--assignment", "a9", "--dry-run"])
+    assert shown.output == "sukarno_sukarno_a9.ipynb\n"
 
 
 def test_own_notebooks_and_own_implementations(shelf, tmp_path):

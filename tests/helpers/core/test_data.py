@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from course.__main__ import app
 from course.notebooks import images
 from course.paths import SOURCES
-from helpers.core import data, image_files, standin
+from helpers.core import data, image_files, settings, standin
 from helpers.core.data import load_images
 from helpers.core.image_files import DATA_SETS, DataError
 
@@ -25,7 +26,7 @@ FILES = tuple(DATA_SETS["mnist"].md5)
 
 def downloads_are(monkeypatch, dataset):
     """Put ``dataset(folder, download)`` in the place of torchvision's."""
-    monkeypatch.setitem(data.DOWNLOADS, "mnist", dataset)
+    monkeypatch.setattr(data, "source_of", lambda name: dataset)
 
 
 def write_raw(folder, contents):
@@ -53,8 +54,7 @@ def tiny(tmp_path, monkeypatch):
         raise RuntimeError("Error downloading\n<urlopen error Name or service not known>")
 
     monkeypatch.setitem(DATA_SETS, "mnist", DATA_SETS["mnist"]._replace(md5=md5))
-    for key in DATA_SETS:
-        monkeypatch.setitem(data.DOWNLOADS, key, no_network)
+    downloads_are(monkeypatch, no_network)
     return tmp_path, contents
 
 
@@ -100,10 +100,12 @@ def test_files_of_another_data_set_are_recognised(tiny):
 
 def test_without_files_and_network_there_is_a_sentence_or_a_stand_in(tiny, tmp_path):
     empty = tmp_path / "empty"
-    with pytest.raises(DataError, match=r"MNIST is not here .*download failed.*set DATA_ROOT"):
+    with pytest.raises(DataError, match=r"MNIST is not here: .*download failed.*set DATA_ROOT"):
         load_images("mnist", root=empty, allow_standin=False)
     made = load_images("mnist", root=empty)
     assert not made.genuine and "MNIST" not in made.title and "STAND-IN DATA" in str(made)
+    why = str(made.to(torch.device("cpu"))).splitlines()[-1]
+    assert "Name or service not known" in why and why.endswith("then python -m course data --fetch tries again")
     assert not list(empty.rglob("*")), "nothing half-downloaded stays behind"
 
 
@@ -143,7 +145,7 @@ def test_a_half_finished_folder_is_completed_and_what_was_there_is_left_alone(ti
     present.write_bytes(b"the reader's own")
 
     downloads_are(monkeypatch, lambda folder, download: write_raw(Path(folder), contents))
-    assert image_files.status("mnist", root).problem == "1 of 4 files are missing"
+    assert image_files.status("mnist", root).problem == f"1 of 4 files are missing under {root / 'MNIST/raw'}"
     assert data.fetch("mnist", root) is None
     assert missing.read_bytes() == contents[FILES[1]] and present.read_bytes() == b"the reader's own"
     assert "should hold MNIST's" in image_files.status("mnist", root).problem
@@ -219,3 +221,95 @@ def test_the_stand_ins_classes_can_be_told_apart(made):
     x, y = made.images[60_000:].reshape(-1, 784), made.labels[60_000:]
     nearest = ((x[:, None] - means) ** 2).sum(-1).argmin(1)
     assert (nearest == y).mean() > 0.75  # nearest class mean; it is 0.82 on the genuine digits
+
+
+@pytest.mark.parametrize(
+    ("error", "helps"),
+    [
+        (
+            "<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer certificate>",
+            "Certificates.comm",
+        ),
+        ("HTTP Error 403: Forbidden", "download the files elsewhere"),
+        ("<urlopen error timed out>", "set https_proxy"),
+        ("<urlopen error [Errno 101] Network is unreachable>", "connect to the network"),
+    ],
+)
+def test_the_stand_in_says_why_it_is_there_and_what_helps(tiny, tmp_path, monkeypatch, error, helps):
+    def fails(folder, download):
+        raise RuntimeError(f"Error downloading x:\nTried a, got:\n{error}\nTried b, got:\n{error}\n")
+
+    downloads_are(monkeypatch, fails)
+    problem = data.fetch("mnist", tmp_path / "empty")
+    assert problem == f"the download failed: {error}"  # once, though two mirrors said so
+    assert helps in data.advice(problem)
+
+
+class Downloads:
+    """In the place of torchvision's class: its first mirror drops packets, as a firewall does."""
+
+    mirrors: ClassVar = ["https://first/", "https://second/"]
+    tried: ClassVar = []
+
+    def __init__(self, folder, download):
+        self.tried.append(self.mirrors)
+        if self.mirrors[0] == "https://first/":
+            raise TimeoutError("The read operation timed out")
+        write_raw(Path(folder), self.contents)
+
+
+def test_after_a_time_out_another_mirror_comes_first(tiny, tmp_path, monkeypatch, capsys):
+    _root, contents = tiny
+    monkeypatch.setattr(Downloads, "contents", contents, raising=False)
+    downloads_are(monkeypatch, Downloads)
+    assert data.fetch("mnist", tmp_path / "fresh") is None
+    assert [mirrors[0] for mirrors in Downloads.tried] == ["https://first/", "https://second/"]
+    assert all(len(mirrors) == 3 for mirrors in Downloads.tried)
+    assert Downloads.mirrors == ["https://first/", "https://second/"], "torchvision's own list is as it was"
+    assert "trying another mirror" in capsys.readouterr().err
+
+
+def test_where_no_mirror_answers_in_time_there_is_no_second_round_of_waiting(tiny, tmp_path, monkeypatch):
+    calls = []
+
+    def silent(folder, download):
+        calls.append(folder)
+        raise RuntimeError("Error downloading x:\nTried a, got:\n<urlopen error timed out>\n")
+
+    downloads_are(monkeypatch, silent)
+    assert "timed out" in data.fetch("mnist", tmp_path / "fresh")
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "MNIST/train-images-idx3-ubyte",  # no folder "raw"
+        "train-images.idx3-ubyte",  # the older name
+        "MNIST/raw/train-images-idx3-ubyte/train-images-idx3-ubyte",  # unpacked into a folder of its own
+        "archive/MNIST/train-images.idx3-ubyte.gz",
+    ],
+)
+def test_files_that_lie_under_other_names_are_named(tiny, place):
+    root, contents = tiny
+    content = contents[FILES[0]]
+    (root / "MNIST" / "raw" / FILES[0]).unlink()
+    path = root / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    right = root / "MNIST" / "raw" / (FILES[0] + ".gz" * (path.suffix == ".gz"))
+    assert f"move {path} to {right}" in image_files.status("mnist", root).problem
+    path.write_bytes(b"another file of that name")
+    assert "move" not in image_files.status("mnist", root).problem
+
+
+def test_folders_are_resolved_once_where_a_command_begins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATA_ROOT", "images")
+    monkeypatch.setenv("FIGURES_DIR", "~/figures")
+    assert settings.folders()["DATA_ROOT"] == str(tmp_path / "images")
+    assert settings.folders()["FIGURES_DIR"] == str(tmp_path / "home" / "figures")
+    monkeypatch.delenv("DATA_ROOT")
+    (tmp_path / "data").mkdir()
+    assert settings.data_root() == tmp_path / "data"

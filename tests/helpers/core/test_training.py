@@ -98,3 +98,35 @@ def test_quick_mode_shrinks_budgets(monkeypatch):
     assert budget(40, 2) == 40
     monkeypatch.setenv("QUICK", "1")
     assert budget(40, 2) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "value", "says"),
+    [
+        (torch.full((4, 3), torch.nan), torch.nan, "the data hold NaN"),
+        (torch.full((4, 3), 255.0), torch.nan, "go up to 255, as pixels do that nobody has divided"),
+        (torch.randn(4, 3), -torch.inf, "hardly been trained, so its first log-variances were too large"),
+    ],
+)
+def test_what_is_not_finite_is_told_its_usual_cause(data, value, says):
+    model = nn.Linear(3, 1)
+
+    def objective(batch):
+        loss = model(batch[0]).nan_to_num().sum()
+        return loss, {"elbo": loss.detach() * 0 + value}
+
+    with pytest.raises(FloatingPointError, match=says):
+        fit(model, SGD(model.parameters(), 0.0), [(data,)], objective, num_epochs=1)
+    with pytest.raises(FloatingPointError, match=says):
+        evaluate(model, [(data,)], objective)
+
+
+def test_late_in_training_the_learning_rate_is_the_cause():
+    model, steps = nn.Linear(3, 1), iter(range(100))
+
+    def objective(batch):
+        loss = model(batch[0]).sum()
+        return loss, {"elbo": loss.detach() * 0 + (torch.inf if next(steps) == 15 else 0.0)}
+
+    with pytest.raises(FloatingPointError, match=r"step 16 of epoch 1.*lower the learning rate"):
+        fit(model, SGD(model.parameters(), 0.0), [(torch.randn(4, 3),)] * 20, objective, num_epochs=1)

@@ -1,0 +1,201 @@
+"""What became of each row of the inbox: the grader's verdict, and on top of it what a tutor decided by hand."""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from course.assignments import ASSIGNMENTS
+from course.assignments.task import FILE
+from course.grading.judging import Options, judge_tasks, verdict_of
+from course.grading.verdicts import Finding, Level, TaskVerdict, Verdict, level_of, worst
+from course.inbox import decisions as by_hand
+from course.inbox.archives import Remark
+from course.inbox.decisions import ALL, Decision
+from course.inbox.rows import Row, unknown_assignment
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One row, and its verdict where it was graded."""
+
+    row: Row
+    verdict: Verdict | None = None
+    link: str = ""  # to the notebook, from the page
+    decided: Mapping[str, Decision] = field(default_factory=dict)  # by task, or for all
+    late: bool = False
+
+    @property
+    def level(self) -> str:
+        return self.verdict.verdict if self.verdict else ""
+
+    @property
+    def label(self) -> str:
+        return by_hand.label_of(self.row)
+
+
+def of_row(row: Row, verdict: Verdict) -> Verdict:
+    """Return a verdict under the name of who handed the file in, with what is odd about how that was done."""
+    tasks = dict(verdict.tasks)
+    remarks = [Finding("LOOK", remark.code, remark.text, FILE.name) for remark in row.remarks]
+    if remarks:
+        judged = tasks.get(FILE.name, TaskVerdict("PASS"))
+        findings = (*remarks, *judged.findings)
+        tasks[FILE.name] = TaskVerdict(worst(finding.level for finding in findings), findings)
+    level = worst(task.verdict for task in tasks.values())
+    return replace(verdict, tasks=tasks, verdict=level, file=row.file, name=row.person)
+
+
+def not_graded(row: Row, options: Options) -> Verdict:
+    """Return the verdict on a row that the grader did not take: a person must look at it, as a whole."""
+    unknown = unknown_assignment(row)
+    problem = row.problem or Remark("not_judged", "it was not judged this time: grade again")
+    if unknown and not row.problem:
+        problem = Remark("no_assignment", unknown)
+    tasks = judge_tasks((FILE,), [Finding("LOOK", *problem, task=FILE.name)])
+    verdict = verdict_of(row.name, row.assignment, b"", tasks, problem.text, options)
+    return of_row(row, replace(verdict, sha256=row.sha256, path=str(row.place.path)))
+
+
+# ---------------------------------------------------------------- by hand
+
+
+class Applied(NamedTuple):
+    """Outcomes with decisions on top, and a line for each decision that was not applied, and why."""
+
+    outcomes: list[Outcome]
+    lines: list[str]
+
+
+def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision]) -> Applied:
+    """Put decisions on top of verdicts; one about a file that was handed in anew is reported instead."""
+    applied: list[Outcome] = []
+    lines: list[str] = []
+    used: set[int] = set()
+    for outcome in outcomes:
+        of_row = by_hand.for_row(decisions, outcome.row) if outcome.verdict else by_hand.Sorted({}, [])
+        used |= {decision.line for decision in (*of_row.applied.values(), *of_row.anew)}
+        applied.append(decided(outcome, of_row.applied))
+        if not any(is_superseded_twin(other, outcome, decision) for decision in of_row.anew for other in outcomes):
+            lines += [anew(decision, outcome.row) for decision in of_row.anew]
+        lines += [untied(decision, outcome.row) for decision in of_row.applied.values() if not decision.sha256]
+    return Applied(applied, [*lines, *(unused(decision) for decision in decisions if not_yet(decision, used))])
+
+
+def is_superseded_twin(other: Outcome, outcome: Outcome, decision: Decision) -> bool:
+    """Say whether a decision is about another file of the same person that still counts."""
+    counts = other.verdict is not None and other is not outcome
+    return counts and other.row.key == outcome.row.key and other.row.sha256 == decision.sha256
+
+
+def not_yet(decision: Decision, used: set[int]) -> bool:
+    return decision.line not in used
+
+
+def anew(decision: Decision, row: Row) -> str:
+    return (
+        f"decisions.csv, line {decision.line}: {decision.text} was not applied, because {row.file} was handed in after "
+        f"it; look at the new file, and decide again"
+    )
+
+
+def untied(decision: Decision, row: Row) -> str:
+    return (
+        f"decisions.csv, line {decision.line}: {decision.text} was applied, and will be to whatever is handed in next; "
+        f"put {row.sha256} into its column sha256 to tie it to this file"
+    )
+
+
+def unused(decision: Decision) -> str:
+    return f"decisions.csv, line {decision.line}: {decision.text} is about nobody here"
+
+
+def decided(outcome: Outcome, decisions: Mapping[str, Decision]) -> Outcome:
+    """Return an outcome with decisions on top: on a task, or on all, which no task then changes."""
+    verdict = outcome.verdict
+    if verdict is None or not decisions:
+        return outcome
+    tasks = dict(verdict.tasks)
+    for name, decision in decisions.items():
+        if name != ALL:
+            level = level_of(decision.verdict)
+            finding = Finding(level, "decided", f"decided by hand: {decision.comment}".rstrip(": "), name)
+            others = tasks[name].findings if name in tasks else ()
+            tasks[name] = TaskVerdict(level, (finding, *others))
+    level: Level = worst(task.verdict for task in tasks.values())
+    if ALL in decisions:
+        level = level_of(decisions[ALL].verdict)
+    return replace(outcome, verdict=replace(verdict, tasks=tasks, verdict=level), decided=dict(decisions))
+
+
+# ---------------------------------------------------------------- late
+
+
+def deadline_of(text: str | None) -> float | None:
+    """Return the moment of "2026-11-20 23:59", in this machine's time zone; a day alone means its end.
+
+    Raises:
+        ValueError: it is no date.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no date: expected one such as '2026-11-20 23:59'") from error
+    if len(text.strip()) <= len("2026-11-20"):
+        moment += datetime.timedelta(days=1)
+    return moment.timestamp()
+
+
+# ---------------------------------------------------------------- persons
+
+
+class Standing(NamedTuple):
+    """What one person has reached."""
+
+    key: str
+    name: str
+    id: str
+    levels: Mapping[str, str]  # by assignment: PASS, FAIL, LOOK, "left out", or nothing
+    late: tuple[str, ...]  # assignments
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def is_nobody(self) -> bool:
+        """Say whether nothing of it was graded, and nothing says whose it is."""
+        return self.key.startswith("/") and not any(outcome.verdict for outcome in self.outcomes)
+
+    @property
+    def passed(self) -> int:
+        return sum(level == "PASS" for level in self.levels.values())
+
+
+def standings(outcomes: Sequence[Outcome]) -> list[Standing]:
+    """Return one line a person; a file of which nobody knows whose it is has a line of its own."""
+    groups: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        groups[outcome.row.key or f"/{outcome.row.file}"].append(outcome)
+    people = [standing_of(key, of_person) for key, of_person in groups.items()]
+    return sorted(people, key=lambda person: (person.key.startswith("/"), person.name.casefold(), person.key))
+
+
+def standing_of(key: str, outcomes: Sequence[Outcome]) -> Standing:
+    rows = [outcome.row for outcome in outcomes]
+    name = max((row.person for row in rows), key=lambda text: (text != text.lower(), not text.isascii(), text))
+    levels = {name: level_of_all([o for o in outcomes if o.row.assignment == name]) for name in ASSIGNMENTS}
+    late = tuple(sorted({o.row.assignment for o in outcomes if o.late and o.verdict}))
+    numbers = next((row.id for row in rows if row.id), "")
+    return Standing(key, name or f"unknown: {rows[0].file}", numbers, levels, late, tuple(outcomes))
+
+
+def level_of_all(outcomes: Sequence[Outcome]) -> str:
+    """Return what a person's files for one assignment are worth together: where several count, a person must look."""
+    graded = [outcome for outcome in outcomes if outcome.verdict]
+    settled = [outcome for outcome in graded if ALL in outcome.decided]
+    if len(graded) > 1 and len(settled) != 1:
+        return "LOOK"
+    if graded:
+        return (settled or graded)[0].level
+    return "left out" if any(outcome.row.status == "left out" for outcome in outcomes) else ""

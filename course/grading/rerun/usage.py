@@ -1,0 +1,88 @@
+"""What the processes of a sandbox use, counted from outside, where none of them can reach."""
+
+import os
+import signal
+import time
+
+KILO = 1024
+COUNTED = ("RssAnon:", "RssShmem:", "VmSwap:")
+EXACT = ("Pss_Anon:", "Pss_Shmem:", "SwapPss:")  # a page that several share counts once
+ROUNDS, PAUSE_S = 100, 0.05
+
+
+def descendants(root: int) -> set[int]:
+    """Return a process and all that came from it."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                    parents[int(name)] = int(file.read().rsplit(")", 1)[1].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue  # it ended meanwhile
+    pids, fresh = set(), {root}
+    while fresh:
+        pids |= fresh
+        fresh = {pid for pid, parent in parents.items() if parent in fresh} - pids
+    return pids
+
+
+def memory_is_beyond(pids: set[int], most: int) -> bool:
+    """Say whether these processes together hold more bytes of memory, shared memory included."""
+    if sum(of_process(pid, "status", COUNTED) for pid in pids) <= most:
+        return False
+    exact = [of_process(pid, "smaps_rollup", EXACT) for pid in pids]
+    return not any(exact) or sum(exact) > most
+
+
+def of_process(pid: int, table: str, rows: tuple[str, ...]) -> int:
+    total = 0
+    try:
+        with open(f"/proc/{pid}/{table}", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith(rows):
+                    total += int(line.split()[1]) * KILO
+    except (OSError, ValueError, IndexError):
+        return 0
+    return total
+
+
+def end_all(root: int, *, alone: bool) -> None:
+    """Kill a process and all that came from it.
+
+    Args:
+        alone: it is the first of a sandbox, with which the kernel ends the rest. Else each is stopped, then killed,
+            until none is left: a process may fork faster than it is killed.
+    """
+    if alone:
+        send(root, signal.SIGKILL)
+        return
+    for _ in range(ROUNDS):
+        left = descendants(root) if exists(root) else set()
+        left |= descendants(os.getpid()) - {os.getpid()}
+        if not left:
+            return
+        for sign in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in left:
+                send(pid, sign)
+        reap()
+        time.sleep(PAUSE_S)
+
+
+def reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
+
+
+def exists(pid: int) -> bool:
+    return os.path.exists(f"/proc/{pid}")
+
+
+def send(pid: int, sign: signal.Signals) -> None:
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return

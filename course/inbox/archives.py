@@ -1,0 +1,235 @@
+"""Look into zips that nobody vouches for: members are counted, sizes bounded, and nothing is unpacked by its name."""
+
+import contextlib
+import datetime
+import io
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from course.inbox.kinds import is_ignored, is_notebook_name, is_zip_name
+from course.notebooks.reading import MEGA, MOST_BYTES, Unreadable, printable, read_bytes
+
+MOST_MEMBERS = 20_000  # of a zip of everything
+MOST_DIRECTORY = 16 * MEGA  # bytes in which a zip lists its members
+MOST_ZIP = 100 * MEGA  # bytes of a zip inside a zip
+MOST_DEPTH = 2  # zips in one another, as what a student handed in
+MOST_INNER_ZIPS = 3
+HEAD = 64  # bytes of a file that tell its kind
+MOST_NAMES = 5  # of notebooks in a sentence
+LONGEST_NAME = 80
+END, END_64 = b"PK\x05\x06", b"PK\x06\x06"
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, OSError,
+)  # fmt: skip
+
+
+class Place(NamedTuple):
+    """Where a file lies: in a folder, or at these numbers in a zip, in the zip in it, and so on."""
+
+    path: Path
+    members: tuple[int, ...] = ()
+
+
+class Remark(NamedTuple):
+    """What is odd about how something was handed in; a person should look."""
+
+    code: str  # of its hint
+    text: str
+
+
+class Member(NamedTuple):
+    """A file in a zip."""
+
+    number: int
+    name: str  # with slashes
+    size: int  # as the zip says
+    crc: int
+    time: float
+
+
+class Content(NamedTuple):
+    """What a zip holds that a student handed in."""
+
+    place: Place | None  # of its one notebook
+    name: str  # of that notebook
+    problem: Remark | None = None  # for a person who has to look, where it is not to be graded
+    is_empty: bool = False  # it holds no notebook
+
+
+class Reader:
+    """Read files, and members of zips, which stay open until the reader is closed."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._open: dict[Place, zipfile.ZipFile] = {}
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def read(self, place: Place, most: int = MOST_BYTES) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            Unreadable: it is too large, damaged, encrypted, or no regular file.
+        """
+        if not place.members:
+            return read_bytes(place.path)
+        content = self._inflated(place, most + 1)
+        if len(content) > most:
+            raise Unreadable(f"it is larger than {most // MEGA} MB")
+        return content
+
+    def head(self, place: Place) -> bytes:
+        """Return the first bytes of a file.
+
+        Raises:
+            Unreadable, OSError: it cannot be read.
+        """
+        if place.members:
+            return self._inflated(place, HEAD)
+        with place.path.open("rb") as file:
+            return file.read(HEAD)
+
+    def _inflated(self, place: Place, most: int) -> bytes:
+        """Return so many first bytes of a member.
+
+        Raises:
+            Unreadable: it is damaged or encrypted.
+        """
+        archive = self.archive(Place(place.path, place.members[:-1]))
+        info = archive.infolist()[place.members[-1]]
+        if info.flag_bits & 1:
+            raise Unreadable("the zip is locked by a password")
+        try:
+            with archive.open(info) as file:
+                return file.read(most)
+        except BROKEN as error:
+            raise Unreadable(f"the zip is damaged ({error})") from error
+
+    def archive(self, place: Place) -> zipfile.ZipFile:
+        """Open a zip, once.
+
+        Raises:
+            Unreadable: it is no zip, or a damaged one, or it lists more files than anybody hands in.
+        """
+        if place not in self._open:
+            if place.members:
+                file = io.BytesIO(self.read(place, MOST_ZIP))
+            else:
+                if not stat.S_ISREG(place.path.lstat().st_mode):
+                    raise Unreadable("it is not a regular file")
+                file = self._stack.enter_context(place.path.open("rb"))
+            try:
+                check_directory(file)
+                archive = self._stack.enter_context(zipfile.ZipFile(file))
+            except BROKEN as error:
+                raise Unreadable(f"the zip is damaged ({error})") from error
+            if len(archive.infolist()) > MOST_MEMBERS:
+                raise Unreadable(f"the zip lists more than {MOST_MEMBERS:,} files")
+            self._open[place] = archive
+        return self._open[place]
+
+    def members(self, place: Place) -> list[Member]:
+        """List the files of a zip.
+
+        Raises:
+            Unreadable: as :meth:`archive`.
+        """
+        members = []
+        for number, info in enumerate(self.archive(place).infolist()):
+            if not info.is_dir():
+                members.append(Member(number, name_in(info), info.file_size, info.CRC, time_of(info)))
+        return members
+
+    def empty_folders(self, place: Place) -> list[str]:
+        """List the folders of a zip in which there is nothing."""
+        infos = self.archive(place).infolist()
+        used = {part for info in infos for part in parents_of(name_in(info))}
+        folders = {name_in(info).rstrip("/") for info in infos if info.is_dir()}
+        return sorted(folders - used - {""})
+
+
+def parents_of(name: str) -> list[str]:
+    """Return the folders above a name, the nearest first."""
+    parts = name.rstrip("/").split("/")
+    return ["/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+
+
+def check_directory(file: io.BufferedReader | io.BytesIO) -> None:
+    """Refuse a list of members that is too long, before it is read into memory.
+
+    Raises:
+        ValueError: it is.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - (1 << 16) - 100))
+    tail = file.read()
+    at, at_64 = tail.rfind(END), tail.rfind(END_64)
+    length = struct.unpack_from("<L", tail, at + 12)[0] if at >= 0 else 0
+    if length == 0xFFFFFFFF and at_64 >= 0:
+        length = struct.unpack_from("<Q", tail, at_64 + 40)[0]
+    if length > MOST_DIRECTORY:
+        raise ValueError("its list of files is longer than any that people hand in")
+    file.seek(0)
+
+
+def name_in(info: zipfile.ZipInfo) -> str:
+    """Return a member's name: in Unicode even where a Mac did not say so, with slashes, without a way out."""
+    name = info.orig_filename if "\0" not in info.orig_filename else info.filename
+    if not info.flag_bits & 0x800 and not name.isascii():
+        with contextlib.suppress(UnicodeError):  # else it is what it says: cp437
+            name = name.encode("cp437").decode("utf-8")
+    parts = printable(unicodedata.normalize("NFC", name)).replace("\\", "/").split("/")
+    end = "/" if parts[-1] == "" else ""
+    return "/".join(part for part in parts if part not in ("", ".", "..")) + end
+
+
+def time_of(info: zipfile.ZipInfo) -> float:
+    try:
+        return datetime.datetime(*info.date_time).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
+# ---------------------------------------------------------------- what a student's zip holds
+
+
+def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
+    """Find the one notebook of a zip; where there are several, or it cannot be opened, a person has to look."""
+    try:
+        members = [m for m in reader.members(place) if not is_ignored(m.name.split("/"))]
+    except Unreadable as error:
+        return Content(None, "", Remark("unopened", f"{error}: it was not opened"))
+    notebooks = [m for m in members if is_notebook_name(m.name)]
+    if len({(m.crc, m.size) for m in notebooks}) == 1:  # one, or several of the same content
+        member = notebooks[0]
+        return Content(Place(place.path, (*place.members, member.number)), member.name.split("/")[-1])
+    if notebooks:
+        names = ", ".join(m.name[:LONGEST_NAME] for m in notebooks[:MOST_NAMES])
+        more = f" and {len(notebooks) - MOST_NAMES} more" if len(notebooks) > MOST_NAMES else ""
+        return Content(None, "", Remark("several", f"the zip holds {len(notebooks)} notebooks: {names}{more}"))
+    return _in_inner_zips(reader, place, [m for m in members if is_zip_name(m.name)], depth)
+
+
+def _in_inner_zips(reader: Reader, place: Place, zips: list[Member], depth: int) -> Content:
+    """Look for the one notebook in the zips inside a zip."""
+    if not zips:
+        return Content(None, "", is_empty=True)
+    if depth >= MOST_DEPTH or len(zips) > MOST_INNER_ZIPS:
+        return Content(None, "", Remark("unopened", "the zip holds further zips, which were not opened"))
+    inner = [content_of(reader, Place(place.path, (*place.members, m.number)), depth + 1) for m in zips]
+    filled = [content for content in inner if not content.is_empty]
+    if len(filled) == 1:
+        return filled[0]
+    if filled:
+        return Content(None, "", Remark("several", f"the zip holds {len(filled)} zips with notebooks in them"))
+    return Content(None, "", is_empty=True)

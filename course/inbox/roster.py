@@ -1,0 +1,95 @@
+"""Know everybody who takes the course, from any table with their names or numbers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from course.inbox.rows import Row
+from course.inbox.tables import read_table
+from course.inbox.uploads import person_key
+
+HEADER = frozenset((  # words that head a column, in letters only
+    "account", "email", "emailaddress", "emailadresse", "familienname", "firstname", "fullname", "givenname", "id",
+    "identifier", "kennung", "lastname", "login", "mail", "matrikel", "matrikelnr", "matrikelnummer", "matriculation",
+    "nachname", "name", "nutzername", "participant", "student", "studentid", "surname", "userid", "username", "vorname",
+    "vollstaendigername", "benutzername", "familyname", "idnumber", "idnummer", "anmeldename", "teilnehmer",
+))  # fmt: skip
+FIRST = frozenset(("firstname", "givenname", "vorname"))
+LAST = frozenset(("lastname", "surname", "familyname", "nachname", "familienname"))
+FULL = frozenset(("name", "fullname", "vollstaendigername", "student", "participant", "teilnehmer"))
+MOST_CELLS = 20  # of a line
+NUMBER = re.compile(r"\D*?(\d{3,})\D*")
+
+
+class Listed(NamedTuple):
+    """One person of the roster."""
+
+    name: str
+    keys: frozenset[str]  # under any of which this person's files are known
+    ids: frozenset[str]
+
+
+def read_roster(path: Path) -> list[Listed]:
+    """Read a table with a person a line: names in one column or two, in any order, or numbers, or logins.
+
+    Raises:
+        ValueError: it holds nobody.
+        OSError: it cannot be read.
+    """
+    rows = read_table(path).rows
+    header = [person_key(cell) for cell in rows[0]] if rows else []
+    has_header = bool(HEADER & set(header))
+    listed = [listed_in(row, header if has_header else []) for row in rows[has_header:]]
+    people = [person for person in listed if person.name]
+    if not people:
+        raise ValueError(f"{path} lists nobody: expected a table with a person a line")
+    return people
+
+
+def listed_in(row: Sequence[str], header: Sequence[str]) -> Listed:
+    """Return who stands in a line; every cell, and every two cells together, may be a name that files bear."""
+    cells = [cell.strip() for cell in row[:MOST_CELLS] if cell.strip()]
+    keys = {person_key(cell) for cell in cells}
+    for one in cells:
+        keys |= {person_key(f"{one} {other}") for other in cells if other is not one}
+        last, comma, first = one.partition(",")
+        keys |= {person_key(f"{first} {last}")} if comma else set()
+        keys |= {person_key(one.partition("@")[0])}  # the login in an address
+    ids = set(cells) | {match[1] for cell in cells if (match := NUMBER.fullmatch(cell))}
+    return Listed(name_of(row, header), frozenset(keys - {""}), frozenset(ids))
+
+
+def name_of(row: Sequence[str], header: Sequence[str]) -> str:
+    """Return the name in a line: by the columns' names, else its first cells of letters."""
+    by_name = dict(zip(header, (cell.strip() for cell in row), strict=False))
+    for columns in (FIRST, LAST), (FULL,):
+        parts = [next((by_name[key] for key in by_name if key in column), "") for column in columns]
+        if all(parts):
+            return " ".join(parts)
+    cells = [cell.strip() for cell in row if cell.strip()]
+    words = [cell for cell in cells if not any(c.isdigit() or c == "@" for c in cell)]
+    return " ".join(words[:1] if words and " " in words[0] else words[:2]) or "".join(cells[:1])
+
+
+def find(people: Sequence[Listed], row: Row) -> Listed | None:
+    """Return who handed a row in, where exactly one person of the roster can be meant."""
+    if row.id:
+        by_id = [person for person in people if row.id in person.ids]
+        if len(by_id) == 1:
+            return by_id[0]
+    by_name = [person for person in people if row.key and person_key(row.person) in person.keys]
+    return by_name[0] if len(by_name) == 1 else None
+
+
+def known_by_roster(rows: Sequence[Row], people: Sequence[Listed]) -> list[Row]:
+    """Give each row of somebody on the roster that person's name, however the file spells it."""
+    known = []
+    for row in rows:
+        person = find(people, row)
+        if person is not None:
+            remarks = tuple(remark for remark in row.remarks if remark.code != "file_name" or row.sure)
+            row = replace(row, person=person.name, key=person_key(person.name), sure=True, remarks=remarks)
+        known.append(row)
+    return known

@@ -1,0 +1,224 @@
+"""Read what the name of a file or folder says that came in: who, which assignment, and which copy of it.
+
+The names are those that people, browsers, file managers and learning platforms make of ``max_mustermann_a1.ipynb``.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from course.assignments import ASSIGNMENTS
+from course.inbox.names import LETTERS, LOOSE
+
+SUFFIX = re.compile(r"(?:\.(?:ipynb|zip|json|txt|pdf|html?|py|download))+$", re.IGNORECASE)
+GLUED = re.compile(r"(?<=[a-zß-ÿ])A\d{1,2}(?![^\W_])")  # MaxMustermannA1
+NUMBERED = re.compile(  # the assignment in words, which count where no a1 stands
+    r"(?<![^\W_])(?:a|assignment|aufgabe|aufgabenblatt|blatt|ex|exercise|ha|hausaufgabe|homework|hw|sheet|u[e]?bung|übung|"
+    r"u[e]?bungsblatt|übungsblatt)[ _.-]*0*(\d{1,2})(?![^\W_])",
+    re.IGNORECASE,
+)
+COPY_OF = re.compile(r"^(?:copy of|kopie von|copie de|copia de)[ _]+", re.IGNORECASE)
+AT_END = r"[\s_.,-]*"
+COPIES = re.compile(  # each leaves a number, or none: then it is one copy
+    rf"{AT_END}(?:[(\[]\s*(?P<bracket>\d{{1,3}})\s*[)\]]"
+    r"|[(\[][^()\[\]]*(?:conflict|konflikt)[^()\[\]]*[)\]]"
+    r"|(?<=[\s_.-])(?:copy|kopie|copie|copia)[\s_-]*(?P<copy>\d{0,3})"
+    r"|(?<=[\s_-])(?P<bare>\d{1,2}))$",
+    re.IGNORECASE,
+)
+VERSIONS = re.compile(rf"{AT_END}(?<=[\s_.-])(?:v|ver|version)[\s_.-]?(\d{{1,3}})$", re.IGNORECASE)
+DATES = re.compile(
+    rf"{AT_END}(?<=[\s_-])(20\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?:[-_T ](\d\d)[-_.:h]?(\d\d)(?:[-_.:]?\d\d)?)?$",
+    re.IGNORECASE,
+)
+CHECKPOINT = re.compile(r"-checkpoint$", re.IGNORECASE)
+PART_AT_END = re.compile(r"(?<![^\W_])(?:part|teil)[\s_.-]*\d{1,2}$", re.IGNORECASE)
+LAST_WORD = re.compile(r"[\s_.,-]+([^\W\d_]+)(\d{0,3})$")
+NEWER = frozenset((  # words by which people call a copy the newer one
+    "corrected", "correction", "correct", "endgueltig", "endgültig", "endversion", "final", "finale", "finished",
+    "fertig", "fix", "fixed", "korrektur", "korrigiert", "last", "latest", "letzte", "neu", "neue", "new", "newest",
+    "rerun", "resubmission", "revised", "update", "updated", "ueberarbeitet", "überarbeitet", "verbessert",
+))  # fmt: skip
+NOISE = frozenset((  # words that are nobody's name, and tell no two files apart
+    "abgabe", "abgaben", "answer", "answers", "assignment", "assignments", "aufgabe", "aufgaben", "autoencoder",
+    "autoencoders", "colab", "dr", "executed", "exercise", "exercises", "firstname", "frau", "hausaufgabe", "herr",
+    "homework", "ilias", "ipynb", "jupyter", "lastname", "loesung", "loesungen", "lösung", "lösungen", "mnist",
+    "moodle", "nachname", "notebook", "notebooks", "prof", "sciebo", "solution", "solutions", "solved", "submission",
+    "submissions", "submitted", "surname", "tutorium", "uebung", "uebungen", "uebungsblatt", "unbenannt", "untitled",
+    "upload", "uploads", "vae", "vaes", "vorname", "übung", "übungen", "übungsblatt",
+))  # fmt: skip
+RARE_NAMES = frozenset((  # words that may be a surname, but are nobody's name among themselves
+    "all", "alle", "beta", "code", "conv", "course", "data", "daten", "deep", "download", "downloads", "fashion",
+    "feedback", "file", "files", "first", "folder", "group", "gruppe", "handin", "kurs", "last", "latent", "learning",
+    "main", "material", "mein", "meine", "my", "name", "neuer", "numpy", "ordner", "project", "projekt", "python",
+    "roll", "run", "space", "swiss", "task", "tasks", "template", "test", "toy", "version", "vorlage",
+))  # fmt: skip
+PARTS = frozenset(("part", "parts", "teil", "teile"))
+SEPARATORS = re.compile(r"\s+[-–—]+\s+|[\s_.+&;:(){}\[\]–—/\\#!?\"]+|^[-–—]+|[-–—]+$")
+CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
+MOST_WORDS = 6  # of a person's name; a sentence has more
+ID_DIGITS = 5  # of a number that is someone's, such as a matriculation number
+
+
+class Copy(NamedTuple):
+    """Which of several files of one name it is; the larger one is the newer."""
+
+    version: int = 0  # _v2, or a date
+    number: int = 0  # (2), -Copy1, _1
+    newer: int = 0  # words such as "final"
+
+
+class Upload(NamedTuple):
+    """What the name of a file or folder says; each part may be missing."""
+
+    person: str  # "Max Mustermann", as it is spelt there
+    assignment: str | None  # "a1"
+    copy: Copy
+    rest: tuple[str, ...]  # other words: they tell parts of one work apart
+    id: str = ""  # a number that is the person's
+
+    @property
+    def sure(self) -> bool:
+        """Say whether the name names a person: by a first name and a surname at least."""
+        return 2 <= len(self.person.split()) <= MOST_WORDS
+
+
+def read_upload(name: str) -> Upload:
+    """Read the name of a file or folder; never raises, whatever the name is."""
+    text = SUFFIX.sub("", unicodedata.normalize("NFC", name)).strip()
+    copy = Copy()
+    while COPY_OF.match(text):
+        text, copy = COPY_OF.sub("", text, count=1), add(copy, Copy(number=1))
+    assignment, before, after = split_at_assignment(text)
+    if assignment is None:
+        before, marks = without_marks(before)
+    else:
+        after, marks = without_marks(after)
+        before, earlier = without_marks(before, numbers=False)
+        marks = add(marks, earlier)
+    words, others, more, number = sorted_words(before, after)
+    return Upload(" ".join(words), assignment, add(add(copy, marks), more), tuple(others), number)
+
+
+def split_at_assignment(text: str) -> tuple[str | None, str, str]:
+    """Return the assignment that a name says once, and what stands before and after it."""
+    found = [(match, f"a{int(match[0][1:])}") for match in LOOSE.finditer(text)]
+    found = found or [(match, f"a{int(match[0][1:])}") for match in GLUED.finditer(text)]
+    known = [(match, key) for match, key in found if key in ASSIGNMENTS]
+    if not found:
+        known = [(m, f"a{int(m[1])}") for m in NUMBERED.finditer(text) if f"a{int(m[1])}" in ASSIGNMENTS]
+    if not found and not known:
+        return None, text, ""
+    found = known or found
+    if len({key for _, key in found}) > 1:  # it names several: the content has to say which
+        return None, LOOSE.sub(" ", text), ""
+    return found[0][1], text[: found[0][0].start()], text[found[-1][0].end() :]
+
+
+def without_marks(text: str, *, numbers: bool = True) -> tuple[str, Copy]:
+    """Take the marks of copies off the end of a name, one after the other."""
+    copy = Copy()
+    text = f" {text}"  # a mark may be all there is, as after the assignment
+    while True:
+        step = _last_mark(text, numbers)
+        if step is None:
+            return text.strip(), copy
+        text, mark = step
+        copy = add(copy, mark)
+
+
+def _last_mark(text: str, numbers: bool) -> tuple[str, Copy] | None:
+    """Return a name without its last mark, and what that says; None where it ends in none."""
+    if PART_AT_END.search(text):
+        return None
+    word = LAST_WORD.search(text)
+    if word and word[1].casefold() in NEWER:
+        return text[: word.start()], Copy(newer=1, number=int(word[2] or 0))
+    if match := CHECKPOINT.search(text):
+        return text[: match.start()], Copy(number=-1)
+    if match := DATES.search(text):
+        return text[: match.start()], Copy(version=int("".join(group or "00" for group in match.groups())))
+    if match := VERSIONS.search(text):
+        return text[: match.start()], Copy(version=int(match[1]))
+    match = COPIES.search(text)
+    if match and (numbers or not match["bare"]):
+        count = match["bracket"] or match["copy"] or match["bare"]
+        return text[: match.start()], Copy(number=int(count) if count else 1)
+    return None
+
+
+def add(one: Copy, other: Copy) -> Copy:
+    return Copy(*(a + b for a, b in zip(one, other, strict=True)))
+
+
+def sorted_words(before: str, after: str) -> tuple[list[str], list[str], Copy, str]:
+    """Return the words of a person's name, the others that matter, how new they call it, and a person's number."""
+    sides = [words_of(before), words_of(after)]
+    copy, number = Copy(), ""
+    for side in sides:
+        for word in side[:]:
+            folded = word.casefold()
+            stem = folded.rstrip("0123456789")
+            if stem in NEWER:
+                copy = add(copy, Copy(newer=1, number=int(folded[len(stem) : len(stem) + 3] or 0)))
+                side.remove(word)
+            elif folded.isdecimal() and len(folded) >= ID_DIGITS:
+                number = number or folded
+                side.remove(word)
+    parts: list[str] = []
+    names: list[list[str]] = []
+    for side in sides:
+        own, others = _names_and_parts(side)
+        names.append(own)
+        parts += others
+    if len(names[0]) < 2 and len(names[1]) >= 2:
+        names.reverse()
+    if len(names[0]) == 1 and len(names[1]) == 1 and len(names[1][0]) > 1:  # max_a1_mustermann
+        names = [names[0] + names[1], []]
+    person = names[0] or names[1]
+    rest = names[1] if names[0] else []
+    return person, [word.casefold() for word in [*rest, *parts]], copy, number
+
+
+def _names_and_parts(side: list[str]) -> tuple[list[str], list[str]]:
+    """Tell words of a name from those that tell parts of one work apart; noise is neither."""
+    own: list[str] = []
+    parts: list[str] = []
+    follows_part = False
+    if all(word.casefold() in NOISE | RARE_NAMES | PARTS or word.isdecimal() for word in side):
+        side = [word for word in side if word.casefold() not in RARE_NAMES]
+    for word in side:
+        folded = word.casefold()
+        if folded in PARTS or follows_part or folded.isdecimal() or re.fullmatch(r"(?:part|teil)[a-z0-9]{1,2}", folded):
+            parts.append(folded)
+        elif folded not in NOISE:
+            own.append(word)
+        follows_part = folded in PARTS
+    return own, parts
+
+
+def words_of(text: str) -> list[str]:
+    """Split a name into words: at separators; a word alone also at its hyphens or its capitals; a surname goes last."""
+    if text.count(",") == 1:  # Mustermann, Max
+        last, first = text.split(",")
+        if last.strip(" _") and first.strip(" _"):
+            text = f"{first} {last}"
+    words = [re.sub(r"^\W+|\W+$", "", word) for word in SEPARATORS.split(text.replace(",", " "))]
+    words = [word for word in words if any(c.isalnum() for c in word)]
+    if len(words) == 1:
+        parts = [part for part in re.split("[-‐‑]", words[0]) if part]
+        words = parts if len(parts) > 1 else [part for part in CAMEL.split(words[0]) if part]
+    return words
+
+
+def person_key(name: str) -> str:
+    """Return the letters by which a person is known, however the name is spelt: ``juergengross`` for Jürgen Groß."""
+    letters: list[str] = []
+    for character in unicodedata.normalize("NFC", name).lower():
+        if character in LETTERS:
+            letters.append(LETTERS[character])
+            continue
+        for part in unicodedata.normalize("NFKD", character).casefold():
+            if part.isalnum():
+                letters.append(LETTERS.get(part, part))
+    return "".join(letters)
