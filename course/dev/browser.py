@@ -1,9 +1,10 @@
 """Open each notebook in JupyterLab in a headless browser, run it in quick mode, and look (make browser).
 
-    python -m course.dev.browser [02 05]
+    python -m course.dev.browser [02 05 a1]
 
 A copy of the repository is served, so nothing here changes. For each notebook: no cell may show an error or a warning,
-every figure it names must be visible, and ``executed/browser/<notebook>.png`` shows the page from top to bottom.
+every figure it names must be visible, and ``executed/browser/<notebook>.png`` shows the page from top to bottom. In the
+students' ``a1`` a task is solved, wrong and then right (``course/dev/single_file.py``).
 Needs the package playwright, and Chromium (CHROMIUM names it where it is not found).
 """
 
@@ -24,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from course.dev import single_file
 from course.paths import EXECUTED, ROOT, notebook_paths
 from helpers.core.settings import data_root
 
@@ -132,6 +134,16 @@ def look_at(page: Any, url: str, token: str, name: str) -> Look:
     return Look(name, time.perf_counter() - start, len(content["named"]), content["sliders"], problems_in(content))
 
 
+def solve(page: Any, url: str, token: str) -> Look:
+    """Solve a task of the single-file notebook, wrong first; print what the page said."""
+    start = time.perf_counter()
+    told = single_file.solve(page, url, token, SHOTS)
+    for one in told:
+        print(f"  {one.typed} ... -> {one.sentence}  ({one.seconds:.0f} s)", flush=True)
+    page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
+    return Look(single_file.NAME, time.perf_counter() - start, 0, 0, single_file.problems_in(told))
+
+
 def problems_in(content: dict[str, Any]) -> list[str]:
     """Say what is wrong with a page, by what ``LOOK`` returned of it."""
     problems = [f"shows {text!r}" for text in content["errors"]]
@@ -155,7 +167,7 @@ def look_at_all(names: list[str], chromium: str, sync_playwright: Any) -> list[L
             browser = playwright.chromium.launch(executable_path=chromium, args=options)
             for name in names:
                 page = browser.new_page()
-                look = look_at(page, url, token, name)
+                look = look_at(page, url, token, name) if name != single_file.NAME else solve(page, url, token)
                 page.close()
                 looks.append(look)
                 counts = f"{look.seconds:6.0f} s {look.figures:4d} figures {look.sliders:3d} sliders"
@@ -170,13 +182,17 @@ def copy_repository(folder: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", folder)
     for part in ("helpers", "notebooks"):
         shutil.copytree(ROOT / part, folder / part)
+    single_file.write(folder)
 
 
 def main() -> None:
     """Look at the notebooks, and exit with 1 where one of them has a problem."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebooks", nargs="*", help="names or numbers; all of them where none is given")
-    names = [path.stem for path in notebook_paths(parser.parse_args().notebooks)]
+    asked = parser.parse_args().notebooks
+    others = [name for name in asked if name != single_file.NAME]
+    names = [path.stem for path in notebook_paths(others)] if others or not asked else []
+    names += [single_file.NAME] if len(others) < len(asked) or not asked else []
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         raise SystemExit("no Chromium found: install it (Debian: apt install chromium), or name it in CHROMIUM")

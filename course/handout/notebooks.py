@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course.handout.neutral import neutral, replaced
 from course.handout.regions import enclosing, pairs, stub
@@ -43,13 +43,14 @@ def figures_in(notebook: str) -> Iterator[str]:
         yield from figure_names(parse(source))
 
 
-def cut_notebook(source: str, name: str, url: str, tasks: str = "", about: str = "") -> str:
+def cut_notebook(source: str, name: str, url: str, tasks: str = "", checks: str = "", about: str = "") -> str:
     """Take the solution out of a notebook: its open tasks, its answers, what hints at them, and all outputs.
 
     Args:
         name: its file's name, without ``.ipynb``.
         url: the repository that it is handed out from.
         tasks: the text of its tasks, as a cell behind the first.
+        checks: code that checks them, as a cell behind the set-up cell; left out where the notebook has checks itself.
         about: in the place of the paragraph that says which assignment is solved here.
 
     Raises:
@@ -75,6 +76,9 @@ def cut_notebook(source: str, name: str, url: str, tasks: str = "", about: str =
         nb.cells[0].source = ASSIGNMENT.sub(lambda m: f"{about}\n" if about else m[0], nb.cells[0].source)
     if tasks:
         nb.cells.insert(1, new_markdown_cell(tasks, id="tasks"))
+    if checks and not any(re.search(r"^check\(", c.source, re.MULTILINE) for c in nb.cells if c.cell_type == "code"):
+        behind = next(i for i, c in enumerate(nb.cells) if c.cell_type == "code") + 1
+        nb.cells.insert(behind, new_code_cell(checks, id="checks"))
     return nbformat.writes(nb) + "\n"
 
 

@@ -88,7 +88,7 @@ def contents(chosen: Sequence[Assignment], url: str) -> tuple[dict[str, bytes], 
         for stem in assignment.notebooks:
             about = ABOUT.format(number=assignment.key.removeprefix("a"), title=assignment.title)
             texts = tasks_in(assignment, prose_in(notebooks[stem]))
-            text = cut_notebook(notebooks[stem], stem, url, texts, about)
+            text = cut_notebook(notebooks[stem], stem, url, *texts, about)
             files[f"notebooks/{stem}.ipynb"] = text.encode()
     for path in [*ALWAYS, *_checks(chosen), *_course()]:
         files[path] = (ROOT / path).read_bytes()

@@ -64,32 +64,42 @@ def sheet_of(assignment: Assignment) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def tasks_in(assignment: Assignment, prose: str) -> str:
+class Tasks(NamedTuple):
+    """What a notebook of the folder says of its tasks, and the checks of their functions."""
+
+    text: str
+    checks: str  # a cell's code
+
+
+def tasks_in(assignment: Assignment, prose: str) -> Tasks:
     """Return the texts of those tasks of an assignment whose names stand in a notebook's headings; else of all.
 
     Behind each stands where it is to be solved in the folder; what a sheet says in a comment is said there alone.
     """
     if not (SHEETS / f"{assignment.key}.md").is_file():
-        return ""
-    texts = {}
+        return Tasks("", "")
+    texts: dict[str, str] = {}
     for cell in cells_of(sheet_of(assignment)):
         task = task_of(cell.source) if cell.kind == "markdown" else ""
-        if task:
-            texts[task] = cell.source[re.search(rf"^## {task}\b", cell.source, re.M).start() :]  # type: ignore[union-attr]
-    here = {task: text for task, text in texts.items() if re.search(rf"^#+ .*{task}\b", prose, re.M)} or texts
-    first = next(iter(here)).partition(" ")[2]
-    parts = [_template("tasks").format(check=f"{assignment.key}.{first}")]
+        heading = re.search(rf"^## {task}\b", cell.source, re.MULTILINE) if task else None
+        if heading:
+            texts[task] = cell.source[heading.start() :]
+    here = {task: text for task, text in texts.items() if re.search(rf"^#+ .*{task}\b", prose, re.MULTILINE)} or texts
+    parts = [_template("tasks")]
+    checks = []
     for task, text in here.items():
-        parts += [f"#{_without_predictions(COMMENT.sub('', text))}", *COMMENT.findall(text), *_places(assignment, task)]
-    return "\n\n".join(parts)
+        functions = _functions(assignment, task)
+        parts += [f"#{_without_predictions(COMMENT.sub('', text))}", *COMMENT.findall(text)]
+        if functions:
+            parts.append(f"*To be written here:* {', '.join(f'`{name}`' for name in functions)}, in `helpers/`.")
+            checks.append(f'check("{assignment.key}.{task.partition(" ")[2]}")')
+    return Tasks("\n\n".join(parts), "\n".join(["from helpers.notebook import check", "", *checks]))
 
 
-def _places(assignment: Assignment, task: str) -> Iterator[str]:
-    """Say which functions of the helpers belong to a task."""
+def _functions(assignment: Assignment, task: str) -> list[str]:
+    """List the functions of the helpers that belong to a task."""
     name = task.partition(" ")[2]
-    regions = [region for one in assignment.tasks if one.name == name for region in one.regions]
-    if regions:
-        yield f"*To be written here:* {', '.join(f'`{region}`' for region in regions)}, in `helpers/`."
+    return [region for one in assignment.tasks if one.name == name for region in one.regions]
 
 
 def _without_predictions(text: str) -> str:
