@@ -66,8 +66,8 @@ class Share(NamedTuple):
 
     @property
     def drawn_on(self) -> bool:
-        """Say whether something is drawn in one of the figures at least; the first one answers for most tasks."""
-        return any(view.drawn_on for view in self.views)
+        """Say whether something is drawn in one of the figures at least; the smallest one answers for most tasks."""
+        return any(view.drawn_on for view in sorted(self.views, key=lambda view: len(view.picture.data)))
 
     @property
     def all_blank(self) -> bool:

@@ -1,6 +1,7 @@
 """The tutor's page: a table an assignment, then each submission, its figures beside the expected; LOOK first."""
 
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -50,7 +51,7 @@ class Section(NamedTuple):
 
     @property
     def link(self) -> str:
-        return quote(self.outcome.link, errors="replace")
+        return quote(os.fsencode(self.outcome.link))
 
     def level(self, task: str) -> str:
         return self.verdict.tasks[task].verdict if task in self.verdict.tasks else ""
