@@ -132,6 +132,8 @@ def main(parent: int) -> None:
 
 def judge(job: Job) -> Graded:
     """Judge one file under the limits of this process."""
+    if job.options.rerun and not job.options.data:
+        judging.rerun_package().digits()  # makes its images with torch, which alone is larger than the limit
     limit_this_process(2 if job.options.rerun else 1)
     try:
         if job.path is not None:
