@@ -70,6 +70,8 @@ class Answers:
         probes = self.content.get("probes")
         if not isinstance(probes, dict):
             raise Tampered("the rerun's answers could not be read")
+        if name not in probes and self.content.get("ended"):
+            raise NotTried(f"{name} was not asked any more: {self.content['ended']}")
         if name not in probes:
             raise NotTried(f"{name}: no function or variable of the assignment's name")
         value = probes[name]

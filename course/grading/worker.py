@@ -22,7 +22,7 @@ from course.grading.judging import Graded, Options
 from course.notebooks.reading import printable
 
 JUDGING_S = 60.0  # wall clock, and processor time, of one file; a rerun has its own beside it
-AROUND_RERUN_S = 420.0  # wall clock of a rerun beside the run itself: start, interruption, questions
+AROUND_RERUN_S = 800.0  # wall clock of a rerun beside the run itself: start, interruption, questions
 MEMORY = 1 << 30  # bytes of address space that judging one file may add
 ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
@@ -132,6 +132,8 @@ def main(parent: int) -> None:
 
 def judge(job: Job) -> Graded:
     """Judge one file under the limits of this process."""
+    if job.options.rerun and not job.options.data:
+        judging.rerun_package().digits()  # makes its images with torch, which alone is larger than the limit
     limit_this_process(2 if job.options.rerun else 1)
     try:
         if job.path is not None:

@@ -74,11 +74,11 @@ def acts_of(notebook: Notebook, watch: Watch) -> dict[str, Callable[..., Any]]:
 
 
 def answer(acts: dict[str, Callable[..., Any]], question: dict[str, Any]) -> dict[str, Any]:
-    """Do one act under its own alarm, in silence; one that fails is one answer less."""
+    """Do one act under its own alarm, of processor time, in silence; one that fails is one answer less."""
     torch.manual_seed(int(question["seed"]))
     np.random.seed(int(question["seed"]) % 2**31)
     try:
-        signal.setitimer(signal.ITIMER_REAL, float(question["seconds"]))
+        signal.setitimer(signal.ITIMER_PROF, float(question["seconds"]))
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             return {"value": plain(acts[question["act"]](**tensors_of(question)))}
     except Late:
@@ -88,7 +88,7 @@ def answer(acts: dict[str, Callable[..., Any]], question: dict[str, Any]) -> dic
     except BaseException as error:
         return {"error": type(error).__name__[:80], "message": str(error)[:MOST_ERROR]}
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         plt.close("all")
 
 
@@ -110,7 +110,7 @@ def main() -> None:
         "calls": watch.calls, "optimizers": watch.optimizers, "tagged": watch.tagged, "trainings": watch.trainings,
         "rows": summarize_rows(watch, notebook.space), "names": sorted(notebook.versions)[:MOST_NAMES],
     }))  # fmt: skip
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGPROF, late)
     acts = acts_of(notebook, watch)
     while True:
         question = line.listen()
