@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-SECONDS = 60  # for one check: the slowest takes a few
+SECONDS = 60  # of the processor, for one check: the slowest takes a few; a busy machine is nobody's fault
 
 
 class Missing(LookupError):
@@ -95,7 +95,7 @@ def undisturbed(seconds: float = SECONDS) -> Iterator[None]:
     """Keep random states, figures, outputs and the time of whoever calls a check as they were.
 
     Raises:
-        TooLong: it took more than ``seconds``, where that can be told (the main thread of a POSIX system).
+        TooLong: it computed for more than ``seconds``, where that can be told (the main thread of a POSIX system).
     """
     with _random_states(), _no_figures_left(), _silent(), _time_limit(seconds):
         yield
@@ -153,12 +153,12 @@ def _time_limit(seconds: float) -> Iterator[None]:
         return
 
     def stop(_signal: int, _frame: Any) -> None:
-        raise TooLong(f"it did not end within {seconds:g} seconds, so it was stopped: is there a loop without an end?")
+        raise TooLong(f"it computed for {seconds:g} seconds, so it was stopped: is there a loop without an end?")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

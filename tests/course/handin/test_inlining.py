@@ -84,8 +84,17 @@ def test_the_notebooks_own_cells_are_untouched_but_for_imports(name):
     joined = stored(name)
     for stem, cells in zip(assignment.notebooks, joined.cells, strict=True):
         changed = [(a, b) for a, b in zip(sources(stem), cells, strict=True) if a != b]
-        assert len(changed) == 2 and changed[0][1] is None, "the search path, and the imports"
-        assert "helpers" not in changed[1][1]
+        with_check = [a for a, _ in changed[2:]]
+        assert changed[0][1] is None, "the search path, the imports, and the import of check in its first cell"
+        assert len(with_check) <= 1 and all(a.startswith("from helpers.notebook import check\n") for a in with_check)
+        assert all("helpers" not in b for _, b in changed[1:])
+
+
+def test_check_says_nothing_in_a_submission(capsys):
+    joined = join('from helpers.notebook import check\n\ncheck("A1.kl")\ncheck("B2", vaes={})')
+    assert joined.cells == [['check("A1.kl")\ncheck("B2", vaes={})']]
+    run(joined)
+    assert capsys.readouterr().out == "" and "helpers" not in joined.imports
 
 
 def test_docstrings_comments_and_order_are_kept():
