@@ -32,6 +32,23 @@ def late(*_: Any) -> None:
 
 
 @dataclass
+class Clock:
+    """The time of the cells: when it is up, a cell that runs is interrupted, and what runs between cells is not."""
+
+    in_cell: bool = False
+    up: bool = False
+
+    def start(self, seconds: float) -> None:
+        signal.signal(signal.SIGALRM, self.ring)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def ring(self, *_: Any) -> None:
+        self.up = True
+        if self.in_cell:
+            raise Late
+
+
+@dataclass
 class Notebook:
     """What the cells left behind."""
 
@@ -119,14 +136,17 @@ class Tee(io.StringIO):
         return super().write(text[: max(room, 0)]) if room > 0 else len(text)
 
 
-def run_cell(shell: Any, source: str) -> tuple[str, BaseException | None]:
+def run_cell(shell: Any, source: str, clock: Clock) -> tuple[str, BaseException | None]:
     """Return what a cell printed, and the error in which it ended."""
     printed = Tee()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
         try:
+            clock.in_cell = not clock.up
             outcome = shell.run_cell(source, store_history=False)
+            clock.in_cell = False
             error = outcome.error_before_exec or outcome.error_in_exec
         except BaseException as caught:  # SystemExit, KeyboardInterrupt: the next cell runs
+            clock.in_cell = False
             error = caught
     return printed.getvalue(), error
 
@@ -150,23 +170,29 @@ def execute(job: dict[str, Any], watch: Watch, data: str | None, tell: Callable[
     When the time of all cells is up, the one that runs is interrupted, and of the others only the definitions are run.
     """
     cells, definitions_only = job["cells"], job["definitions"]
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, float(job["seconds"]))
+    clock = Clock()
     shell = new_shell(watch, data)
     notebook = Notebook(shell.user_ns, data)
     room = MOST_TEXT
+    clock.start(float(job["seconds"]))
     for number, cell in enumerate(cells):
         try:
             source = definitions(shell.transform_cell(cell)) if definitions_only else cell
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             tell({"cell": number, "text": "", "error": type(error).__name__, "line": getattr(error, "lineno", None)})
             continue
-        watch.cell = number
-        text, error = run_cell(shell, source)
-        definitions_only = definitions_only or isinstance(error, Late)
+        watch.cell, whole = number, not definitions_only or job["definitions"]
+        text, error = run_cell(shell, source, clock)
+        definitions_only = definitions_only or clock.up
         room -= len(text)
         notebook.note_versions()
-        record: dict[str, Any] = {"cell": number, "text": text[: max(room + len(text), 0)], "error": None, "line": None}
+        record: dict[str, Any] = {
+            "cell": number,
+            "whole": whole,
+            "text": text[: max(room + len(text), 0)],
+            "error": None,
+            "line": None,
+        }
         if error is not None:
             record |= {
                 "error": type(error).__name__[:80],

@@ -92,7 +92,7 @@ def rerun(submission: Submission, assignment: Assignment, options: RerunOptions)
     limits = Limits(seconds=options.seconds, memory=options.memory_mb * sandbox.MEGA)
     ran, findings = run_and_ask(wish, limits), list(reaches(submission))
     mode = "definitions" if options.definitions else "full"
-    late = next((record for record in ran.cells if record.get("error") == "Late"), None)
+    late = next((record for record in ran.cells if record.get("error") == "Late" or not ran_whole(record)), None)
     if ran.ended or late:
         cell = f" (code cell {int(late['cell']) + 1} was interrupted)" if late else ""
         reason = ran.ended or f"it did not end within {limits.seconds:g} s{cell}"
@@ -192,7 +192,7 @@ def cells_ran(ran: Ran, submission: Submission, definitions: bool) -> Iterator[F
     """Report which share of the cells ran, and where the first ones failed: the error's type and line, no more."""
     count = len(submission.cells)
     failed = [record for record in ran.cells if record.get("error")]
-    good = len(ran.cells) - len(failed)
+    good = sum(not record.get("error") and ran_whole(record) for record in ran.cells)
     if definitions or not count:
         return
     share = f"{good} of {count} code cells ran ({good / count:.0%})"
@@ -200,6 +200,11 @@ def cells_ran(ran: Ran, submission: Submission, definitions: bool) -> Iterator[F
     yield Finding(level, "rerun_share", share, "file")
     for record in failed[:MOST_ERRORS]:
         yield Finding("LOOK", "rerun_error", error_of(record), "file")
+
+
+def ran_whole(record: dict[str, Any]) -> bool:
+    """Say whether all of a cell was run: after the time was up, only definitions are."""
+    return record.get("whole", True) is True
 
 
 def error_of(record: dict[str, Any]) -> str:

