@@ -1,9 +1,9 @@
 """Notebooks of the corpus as text: cells, and what they printed and drew.
 
-A page begins with lines ``assignment: a1`` and ``counts: yes`` (``none``: as Colab stores them). ``%% code`` and ``%% text``
-begin a cell; below a cell's source stand its outputs in their order: ``>> text`` is printed, ``<< png curves 1x3`` a
-picture (``svg``: stored as SVG alone), ``<< html …``, ``<< markdown …`` and ``<< result …`` are displayed. Lines without a mark
-continue the text before them.
+A page begins with lines ``assignment: a1`` and ``counts: yes`` (``none``: as Colab stores them). ``%% code`` and
+``%% text`` begin a cell; below a cell's source stand its outputs in their order: ``>> text`` is printed,
+``<< png curves 1x3`` a picture (``svg``: stored as SVG alone), ``<< html …``, ``<< markdown …`` and ``<< result …`` are
+displayed. Lines without a mark continue the text before them.
 """
 
 import base64
