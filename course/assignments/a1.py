@@ -5,7 +5,22 @@ from typing import NamedTuple
 
 from course.assignments.task import Assignment, Figure, Task
 
-PART_A = ("part_a", "dataset", "data set", "toy")
+PART_A = ("part_a", "dataset", "data set", "datensatz", "data_set", "toy", "набор данных")
+GRID = (
+    "grid",
+    "gitter",
+    "raster",
+    "12 x 12",
+    "12x12",
+    "manifold",
+    "mannigfalt",
+    "decoded",
+    "dekodiert",
+    "сетк",
+    "reconstructed grid",
+)
+WALK = ("interpol", "интерпол", "walk", "weg ", "from 0 to 1", "0 to 1", "von 0", "path")
+ORIGINALS = ("original", "input", "eingabe", "before and after")
 
 # ---------------------------------------------------------------- bands
 
@@ -94,7 +109,7 @@ ASSIGNMENT = Assignment(
                 "flags",
                 "printed_terms",
             ),
-            words=("samples", "latent"),
+            words=("samples", "sample", "latent"),
             expected=(
                 "part_a_vae_dataset1_samples",
                 "part_a_vae_dataset2_samples",
@@ -123,9 +138,10 @@ ASSIGNMENT = Assignment(
                 "three_results",
                 "bands",
                 "vae_losses_fall",
-                "zero_grad",
+                "vae_zero_grad",
                 "trains_on_test",
                 "figure",
+                "curves_and_samples",
                 "pictures_open",
                 "not_blank",
                 "not_twice",
@@ -141,7 +157,8 @@ ASSIGNMENT = Assignment(
                 "trained_toys",
                 "printed_bands",
             ),
-            words=("part_a_vae_dataset", "elbo", "training"),
+            words=("part_a_vae", "elbo", "training", *PART_A),
+            calls=("train_vae",),
             expected=("part_a_vae_dataset1", "part_a_vae_dataset2", "part_a_vae_dataset3"),
         ),
         Task(
@@ -151,7 +168,7 @@ ASSIGNMENT = Assignment(
             defines=("Encoder.forward", "Decoder.forward", "Autoencoder", "train_ae"),
             regions=("mnist_beta_vae.Encoder.forward", "mnist_beta_vae.Decoder.forward", "mnist_beta_vae.train_ae"),
             checks=("encoder", "decoder", "train_ae"),
-            from_outputs=("autoencoder_there", "autoencoder_losses_fall"),
+            from_outputs=("autoencoder_there", "autoencoder_losses_fall", "autoencoder_zero_grad"),
             from_rerun=("parts", "train_ae", "test_images", "trained_autoencoder"),
         ),
         Task(
@@ -160,7 +177,7 @@ ASSIGNMENT = Assignment(
             requires="The autoencoder and VAEs with beta = 1, 3, 10, two latents each, trained 15 to 20 epochs.",
             uses=("Autoencoder", "VAE", "train_ae"),
             checks=("models",),
-            from_outputs=("betas", "pictures_open", "not_blank", "not_twice"),
+            from_outputs=("betas", "beta_losses_fall", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("models", "learning", "test_images", "trained_images"),
             words=("part_b_training",),
             expected=("part_b_training",),
@@ -175,8 +192,9 @@ ASSIGNMENT = Assignment(
             checks=("plot_latent2D", "planes"),
             from_outputs=("figure", "pictures_open", "not_blank", "panel_count", "not_twice"),
             from_rerun=("latent_plot", "panels", "drawn"),
-            words=("part_b_latent", "latent2d", "latent space", "latent_space", "task b3", "b3"),
-            elsewhere=PART_A,
+            words=("part_b_latent", "latent", "plot_latent2D", "латент", "codes", "embedding", "b3"),
+            calls=("plot_latent2D",),
+            elsewhere=(*PART_A, *GRID, *WALK, *ORIGINALS, "travers"),
             panels=(1, 4),
             expected=("part_b_latent_space",),
         ),
@@ -190,8 +208,9 @@ ASSIGNMENT = Assignment(
             checks=("plot_reconstructed", "grids"),
             from_outputs=("figure", "pictures_open", "not_blank", "panel_count", "not_twice"),
             from_rerun=("grid", "panels", "ranges", "drawn"),
-            words=("part_b_reconstructions", "plot_reconstructed", "reconstruct", "task b4", "b4"),
-            elsewhere=PART_A,
+            words=("part_b_reconstructions", "plot_reconstructed", *GRID, "b4"),
+            calls=("plot_reconstructed",),
+            elsewhere=(*PART_A, *WALK, *ORIGINALS),
             panels=(1, 4),
             expected=("part_b_reconstructions",),
         ),
@@ -205,8 +224,9 @@ ASSIGNMENT = Assignment(
             checks=("interpolate", "walks"),
             from_outputs=("figure", "pictures_open", "not_blank", "panel_count", "not_twice"),
             from_rerun=("interpolation", "panels", "walks", "drawn"),
-            words=("part_b_interpolations", "interpolat", "task b5", "b5"),
-            elsewhere=PART_A,
+            words=("part_b_interpolations", *WALK, "b5"),
+            calls=("interpolate",),
+            elsewhere=(*PART_A, *ORIGINALS),
             panels=(4, 1),
             expected=("part_b_interpolations",),
         ),
@@ -236,7 +256,6 @@ ASSIGNMENT = Assignment(
     hints={
         "betas_missing": "Nothing shows that beta = 1, 3 and 10 were all trained.",
         "below_entropy": "The result is better than any model can be: check the terms of the ELBO and the test set.",
-        "collapsed": "The KL is nearly 0: the latents carry nothing (posterior collapse). Check KL, noise and weights.",
         "mixed_sets": "A model was trained on one data set and evaluated on another.",
         "few_epochs": "Fewer epochs than the assignment's 15 to 20.",
     },

@@ -19,7 +19,9 @@ ASSIGNMENT = Assignment(
             asks="implement the reparameterization trick, and say why it is needed",
             requires="z = mu + exp(logvar / 2) * eps, eps standard normal; and why it is needed.",
             defines=("VAE.reparameterize",),
-            writes=(("why reparameterization is needed", r"(?i)reparameteri[sz]"),),
+            writes=(
+                ("why reparameterization is needed", r"reparam|репарам|trick|трюк|трик|gradient|градиент|backprop"),
+            ),
             regions=("swiss_roll.VAE.reparameterize",),
             checks=("reparameterize",),
             from_outputs=("trained_function", "text"),
@@ -44,6 +46,7 @@ ASSIGNMENT = Assignment(
             checks=("train_vae", "trained"),
             from_outputs=(
                 "loss_numbers",
+                "losses_fall",
                 "zero_grad",
                 "trains_on_test",
                 "figure",
@@ -52,7 +55,8 @@ ASSIGNMENT = Assignment(
                 "not_twice",
             ),
             from_rerun=("zero_grad", "losses_fall", "trained"),
-            words=("reconstruct", "latent", "generated"),
+            words=("reconstruct", "rekonstru", "реконстр", "latent", "generated", "erzeugt", "сген", "samples"),
+            calls=("visualize_reconstructions", "visualize_latent_space"),
             expected=("swiss_roll_loss", "swiss_roll_reconstructions", "swiss_roll_latent_space"),
         ),
         Task(
@@ -62,8 +66,10 @@ ASSIGNMENT = Assignment(
             defines=("train_vae_with_visualization",),
             figures=("swiss_roll_training",),
             checks=("visualization",),
-            from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
-            words=("training", "train_vae_with_visualization", "before", "step"),
+            from_outputs=("stages_of_training", "pictures_open", "not_blank", "not_twice"),
+            words=("swiss_roll_training", "before", "after", "step", "vor dem", "nach", "schritt"),
+            calls=("train_vae_with_visualization",),
+            elsewhere=("loss", "verlust"),
             expected=("swiss_roll_training",),
         ),
         Task(
@@ -78,7 +84,12 @@ ASSIGNMENT = Assignment(
             name="report",
             asks="say what you observed of reconstruction and continuity",
             requires="What was observed of reconstruction and continuity.",
-            writes=(("how continuous the latent space is", r"(?i)continu"),),
+            writes=(
+                (
+                    "how continuous the latent space is",
+                    r"contin|stetig|lücke|\bgap|\bhole|\bloch|löcher|smooth|glatt|непрерыв|гладк|reconstr|rekonstr|реконстр|observ|beobacht|наблюд",
+                ),
+            ),
             from_outputs=("text",),
         ),
     ),

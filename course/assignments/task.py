@@ -30,6 +30,7 @@ class Task:
     uses: tuple[str, ...] = ()  # names that occur in the code; "a|b": either
     prints: tuple[tuple[str, str], ...] = ()  # what is printed, and a pattern that finds it
     writes: tuple[tuple[str, str], ...] = ()  # what text cells say, and a pattern that finds it
+    apart: str = ""  # a pattern in a text that tells that it answers another task
     figures: tuple[str, ...] = ()  # figures that a submission must show
 
     # what the student version leaves open
@@ -39,8 +40,9 @@ class Task:
     # what shows whether it is right
     from_outputs: tuple[str, ...] = ()  # checks on what is stored in the file, by the names of their functions
     from_rerun: tuple[str, ...] = ()  # checks by behaviour
-    words: tuple[str, ...] = ()  # tell its figures: in a printed line, a title, a source, a heading
-    elsewhere: tuple[str, ...] = ()  # tell that a figure is another task's
+    words: tuple[str, ...] = ()  # begin a word in the names and titles of its figures
+    calls: tuple[str, ...] = ()  # the assignment's own functions that draw them
+    elsewhere: tuple[str, ...] = ()  # in a name or title: the figure is another task's
     panels: tuple[int, int] | None = None  # rows and columns that its main figure should have
     expected: tuple[str, ...] = ()  # our own figures of it, which a tutor sees beside the submitted ones
 
@@ -85,5 +87,5 @@ FILE = Task(
     asks="hand in one executed notebook",
     requires="One notebook named name_surname_<assignment>.ipynb, all code cells executed once and in order, "
     "without errors.",
-    from_outputs=("order", "errors"),  # what its name says is the inbox's
+    from_outputs=("order", "errors", "sources_there", "unfinished"),  # what its name says is the inbox's
 )

@@ -1,5 +1,6 @@
 """A submission beside its assignment: which of its figures belong to which task."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
@@ -8,7 +9,9 @@ from typing import NamedTuple
 from course.assignments import Assignment, Task
 from course.grading import evidence
 from course.grading.evidence import Look, Trace
-from course.notebooks.reading import OPENED_KINDS, Picture, Submission
+from course.grading.sources import Sources
+from course.notebooks.code import is_newer_python
+from course.notebooks.reading import OPENED_KINDS, Cell, Picture, Submission
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Share(NamedTuple):
     """The figures that are taken for those of one task."""
 
     views: list[View]
-    certain: bool  # by a name or a title, or by words that belong to this task alone
+    certain: bool  # by a name, a title, a function of the assignment's, or the heading of the task's section
+    told_by: str = ""  # a clause that says by what
 
     @property
     def opened(self) -> list[View]:
@@ -74,6 +78,13 @@ class Share(NamedTuple):
         """Say whether there are figures, and nothing is drawn in any of them."""
         return not self.drawn_on and bool(self.opened)
 
+    @property
+    def places(self) -> str:
+        """The code cells in which they stand, in words."""
+        cells = sorted({view.picture.cell + 1 for view in self.views})
+        listed = ", ".join(map(str, cells[:MOST_PLACES])) + (", ..." if len(cells) > MOST_PLACES else "")
+        return f"code cell{'s' if len(cells) > 1 else ''} {listed}"
+
 
 @dataclass(frozen=True)
 class Case(Submission):
@@ -83,13 +94,33 @@ class Case(Submission):
     assignment: Assignment
 
     @cached_property
+    def code(self) -> Sources:
+        """Its cells, parsed."""
+        return Sources(self.cells)
+
+    @cached_property
+    def sections(self) -> dict[int, str]:
+        """The task in whose section each code cell stands, by its number among all cells; where headings name tasks."""
+        return sections_of(self.prose, [cell.number for cell in self.cells], self.assignment)
+
+    @cached_property
+    def sourceless(self) -> list[int]:
+        """The indices of the code cells that are no Python, or are empty though something is shown below them."""
+        indices = []
+        for index, cell in enumerate(self.cells):
+            broken = cell.source.strip() and self.code.trees[index] is None and not is_newer_python(cell.source)
+            if broken or ((cell.text or cell.pictures) and is_empty(cell.source)):
+                indices.append(index)
+        return indices
+
+    @cached_property
     def views(self) -> list[View]:
         return [View(n, picture) for n, picture in enumerate(self.pictures)]
 
     @cached_property
     def shares(self) -> dict[str, Share]:
         """The figures of each task that has words for them."""
-        return {task.name: share_of(task, self.views, self.assignment) for task in self.assignment.tasks if task.words}
+        return {task.name: share_of(task, self) for task in self.assignment.tasks if task.words}
 
     def share(self, task: Task) -> Share:
         return self.shares.get(task.name, Share([], False))
@@ -120,19 +151,119 @@ def case_of(submission: Submission, assignment: Assignment) -> Case:
     return Case(**values, assignment=assignment)
 
 
-def share_of(task: Task, views: list[View], assignment: Assignment) -> Share:
-    """Return the figures of a task: by name or title where there is one, else by words around it, where clear."""
-    possible = [view for view in views if not holds(view.picture.label, task.elsewhere)]
-    labelled = [view for view in possible if holds(view.picture.label, task.words)]
-    if labelled:
-        return Share(labelled, True)
-    near = [view for view in possible if holds(view.picture.words, task.words)]
-    # words in a source tell it only where they tell no other task's figure
-    of_others = [other.words for other in assignment.tasks if other.name != task.name and other.panels]
-    clear = [view for view in near if not any(holds(view.picture.words, words) for words in of_others)]
-    return Share(clear or near, bool(clear))
+# ---------------------------------------------------------------- whose figure is whose
+
+HEADING = re.compile(r"(#{1,6})[ \t]*([^\n]{1,200})")
+NUMBERED = r"(?:task|aufgabe|exercise|ex|teilaufgabe|part|übung|problem|question|frage|задание|упражнение)"
+MOST_PLACES, LEAST_SECTIONS = 6, 2
+
+
+def section_pattern(assignment: Assignment) -> re.Pattern[str]:
+    """Return what finds the task that a heading names: "Task B3", "B3 The plane", "Exercise 5"; no bare number."""
+    numbers = "|".join(re.escape(task.name) for task in assignment.tasks if task.name.isdigit())
+    names = "|".join(re.escape(task.name) for task in assignment.tasks if not task.name.isdigit())
+    named = [rf"(?:{NUMBERED}[ .:#-]{{0,3}})?({names})"] if names else []
+    numbered = [rf"{NUMBERED}[ .:#-]{{0,3}}({numbers})"] if numbers else []
+    return re.compile(rf"(?:{'|'.join(named + numbered)})(?!\w)", re.I)
+
+
+def sections_of(prose: Iterable[tuple[int, str]], cells: list[int], assignment: Assignment) -> dict[int, str]:
+    """Return the task whose section each cell stands in; a heading of its level or above ends a section."""
+    pattern, names = section_pattern(assignment), {task.name.lower(): task.name for task in assignment.tasks}
+    headings = {number: HEADING.findall(text) for number, text in prose}
+    named = {
+        found[0].lower()
+        for of_cell in headings.values()
+        for _, t in of_cell
+        if (found := pattern.match(t.strip(" *_\t")))
+    }
+    if len(named) < LEAST_SECTIONS:
+        return {}  # one heading alone is the sheet's: "Exercise 5: VAE"
+    sections: dict[int, str] = {}
+    task, level = "", 0
+    for number in sorted([*headings, *cells]):
+        for marks, title in headings.get(number, ()):
+            found = pattern.match(title.strip(" *_\t"))
+            if found:
+                task, level = names["".join(filter(None, found.groups())).lower()], len(marks)
+            elif len(marks) <= level:
+                task, level = "", 0
+        if task:
+            sections[number] = task
+    return sections
+
+
+def is_empty(source: str) -> bool:
+    """Say whether a cell holds nothing but comments."""
+    return all(not line.strip() or line.lstrip().startswith("#") for line in source.splitlines())
+
+
+def share_of(task: Task, case: Case) -> Share:
+    """Return a task's figures: by name, by title, by a function of the assignment's, by section, or by a word."""
+    possible = [
+        v for v in case.views if not holds(v.picture.label, task.elsewhere) or holds(v.picture.label, task.figures)
+    ]
+    named = [view for view in possible if holds(view.picture.label, (*task.words, *task.figures, *task.expected))]
+    if named:
+        return Share(named, True, f"by the name or title {named[0].picture.label.strip()[:60]!r}")
+    in_section = [view for view in possible if case.sections.get(cell_of(case, view).number) == task.name]
+    elsewhere = {
+        view.number for view in possible if case.sections.get(cell_of(case, view).number, task.name) != task.name
+    }
+    titled, title = [], ""
+    for view in possible:
+        reach = case.code.reach(view.picture.cell)
+        titles = (
+            *reach.saved,
+            *reach.titles,
+            *printed_titles(case, view),
+            cell_of(case, view).heading.strip("# ").lower(),
+        )
+        hits = [t for t in titles if tells(task, t)]
+        hits += [name for name in task.calls if name in reach.calls]
+        if hits and view.number not in elsewhere:
+            titled.append(view)
+            title = title or hits[0]
+    certain = [view for view in in_section if not contradicts(task, case, view)] + [
+        v for v in titled if v not in in_section
+    ]
+    certain = [view for view in certain if view.picture.cell not in case.sourceless]
+    if certain:
+        told_by = f"by {title!r} in its code" if titled else f"by the heading of task {task.name}"
+        return Share(certain, True, told_by)
+    near = [view for view in possible if view.number not in elsewhere and holds(view.picture.words, task.words)]
+    return Share([*in_section, *near], False)
+
+
+def cell_of(case: Case, view: View) -> Cell:
+    return case.cells[view.picture.cell]
+
+
+def printed_titles(case: Case, view: View) -> list[str]:
+    """Return short lines that a cell prints beside its pictures, as loops announce them."""
+    lines = cell_of(case, view).text.lower().splitlines()[:MOST_LINES]
+    return [line for line in lines if 0 < len(line) < LONGEST_LINE]
+
+
+MOST_LINES, LONGEST_LINE = 200, 60
+
+
+def tells(task: Task, title: str) -> bool:
+    """Say whether a title is one of this task's figures."""
+    return holds(title, task.words) and not holds(title, task.elsewhere)
+
+
+def contradicts(task: Task, case: Case, view: View) -> bool:
+    """Say whether a figure in the task's section is called another task's by its titles, and not this one's."""
+    reach = case.code.reach(view.picture.cell)
+    titles = [*reach.saved, *reach.titles]
+    return any(holds(t, task.elsewhere) for t in titles) and not any(tells(task, t) for t in titles)
 
 
 def holds(text: str, words: Iterable[str]) -> bool:
-    """Say whether one of the words stands in a text."""
-    return any(word in text for word in words)
+    """Say whether one of the words begins a word of a text; underscores and dashes part words, as spaces do."""
+    spaced = f" {SEPARATORS.sub(' ', text.lower())}"
+    return any(f" {SEPARATORS.sub(' ', word.lower())}" in spaced for word in words)
+
+
+SEPARATORS = re.compile(r"[\W_]+")

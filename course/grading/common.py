@@ -1,12 +1,18 @@
 """Checks by outputs that several assignments share. A check takes (submission, task); what else is here helps one."""
 
+import ast
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from course.assignments import Task
-from course.grading import evidence
+from course.grading import training, writing
 from course.grading.case import Case
+from course.grading.evidence import Look, Series, loss_series
+from course.grading.training import Loop
 from course.grading.verdicts import Finding
+from course.notebooks.code import EMPTY_REGION, is_stub
 from course.notebooks.reading import Cell, Submission
 
 # ---------------------------------------------------------------- the file
@@ -15,13 +21,15 @@ MOST_COUNTS = 12  # execution counts in a finding
 MOST_ERRORS = 3
 
 
-def order(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether all code cells were executed, once and in their order."""
+def order(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether all code cells were executed, once and in their order; where nothing is counted, outputs say so."""
     cells = code_cells(submission)
-    counts = [cell.count for cell in cells if cell.count is not None]
+    counts = [cell.count for cell in cells if cell.count]
     if cells and not counts:
-        level = "LOOK" if any(shows_something(cell) for cell in cells) else "FAIL"
-        yield Finding(level, "not_executed", "no cell has an execution count")
+        if any(shows_something(cell) for cell in cells):
+            yield Finding("PASS", "order", "the file counts no executions, as files of Colab do; its outputs are there")
+        else:
+            yield Finding("FAIL", "not_executed", "no cell has an execution count, and none an output")
     elif len(counts) < len(cells):
         yield Finding("LOOK", "order", f"{len(cells) - len(counts)} of {len(cells)} code cells were not executed")
     elif counts != sorted(set(counts)):
@@ -29,6 +37,27 @@ def order(submission: Submission, task: Task) -> Iterator[Finding]:
     else:
         more = max(counts, default=0) - len(counts)
         yield Finding("PASS", "order", f"in order, {more} executions more than cells" if more > 0 else "in order")
+
+
+def sources_there(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find cells that show something, though nothing in them can have made it."""
+    for index in submission.sourceless[:MOST_ERRORS]:
+        cell = submission.cells[index]
+        why = "is no Python" if cell.source.strip() else "is empty"
+        yield Finding("LOOK", "source_missing", f"code cell {index + 1} {why}, but outputs stand below it")
+
+
+def unfinished(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find regions that were left empty, and functions of the assignment that are still stubs."""
+    asked = {
+        name.rpartition(".")[2] for t in submission.assignment.tasks for one in t.defines for name in one.split("|")
+    }
+    for index, (cell, tree) in enumerate(zip(submission.cells, submission.code.trees, strict=True)):
+        if EMPTY_REGION.search(cell.source):
+            yield Finding("LOOK", "stub", f"code cell {index + 1}: nothing stands between START and END")
+        for node in ast.walk(tree) if tree else ():
+            if isinstance(node, ast.FunctionDef) and node.name in asked and is_stub(node):
+                yield Finding("LOOK", "stub", f"code cell {index + 1}: {node.name} is still a stub")
 
 
 def errors(submission: Submission, task: Task) -> Iterator[Finding]:
@@ -54,24 +83,6 @@ def shows_something(cell: Cell) -> bool:
     return bool(cell.text or cell.pictures)
 
 
-# ---------------------------------------------------------------- text
-
-LEAST_WORDS = 40  # of all text cells together
-
-
-def text(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether there is text, with the words that an answer cannot do without; its meaning is for a person."""
-    prose = "\n".join(words for _, words in submission.prose)
-    words = len(prose.split())
-    missing = [what for what, pattern in task.writes if not re.search(pattern, prose)]
-    if words < LEAST_WORDS:
-        yield Finding("LOOK", "text_missing", f"{words} words of text in the whole notebook")
-    elif missing:
-        yield Finding("LOOK", "text_missing", f"no text cell says {missing[0]}")
-    else:
-        yield Finding("PASS", "text", f"{words} words of text; their meaning is not judged")
-
-
 # ---------------------------------------------------------------- figures
 
 NARROW = 0.4  # width over height that each column of a picture needs at least
@@ -82,16 +93,23 @@ def figure(submission: Case, task: Task) -> Iterator[Finding]:
     share = submission.share(task)
     if not share.views:
         count = len(submission.pictures)
-        yield Finding("LOOK" if count else "FAIL", "figure_missing", f"none of {count} figures could be told to be it")
+        evidence = f"none of {count} figures bears its name, its title or the heading of its task"
+        yield Finding("LOOK" if count else "FAIL", "figure_missing", evidence)
     elif share.drawn_on:
         if share.certain:
-            yield Finding("PASS", "figure", f"{len(share.views)} figures, not blank")
+            yield Finding("PASS", "figure", f"{in_figures(len(share.views))} in {share.places}, told {share.told_by}")
         else:
-            yield Finding("LOOK", "unclear", "figures are there, but which one it is could not be told")
+            yield Finding(
+                "LOOK", "figure_missing",
+                f"only words of the source tell {in_figures(len(share.opened))} in {share.places}: look at it",
+            )  # fmt: skip
     elif share.closed_kinds:
-        yield Finding(
-            "LOOK", "picture_kind", f"{len(share.views)} figures, of the kind {', '.join(share.closed_kinds)}"
-        )
+        kinds = ", ".join(share.closed_kinds)
+        yield Finding("LOOK", "picture_kind", f"{in_figures(len(share.views))} in {share.places}, stored as {kinds}")
+
+
+def in_figures(count: int) -> str:
+    return f"{count} figure{'s' * (count != 1)}"
 
 
 def pictures_open(submission: Case, task: Task) -> Iterator[Finding]:
@@ -111,16 +129,43 @@ def not_blank(submission: Case, task: Task) -> Iterator[Finding]:
 
 
 def panel_count(submission: Case, task: Task) -> Iterator[Finding]:
-    """Judge whether the figures of the task have as many panels as it asks for, as far as empty gaps tell."""
+    """Judge whether the task's figures show all its models: panels of one figure, or as many figures."""
     share = submission.share(task)
-    if task.panels is None or not share.drawn_on:
+    if task.panels is None or not share.certain or not share.drawn_on:
         return
-    expected = task.panels[0] * task.panels[1]
-    most = max(view.look.panels[0] * view.look.panels[1] for view in share.opened)
-    # one panel may be four without gaps, but not in a picture that is too narrow for them
-    narrow = task.panels[1] > 1 and max(view.look.aspect for view in share.opened) < NARROW * task.panels[1]
-    if most * len(share.opened) < expected and (most > 1 or narrow):
-        yield Finding("LOOK", "figure_panels", f"{most} panels seen, expected {expected}")
+    models = task.panels[0] * task.panels[1]
+    different = len({view.trace.digest for view in share.views if view.drawn_on})
+    fitting = [view for view in share.opened if fits(view.look, task.panels)]
+    if fitting:
+        rows, columns = fitting[0].look.panels
+        yield Finding("PASS", "panels", f"{rows} x {columns} panels in code cell {fitting[0].picture.cell + 1}")
+    elif different >= models:
+        yield Finding("PASS", "panels", f"{different} different figures in {share.places}, one a model")
+    elif share.closed_kinds:
+        yield Finding("LOOK", "picture_kind", f"of the kind {', '.join(share.closed_kinds)}: panels cannot be told")
+    else:
+        rows, columns = max((view.look.panels for view in share.opened), key=lambda panels: panels[0] * panels[1])
+        seen = f"{in_figures(different)} of at most {rows} x {columns} panels in {share.places}"
+        yield Finding("LOOK", "figure_panels", f"{seen}, expected {models} panels or figures, one a model")
+
+
+def fits(look: Look, expected: tuple[int, int]) -> bool:
+    """Say whether a picture has the panels that a task asks for, whichever way they are laid out.
+
+    A panel that is a mosaic on white counts as many panels; then rows and columns must be those of the mosaics.
+    """
+    (rows, columns), (down, across) = look.panels, expected
+    models = down * across
+    if rows * columns == models:
+        return True
+    if down > 1:  # rows of images: as many rows, of any number of images
+        return rows >= models or (rows == 2 and columns > 2 and columns % 2 == 0 and look.aspect > WIDE)
+    if rows <= 2 and columns >= models:  # with colour bars or a legend beside the panels
+        return True
+    return columns == models * rows and rows >= LEAST_MOSAIC
+
+
+WIDE, LEAST_MOSAIC = 3.0, 6  # width over height of two long strips side by side; rows of a mosaic
 
 
 def not_twice(submission: Case, task: Task) -> Iterator[Finding]:
@@ -137,14 +182,81 @@ def not_twice(submission: Case, task: Task) -> Iterator[Finding]:
 # ---------------------------------------------------------------- what the source alone says of a training loop
 
 
-def zero_grad(submission: Submission, task: Task) -> Iterator[Finding]:
+def zero_grad(submission: Case, task: Task) -> Iterator[Finding]:
     """Find gradients that are taken and used, and nowhere set to zero."""
-    if evidence.never_zeroes(submission):
-        yield Finding("FAIL", "zero_grad", "backward() and step(), but nowhere zero_grad()")
+    yield from never_zeroed(submission, training.never_zeroes(submission.code))
 
 
-def trains_on_test(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Find a statement that takes gradients on what is called a test set."""
-    statement = evidence.gradient_on_test_set(submission)
-    if statement:
-        yield Finding("FAIL", "trains_on_test", statement)
+def never_zeroed(submission: Case, faulty: list[Loop]) -> Iterator[Finding]:
+    """Fail loops that never zero their gradients where nothing in the notebook does; else a person must look."""
+    everywhere = "zero_grad" in submission.source or ".grad" in submission.source
+    for loop in faulty[:MOST_ERRORS]:
+        level = "LOOK" if everywhere else "FAIL"
+        yield Finding(level, "zero_grad", f"{loop.place} calls backward() and step(), but never zero_grad()")
+
+
+def trains_on_test(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a statement that takes gradients on test data; where a name alone says so, a person must look."""
+    shown = training.gradient_on_test_set(submission.code)
+    if shown:
+        yield Finding("FAIL" if shown.certain else "LOOK", "trains_on_test", shown.sentence)
+
+
+# ---------------------------------------------------------------- printed losses
+
+LEAST_LOSSES = 3  # that a training's fall can be seen by
+QUARTERS = 4  # the mean of the first quarter of the losses against that of the last
+LEVEL = 0.05  # a rise by this share of the first losses is noise
+
+
+def losses_fall(submission: Submission, task: Task) -> Iterator[Finding]:
+    """Judge whether the losses that each training prints end lower than they begin."""
+    for number, cell in enumerate(submission.cells, start=1):
+        for series in loss_series(cell.text):
+            yield from judge_series(series, number)
+
+
+def judge_series(series: Series, number: int) -> Iterator[Finding]:
+    """Judge one training's losses, of the code cell of this number."""
+    losses = series.values
+    if not np.isfinite(losses[-1]):
+        yield Finding("LOOK", "not_finite", f"code cell {number} prints {series.lines[1].strip()[:MOST_QUOTED]!r}")
+    if len(losses) < LEAST_LOSSES or not np.isfinite(losses).all():
+        return
+    quarter = max(len(losses) // QUARTERS, 1)
+    first, last = np.mean(losses[:quarter]), np.mean(losses[-quarter:])
+    evidence = f"code cell {number}: printed losses ({series.name[:30]}) go from {first:.4g} to {last:.4g}"
+    falls = last < first + LEVEL * abs(first)
+    yield Finding("PASS", "decreasing", evidence) if falls else Finding("LOOK", "not_decreasing", evidence)
+
+
+# ---------------------------------------------------------------- written answers
+
+LEAST_OWN = 12  # words of an answer that are the student's own
+MOST_QUOTED = 60  # characters of an answer in a finding
+
+
+def text(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether there is a text of the student's own that can be the answer; its meaning is for a person."""
+    blocks = writing.blocks(submission)
+    in_sections = any(block.section == task.name for block in blocks) or task.name in submission.sections.values()
+    for what, pattern in task.writes:
+        answers = [b for b in blocks if b.own >= LEAST_OWN and may_answer(b, task, pattern, in_sections=in_sections)]
+        if answers:
+            best = max(answers, key=lambda block: block.own)
+            quoted = " ".join(best.text.split())[:MOST_QUOTED]
+            yield Finding("PASS", "text", f"{best.own} own words in cell {best.cell} ({quoted!r} ...); read them")
+        else:
+            own = sum(block.own for block in blocks)
+            yield Finding("LOOK", "text_missing", f"no text of the student's own says {what} ({own} own words in all)")
+
+
+def may_answer(block: writing.Block, task: Task, pattern: str, *, in_sections: bool) -> bool:
+    """Say whether a text can be the answer: by the task in whose section it stands, else by its words."""
+    if block.section == task.name:
+        return True
+    if block.section and in_sections:
+        return False
+    said = re.search(pattern, f"{block.heading}\n{block.text}", re.I)
+    about_other = task.apart and re.search(task.apart, block.text, re.I)
+    return bool(said) and not (about_other and not re.search(pattern, block.heading, re.I))

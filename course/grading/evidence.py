@@ -5,7 +5,6 @@ word near them. What is not there is not wrong: a person must look. Claim lines 
 write are text and hints like any other, worth what their numbers and pictures are worth.
 """
 
-import ast
 import hashlib
 import re
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ import numpy as np
 
 from course.figures import pictures
 from course.figures.png import FigureError, same_pixels
-from course.notebooks.code import parse_or_none
-from course.notebooks.reading import FORMATS, MOST_TEXT, Submission
+from course.notebooks.printed import Reading, kind_of, readings
+from course.notebooks.reading import FORMATS, Submission
 
 # ---------------------------------------------------------------- pictures
 
@@ -82,29 +81,17 @@ def _stretches(filled: np.ndarray) -> np.ndarray:
     return edges[1::2] - edges[::2]
 
 
-# ---------------------------------------------------------------- printed numbers
+# ---------------------------------------------------------------- printed results
 
-NUMBER = r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
-GAP = r"[^\n\d+\-\u2212]{0,24}?"
-KEYS = {
-    "elbo": re.compile(
-        rf"(?<![a-z])((?:neg(?:ative)?[ _-]?|[-\u2212])?elbo(?:[ _]?loss)?)(?![a-z]){GAP}{NUMBER}", re.I
-    ),
-    "kl": re.compile(rf"(?<![a-z])(kl(?:[ _-]?(?:div(?:ergen[cz]e?)?|loss|term))?|kld)(?![a-z]){GAP}{NUMBER}", re.I),
-    "nll": re.compile(
-        r"(?<![a-z])(nll|neg(?:ative|\.)?[ _-]?log[ _-]?lik\w*|recon\w*(?:[ _-]?(?:loss|error|term))?|mse)"
-        rf"(?![a-z]){GAP}{NUMBER}",
-        re.I,
-    ),
-}
-LOSS = re.compile(rf"(?<![a-z])(?:loss|verlust)(?![a-z]){GAP}{NUMBER}", re.I)
-DATA_SET = re.compile(r"(?:data[ _-]?set|datensatz|toy|data)[ _-]?([123])(?!\d)", re.I)
-SPANS = (1, 3)  # lines over which the three terms are printed
+DATA_SET = re.compile(r"(?:data[ _-]?set|datensatz|toy|data|набор|датасет)[ _-]?([123])(?!\d)", re.I)
+ROW_OF_SET = re.compile(r"[^\d\n]{0,40}([123])(?:\.0)?\W{0,5}")
+EPOCH = re.compile(r"epoch|эпох|(?<![a-z])(?:iter|step|schritt)", re.I)
 LINES_BEFORE = 3  # that may name the data set
-LONGEST_LINE = 1000
 MOST_EVIDENCE = 200
 LARGEST_ELBO, LARGEST_TOY_ELBO = 60, 20  # magnitudes: of any result in two dimensions, and of one on a toy data set
 TOY_SETS = 3
+BOUNDS = {"elbo": 1, "-elbo": -1, "loss": -1}  # what makes a bound of a number: its sign
+TERMS = {"nll": 1, "ll": -1}
 
 
 class Triple(NamedTuple):
@@ -117,49 +104,46 @@ class Triple(NamedTuple):
     line: str
     dataset: int | None  # as a word near it says
     epoch: bool  # one of a history
-
-
-def to_number(text: str) -> float:
-    return float(text.replace("\u2212", "-"))
+    is_log_likelihood: bool = False  # whether log p(x|z) was printed, and not its negative
 
 
 def triples(text: str, context: str = "") -> Iterator[Triple]:
-    """Yield every place where the three terms are printed, on one line or on up to three following ones."""
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        for span in SPANS:
-            block = "\n".join(line[:LONGEST_LINE] for line in lines[number : number + span])
-            before = "\n".join(lines[max(0, number - LINES_BEFORE) : number + span])
-            triple = triple_of(block, before, context)
-            if triple:
-                yield triple
-                number += span - 1
-                break
-        number += 1
+    """Yield every place where the three terms are printed: on one line, or on lines that follow one another."""
+    lines = text.split("\n")
+    pending: dict[str, Reading] = {}
+    for reading in readings(text):
+        kind = kind_of(reading.label)
+        role = "bound" if kind in BOUNDS else "kl" if kind == "kl" else "term" if kind in TERMS else ""
+        if not role:
+            continue
+        last = max((other.line for other in pending.values()), default=reading.line)
+        if role in pending or reading.line > last + 1:
+            keeps = role == "bound" and kind == "loss" and reading.line <= last + 1  # beside an ELBO, a loss is no news
+            if keeps:
+                continue
+            pending = {}
+        pending[role] = reading
+        if len(pending) == 3:
+            yield _triple(pending, lines, context)
+            pending = {}
 
 
-def triple_of(block: str, before: str, context: str) -> Triple | None:
-    """Return the three terms that a few lines print, None where one is missing."""
-    if "elbo" not in block.lower():  # sooner than the patterns say so: most of a long output is no result
-        return None
-    matches = {}
-    for key, pattern in KEYS.items():
-        match = pattern.search(block)
-        if match is None:
-            return None
-        matches[key] = match
-    elbo, kl, nll = (to_number(matches[key][2]) for key in ("elbo", "kl", "nll"))
-    label = matches["elbo"][1].lower()
-    is_loss = label.startswith(("neg", "-", "\u2212")) or "loss" in label
+def _triple(terms: dict[str, Reading], lines: list[str], context: str) -> Triple:
+    bound, kl, term = terms["bound"], terms["kl"], terms["term"]
+    numbers = sorted({reading.line for reading in terms.values()})
+    block = "\n".join(lines[number] for number in range(numbers[0], numbers[-1] + 1))
+    before = "\n".join(line[:MOST_EVIDENCE] for line in lines[max(0, numbers[0] - LINES_BEFORE) : numbers[-1] + 1])
+    row = ROW_OF_SET.fullmatch(bound.row) if bound.row else None
+    term_kind = kind_of(term.label) or "nll"
     return Triple(
-        elbo=-elbo if is_loss else elbo,
-        kl=kl,
-        nll=nll,
-        digits=min(len(match[2].partition(".")[2]) for match in matches.values()),
+        elbo=bound.value * BOUNDS[kind_of(bound.label) or "elbo"],
+        kl=kl.value,
+        nll=term.value * TERMS[term_kind],
+        digits=min(reading.decimals for reading in terms.values()),
         line=block[:MOST_EVIDENCE],
-        dataset=dataset_of(before) or dataset_of(context),
-        epoch="epoch" in block.lower(),
+        dataset=dataset_of(block) or (int(row[1]) if row else None) or dataset_of(before) or dataset_of(context),
+        epoch=bool(EPOCH.search(block)),
+        is_log_likelihood=term_kind == "ll",
     )
 
 
@@ -191,82 +175,91 @@ def toy_results(submission: Submission) -> ToyResults:
     return ToyResults(by_set, finals)
 
 
+def contradicting(results: ToyResults) -> Iterator[tuple[int, Triple, Triple]]:
+    """Yield a set's result and another one of it, where the two cannot both be right."""
+    if len(results.by_set) == len(results.finals):
+        return
+    for triple in results.finals:
+        first = results.by_set.get(triple.dataset or 0)
+        if first and abs(first.elbo - triple.elbo) > OTHER_RUN:
+            yield triple.dataset or 0, first, triple
+
+
+OTHER_RUN = 0.35  # nats: more than another run with another seed changes the ELBO by
+
+
 def final_triples(of_cell: list[Triple]) -> list[Triple]:
     """Return what a cell prints after training: the lines that name no epoch, else the last one."""
     finals = [triple for triple in of_cell if not triple.epoch] or of_cell[-1:]
     return [t for t in finals if abs(t.elbo) < LARGEST_ELBO and np.isfinite([t.elbo, t.kl, t.nll]).all()]
 
 
-def loss_series(text: str) -> list[float]:
-    """Return losses printed one after the other, as training loops do."""
-    return [to_number(match[1]) for match in LOSS.finditer(text[:MOST_TEXT])]
+# ---------------------------------------------------------------- losses
+
+COUNTER = re.compile(
+    r"(?:epochs?|epoche|эпох\w{0,3}|steps?|iter\w{0,6}|schritt|batch)[ :=#]{0,4}\d{1,9}(?: ?/ ?\d{1,9})?"
+    r"|\[[^\]\n]{0,60}\]|^\s{0,20}\d{1,9}[ :.)/|]", re.I)  # fmt: skip
+COUNT = re.compile(r"\d{1,9}")
+DECIMAL = re.compile(r"[-+]?\d{1,9}\.\d{1,20}")
+NEW_RUN = re.compile(
+    r"beta|β|model|train|vae|autoenc|latent|data ?set|datensatz|seed|dim|lr|==|---|scenario|szenario", re.I
+)
+LOSS_KINDS = ("loss", "nll", "-elbo")
 
 
-def printed_near(text: str, pattern: str) -> list[float]:
-    """Return the numbers that follow what a pattern finds."""
-    return [to_number(match[1]) for match in re.finditer(rf"(?:{pattern}){GAP}{NUMBER}", text, re.I)]
+class Series(NamedTuple):
+    """Losses that one training printed, one after the other."""
+
+    name: str  # what stands before each, without its counter
+    values: list[float]
+    lines: tuple[str, str]  # the first and the last
+
+
+def loss_series(text: str) -> list[Series]:
+    """Return the losses that training loops print: those of several models are several series."""
+    series: dict[tuple[int, str], Series] = {}
+    counts: dict[str, int] = {}
+    segment, done = 0, -1
+    of_line: dict[int, list[Reading]] = {}
+    for reading in readings(text):
+        if kind_of(reading.label) in LOSS_KINDS:
+            of_line.setdefault(reading.line, []).append(reading)
+    for number, line in enumerate(text.split("\n")):
+        found = of_line.get(number, ())
+        if not found:
+            segment += bool(NEW_RUN.search(line[:MOST_EVIDENCE]))
+            continue
+        counter = COUNTER.search(line[:MOST_EVIDENCE])
+        count = COUNT.search(counter[0]) if counter else None
+        for reading in found:
+            name = _series_name(line, reading)
+            if count and int(count[0]) <= counts.get(name, -1) and number != done:
+                segment += 1
+                counts.clear()
+            if count:
+                counts[name] = int(count[0])
+            one = series.setdefault((segment, name), Series(name, [], (line, line)))
+            one.values.append(reading.value)
+            series[segment, name] = one._replace(lines=(one.lines[0], line))
+        done = number
+    return list(series.values())
+
+
+def _series_name(line: str, reading: Reading) -> str:
+    """Return what stands before a loss, without the number of its epoch or step."""
+    if reading.row:
+        return reading.label
+    place = line.lower().rfind(reading.label[-20:]) if reading.label else 0
+    before = line[: max(place, 0) + len(reading.label[-20:])].lower()
+    return DECIMAL.sub("", COUNTER.sub("#", before)).strip()[-80:]
+
+
+GAP = r"[^\n\d+\-\u2212]{0,24}?"
+PLAIN_NUMBER = r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)"
+CLAIMED_LOSS = re.compile(rf"(?<![a-z])loss[^\n]{{0,80}}?measured{GAP}{PLAIN_NUMBER}", re.I)
 
 
 def printed_losses(submission: Submission) -> list[float]:
     """Return losses as loops print them, then those on the lines of our own claims."""
-    plain = printed_near(submission.text, r"(?<![a-z])loss")
-    return plain + printed_near(submission.text, r"(?<![a-z])loss[^\n]{0,80}?measured")
-
-
-# ---------------------------------------------------------------- sources, read but never run
-
-
-def trees(submission: Submission, word: str) -> Iterator[ast.Module]:
-    """Yield the cells that say ``word``, parsed; parsing is what grading from outputs spends most time on."""
-    for cell in submission.cells:
-        tree = parse_or_none(cell.source) if word in cell.source.lower() else None
-        if tree is not None:
-            yield tree
-
-
-def gradient_on_test_set(submission: Submission) -> str | None:
-    """Return what shows that gradients are taken on what is called a test set, None where nothing does."""
-    for tree in trees(submission, "test"):
-        for node in ast.walk(tree):
-            sentence = None
-            if isinstance(node, ast.Assign):
-                sentence = train_loader_of_test_set(node)
-            elif isinstance(node, ast.For):
-                sentence = backward_over_test_set(node)
-            if sentence:
-                return sentence
-    return None
-
-
-def train_loader_of_test_set(node: ast.Assign) -> str | None:
-    """Say so where a training loader is made from a test set alone."""
-    target = node.targets[0].id.lower() if isinstance(node.targets[0], ast.Name) else ""
-    if not (target.startswith("train") and "loader" in target):
-        return None
-    names = names_in(node.value)
-    test_sets = [name for name in names if name.startswith("test") and "size" not in name]
-    if test_sets and not any("train" in name for name in names):
-        return f"{target} is made from {test_sets[0]}"
-    return None
-
-
-def backward_over_test_set(node: ast.For) -> str | None:
-    """Say so where a loop over a test set alone calls backward()."""
-    names = names_in(node.iter)
-    if not any(name.startswith("test") for name in names) or any("train" in name for name in names):
-        return None
-    calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
-    if any(isinstance(function, ast.Attribute) and function.attr == "backward" for function in calls):
-        return f"backward() in a loop over {sorted(names)[0]}"
-    return None
-
-
-def names_in(node: ast.AST) -> set[str]:
-    """Return the names of an expression, in lower case."""
-    return {name.id.lower() for name in ast.walk(node) if isinstance(name, ast.Name)}
-
-
-def never_zeroes(submission: Submission) -> bool:
-    """Say whether gradients are taken and used, and nowhere set to zero."""
-    code = submission.source
-    return ".backward(" in code and ".step(" in code and "zero_grad" not in code and ".grad" not in code
+    plain = [reading.value for reading in readings(submission.text) if kind_of(reading.label) == "loss"]
+    return plain + [float(match[1].replace("\u2212", "-")) for match in CLAIMED_LOSS.finditer(submission.text)]

@@ -23,13 +23,19 @@ from course.inbox.names import parse_name
 from course.notebooks import reading
 from course.notebooks.reading import Picture, Unreadable, printable
 
-VERSION = 3  # of the tables and their checks: verdicts of another one are not taken over
+VERSION = 4  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
 MOST_PICTURE = 4 * reading.MEGA  # bytes of a picture on the tutor's page
 LEAST_PICTURE = 2000  # bytes of one that is worth comparing with another person's: less is blank
 LEAST_OUTPUT = 60  # characters of all that is printed
 LEAST_PICTURES = 4  # of a task on the tutor's page, where there are as many
 MOST_FINDINGS, MOST_EVIDENCE, MOST_REASON = 40, 500, 300
+GENERAL = {
+    "zero_grad",
+    "trains_on_test",
+    "figure_missing",
+    "figure_blank",
+}  # failures that a file of any subject can have
 SETTLED_BY_RERUN = {"numbers_missing", "betas_missing", "unclear"}  # doubts that a rerun can do away with
 
 
@@ -169,9 +175,13 @@ def judge(case: Case) -> list[Finding]:
     if not any(cell.text or cell.pictures for cell in case.cells):
         nothing = Finding("FAIL", "not_executed", "no cell has an output")
         return findings + [nothing._replace(task=task.name) for task in assignment.tasks]
+    of_tasks: list[Finding] = []
     for task in assignment.tasks:
-        findings += judge_task(case, task)
-    return findings
+        of_tasks += judge_task(case, task)
+    if not any(f.level == "PASS" or (f.level == "FAIL" and f.code not in GENERAL) for f in of_tasks):
+        nothing = f"nothing of {assignment.key} ({assignment.title}) was found in its outputs"
+        return [*findings, Finding("LOOK", "other_assignment", nothing, FILE.name)]
+    return findings + of_tasks
 
 
 def judge_task(case: Case, task: Task) -> list[Finding]:

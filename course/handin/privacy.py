@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 # No pattern here may take longer than the text grows: none begins with a repetition, or at each letter of one.
 PATHS = re.compile(
-    r"(?<![\w.:/~)\]}-])/(?:home|Users|root|tmp|mnt|media|opt|work|workspace|content|kaggle|Volumes|private|scratch)"
+    r"(?<![\w.:/~)\]}-])/(?:home|Users|root|tmp|mnt|media|opt|work|workspace|Volumes|private|scratch)"
     r"/[\w.@-]+"
     r"|file:///\w+|\b[A-Za-z]:(?:\\{1,2}|/)(?:Users|Program|Windows|Documents|Temp|temp|home)\b"
 )
-MOUNT = re.compile(r"\bdrive\.mount\([^()\n]*\)")  # Colab's own words, the same for everybody
 LIBRARIES = ("site-packages", "dist-packages")  # where a library lives: in its warnings
 SECRETS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
@@ -28,10 +27,13 @@ SECRETS = {
 }  # fmt: skip
 
 
-def folder_of_one_machine(text: str) -> str | None:
-    """Return the first path in a text that belongs to one machine; libraries' own, as in warnings, do not count."""
-    match = PATHS.search(re.sub(r"\S+", _unless_library, MOUNT.sub("", text)))
-    return match[0] if match else None
+def folder_of_one_machine(text: str, *, output: bool = False) -> str | None:
+    """Return the first path in a text that belongs to one machine; libraries' own, as in warnings, do not count.
+
+    Colab's and Kaggle's folders are the same for everybody; what is printed of ``/tmp`` is Jupyter's own.
+    """
+    paths = (match[0] for match in PATHS.finditer(re.sub(r"\S+", _unless_library, text)))
+    return next((path for path in paths if not (output and path.startswith("/tmp"))), None)
 
 
 def _unless_library(word: re.Match[str]) -> str:

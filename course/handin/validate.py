@@ -13,20 +13,24 @@ from pathlib import Path
 
 from course import assignments
 from course.assignments import Assignment
-from course.handin.presence import missing_of_task, shows_nothing
+from course.grading import judging
+from course.grading.case import case_of
 from course.handin.privacy import folder_of_one_machine, secrets_in, without_secrets
 from course.handin.view import ANSI, NotebookView, Remark, capital, problem
 from course.inbox.names import course_spelling, parse_name
-from course.notebooks.code import imported_modules
+from course.notebooks.code import EMPTY_REGION, figure_names, imported_modules, is_newer_python
 from course.notebooks.reading import MOST_BYTES, Submission, Unreadable, parse, read_bytes
 
 LARGEST_FILE = 20_000_000  # bytes; ours have at most 3 MB, and a course's upload form takes little more
 LARGEST_CELLS = 3  # that are named of a file which is too large
 LARGE_SHARE = 0.01  # of the file's size: what a cell's output must have to be named
 MOST_OF_A_KIND = 8  # sentences: nobody would read more
-EMPTY_REGION = re.compile(
-    r"### START CODE HERE ###(?:[^\S\n]*(?:#(?!## )[^\n]*)?\n)*[^\S\n]*### END CODE HERE ###"
-)  # one turn a line, so that there is one way only to match a comment
+# findings of the grader that say that something is not there; what else it doubts, a tutor looks at: a note
+MISSING = {
+    "numbers_missing", "figure_missing", "figure_blank", "text_missing", "betas_missing", "not_trained",
+    "experiment_missing",    "no_convolution", "stub", "source_missing", "not_executed", "other_assignment",
+}  # fmt: skip
+ABOUT_FILE = {"other_assignment", "stub"}  # of the file's own findings, those that nothing else here says
 
 
 def validate(path: Path, assignment: str | None = None) -> list[Remark]:
@@ -116,10 +120,28 @@ def check(content: bytes, assignment: str | None, *, before_run: bool = False) -
     remarks = [] if before_run else list(_execution(view))
     remarks += [*_errors(view), *_imports(view), *_twice(view, about), *_private(view), *_notes(view)]
     if about is not None:
-        for task in about.tasks:
-            remarks += missing_of_task(view, about, task)
-        remarks += shows_nothing(view, about)
+        remarks += _tasks(submission, about, before_run=before_run)
     return remarks
+
+
+def _tasks(submission: Submission, about: Assignment, *, before_run: bool) -> Iterator[Remark]:
+    """Say of each task what the grader finds: what is missing is to be mended, what is doubted to be known."""
+    findings = judging.judge(case_of(submission, about))
+    if before_run or not any(cell.text or cell.pictures for cell in submission.cells):
+        findings = [finding for finding in findings if finding.code == "stub"]  # what only outputs tell is for later
+    for task in about.graded:
+        doubts = [f for f in findings if f.task == task.name and f.level != "PASS"]
+        if task.name == "file":
+            doubts = [finding for finding in doubts if finding.code in ABOUT_FILE]
+        hints = assignments.HINTS
+        said = "; ".join(dict.fromkeys(f"{hints[f.code].rstrip('.')} ({f.evidence})" for f in doubts))
+        if not doubts:
+            continue
+        what = "The file" if task.name == "file" else f"Task {task.name} ({task.asks})"
+        if any(f.level == "FAIL" or f.code in MISSING for f in doubts):
+            yield problem(f"{what} is missing or not finished: {said}.")
+        else:
+            yield Remark(False, f"{what}: a tutor will look at it. {said}.")
 
 
 def report(path: Path, remarks: Sequence[Remark]) -> str:
@@ -159,27 +181,33 @@ def _execution(view: NotebookView) -> Iterator[Remark]:
     if not view.code:
         yield problem("The notebook has no code cells.")
         return
-    idle = [cell for cell in view.code if cell.count is None]
+    idle = [cell for cell in view.code if not cell.count]
     if len(idle) == len(view.code):
-        yield problem("No cell has been run: choose 'Restart kernel and run all cells', wait, and save.")
+        if any(cell.text or cell.has_picture for cell in view.code):
+            yield Remark(
+                False, "The file does not count which cells were run, as files of Colab do; its outputs are there."
+            )
+        else:
+            yield problem("No cell has been run: choose 'Restart kernel and run all cells', wait, and save.")
         return
     for cell in idle[:MOST_OF_A_KIND]:
         yield problem(f"You have not run {cell.name} since you last changed it, or since you opened the notebook.")
-    counts = [cell.count for cell in view.code if cell.count is not None]
+    counts = [cell.count for cell in view.code if cell.count]
     if counts != list(range(1, len(counts) + 1)):
         yield _disorder(view, counts)
 
 
 def _disorder(view: NotebookView, counts: list[int]) -> Remark:
     for before, after in pairwise(view.code):
-        if before.count is not None and after.count is not None and after.count <= before.count:
+        if before.count and after.count and after.count <= before.count:
             return problem(
                 f"Cells were run out of order: {after.name} was run as number {after.count}, before "
                 f"{before.name}, number {before.count}. Choose 'Restart kernel and run all cells', and save."
             )
-    return problem(
+    return Remark(
+        False,
         f"Cells were run more than once, or some are gone: the numbers go from {counts[0]} to {counts[-1]} over "
-        f"{len(counts)} cells. Choose 'Restart kernel and run all cells', and save."
+        f"{len(counts)} cells. 'Restart kernel and run all cells' makes sure that they still work one after the other.",
     )
 
 
@@ -190,7 +218,11 @@ def _errors(view: NotebookView) -> Iterator[Remark]:
                 what = without_secrets(ANSI.sub("", output.error)).strip()
                 sentence = f"{capital(cell.name)} ended in an error: {what[:200].splitlines()[0] if what else '?'}"
                 yield Remark(not cell.cell.may_fail, sentence)
-        if cell.tree is None:
+        if cell.tree is None and is_newer_python(cell.source):
+            yield Remark(
+                False, f"{capital(cell.name)} is written for a newer Python than this one; it was not looked into."
+            )
+        elif cell.tree is None:
             yield problem(f"{capital(cell.name)} is not valid Python.")
         if EMPTY_REGION.search(cell.source):
             yield problem(f"{capital(cell.name)} is not finished: nothing stands between START and END.")
@@ -214,9 +246,10 @@ def _twice(view: NotebookView, assignment: Assignment | None) -> Iterator[Remark
         if len(places) > 1 and (is_class or name in required):
             cells = ", ".join(str(place.view.number) for place in places)
             kind = "class" if is_class else "function"
-            yield problem(
+            yield Remark(
+                False,
                 f"The {kind} {name} is defined {len(places)} times, in cells {cells}: from cell "
-                f"{places[-1].view.number} on another one answers to that name. Keep one, or give them different names."
+                f"{places[-1].view.number} on another one answers to that name. Keep one, or rename one.",
             )
 
 
@@ -238,7 +271,8 @@ def _private(view: NotebookView) -> Iterator[Remark]:
         places += [(cell.name, "the code", cell.source), (cell.name, "the output", cell.text)]
     folders, printed, secrets = [], [], []
     for where, part, text in places:
-        folder, secret = folder_of_one_machine(text), next(secrets_in(text), None)
+        folder = folder_of_one_machine(text, output=part == "the output")
+        secret = next(secrets_in(text), None)
         if folder and part == "the output":
             printed.append(f"{capital(part)} of {where} names a folder of one machine ({folder}).")
         elif folder:
@@ -256,6 +290,11 @@ def _private(view: NotebookView) -> Iterator[Remark]:
 
 
 def _notes(view: NotebookView) -> Iterator[Remark]:
+    for cell in view.code:
+        names = set(figure_names(cell.tree)) if cell.tree else set()
+        if names and not cell.has_picture and cell.count is not None:
+            listed = ", ".join(sorted(names))
+            yield Remark(False, f"{capital(cell.name)} shows {listed}, but no picture is stored under it.")
     failures = view.printed.count("✗ FAILS |")
     if failures:
         yield Remark(False, f"{failures} of the notebook's own claims fail; search the outputs for ✗.")

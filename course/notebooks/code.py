@@ -10,6 +10,8 @@ NAME_PLACE = {"show": 1, "explore": 2}  # where the figure's name stands among a
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
+MOST_NEWER, DEEPEST = 20_000, 40  # letters and open brackets of a cell that the slower grammar is given
+
 # ---------------------------------------------------------------- IPython's own syntax
 
 BLANK = " \t\n\f"
@@ -45,6 +47,23 @@ def parse_or_none(source: str) -> ast.Module | None:
         return parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def is_newer_python(source: str) -> bool:
+    """Say whether code that this Python does not parse is right in a newer one."""
+    import libcst  # a grammar of its own, which knows newer syntax; loading it takes longer than most cells need
+
+    depth = deepest = 0
+    for mark in re.findall(r"[\[({\])}]", source):
+        depth += 1 if mark in "[({" else -1
+        deepest = max(deepest, depth)
+    if len(source) > MOST_NEWER or deepest > DEEPEST:
+        return False
+    try:
+        libcst.parse_module(as_python(source))
+    except Exception:  # whatever it raises on what it cannot read
+        return False
+    return True
 
 
 def as_python(source: str) -> str:
@@ -222,3 +241,26 @@ def figure_names(tree: ast.Module) -> Iterator[str]:
         name = call.args[place] if place < len(call.args) else None
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             yield name.value
+
+
+# ---------------------------------------------------------------- what is not finished
+
+EMPTY_REGION = re.compile(
+    r"### START CODE HERE ###(?:[^\S\n]*(?:#(?!## )[^\n]*)?\n)*[^\S\n]*### END CODE HERE ###"
+)  # one turn a line, so that there is one way only to match a comment
+
+
+def is_stub(node: ast.stmt) -> bool:
+    """Say whether a function raises NotImplementedError, or does nothing but ``pass``."""
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return False
+    body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+    if isinstance(node, ast.FunctionDef) and all(isinstance(n, ast.Pass) for n in body):
+        return True
+    return any(_raises_not_implemented(n) for n in ast.walk(node))
+
+
+def _raises_not_implemented(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Raise) or node.exc is None:
+        return False
+    return any(isinstance(n, ast.Name) and n.id == "NotImplementedError" for n in ast.walk(node.exc))

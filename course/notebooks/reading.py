@@ -18,11 +18,12 @@ from typing import Any, Literal, NamedTuple
 
 from course.figures.pictures import opened
 from course.figures.png import FigureError, read_fingerprint
+from course.notebooks.printed import folded, shortened, text_of_html
 
 MEGA = 1 << 20
 MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_PICTURES = 60 * MEGA, 2000, 2 * MEGA, 200
 MOST_PICTURE_TEXT = 30 * MEGA  # of a picture as it stands in the file, in base64
-MOST_PLAIN, MOST_ERROR = 2000, 262  # letters of what is displayed, and of an error, that count for a cell
+MOST_PLAIN, MOST_RICH, MOST_ERROR = 2000, 50_000, 262  # letters displayed plain or as HTML, and of an error, that count
 MAY_FAIL = "raises-exception"  # Jupyter's tag of a cell whose error is meant
 NBFORMAT = 4  # older ones keep their cells elsewhere
 
@@ -66,6 +67,7 @@ class Output(NamedTuple):
     pictures: Mapping[str, str]  # what stands in the file, by kind
     error: str = ""  # "ValueError: no", whole: whoever shows it takes out secrets first, then shortens it
     traceback: str = ""
+    rich: str = ""  # what is displayed as HTML or Markdown, as text
     name: str = ""  # of the figure, where show() displayed it
 
 
@@ -99,6 +101,17 @@ class Submission:
         for cell in self.cells:
             pictures += cell.pictures
         return pictures
+
+    @cached_property
+    def counted(self) -> bool:
+        """Whether the file says which cells were executed; Colab stores no counts, or zeros."""
+        return any(cell.count for cell in self.cells)
+
+    def ran(self, cell: Cell) -> bool:
+        """Say whether a cell was executed; where nothing is counted, outputs anywhere say so of all cells."""
+        if self.counted:
+            return cell.count is not None
+        return any(other.text or other.pictures for other in self.cells)
 
     @cached_property
     def text(self) -> str:
@@ -300,7 +313,7 @@ def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], headi
     values = cell.get("outputs")
     outputs = tuple(filter(None, map(_output, values if isinstance(values, list) else [])))
     printed = (
-        output.text if output.kind == "stream" else f"{output.text[:MOST_PLAIN]}\n"
+        folded(output.text) if output.kind == "stream" else f"{output.rich or output.text[:MOST_PLAIN]}\n"
         for output in outputs
         if output.kind != "error" and not output.pictures
     )
@@ -311,7 +324,7 @@ def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], headi
         source=source,
         count=count if isinstance(count, int) else None,
         outputs=outputs,
-        text="".join(printed)[: max(room, 0)],
+        text=shortened("".join(printed), max(room, 0)),
         error=errors[-1][:MOST_ERROR] if errors else None,
         heading=heading,
         pictures=tuple(_pictures(index, source, heading, outputs)),
@@ -338,8 +351,14 @@ def _output(output: Any) -> Output | None:
         return Output("error", "", {}, error, "\n".join(lines))
     if kind in ("display_data", "execute_result") and isinstance(data, dict):
         name = _figure_name(output.get("metadata"))
-        return Output("display", text_of(data.get("text/plain")), _stored_pictures(data), name=name)
+        return Output("display", text_of(data.get("text/plain")), _stored_pictures(data), rich=_rich(data), name=name)
     return None
+
+
+def _rich(data: dict[str, Any]) -> str:
+    """Return what is displayed as HTML or Markdown, as text; empty where only plain text is."""
+    content = text_of(data.get("text/html"))
+    return text_of_html(content[:MOST_RICH]) if content else text_of(data.get("text/markdown"))[:MOST_RICH]
 
 
 def _figure_name(metadata: Any) -> str:

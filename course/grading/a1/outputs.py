@@ -1,15 +1,28 @@
 """The checks by outputs of assignment 1: printed results and losses, and which models were trained."""
 
-import re
 from collections.abc import Iterator
-
-import numpy as np
+from itertools import islice
 
 from course.assignments import Task
 from course.assignments.a1 import COLLAPSED_KL, ENTROPY, TOY_BANDS
-from course.grading.evidence import Triple, loss_series, toy_results
+from course.grading.a1.models import (
+    autoencoder_losses_fall,
+    autoencoder_there,
+    autoencoder_zero_grad,
+    beta_losses_fall,
+    betas,
+    vae_losses_fall,
+    vae_zero_grad,
+)
+from course.grading.case import Case, holds
+from course.grading.evidence import ToyResults, Triple, contradicting, toy_results
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
+
+__all__ = [
+    "autoencoder_losses_fall", "autoencoder_there", "autoencoder_zero_grad", "bands", "beta_losses_fall", "betas",
+    "collapse", "curves_and_samples", "identity", "kl_sign", "three_results", "vae_losses_fall", "vae_zero_grad",
+]  # fmt: skip
 
 # ---------------------------------------------------------------- task A1: the three terms
 
@@ -23,18 +36,21 @@ NOTHING_PRINTED = "no line with ELBO, KL and NLL was printed"
 
 def identity(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether ELBO = -(NLL + KL) holds in the printed results."""
-    _, finals = toy_results(submission)
+    finals = toy_results(submission).finals
     if not finals:
         yield Finding("LOOK", "numbers_missing", NOTHING_PRINTED)
         return
     for triple in finals[:MOST_RESULTS]:
         fault = elbo_fault(triple)
         if fault == "elbo_wrong":
-            yield Finding("LOOK", fault, f"{triple.line!r}: ELBO is not -(NLL + KL)")
+            sum_of_terms = -(triple.nll + triple.kl)
+            evidence = f"{triple.line!r}: the ELBO is {triple.elbo:g}, and -(NLL + KL) is {sum_of_terms:.5g}"
+            yield Finding("LOOK", fault, evidence)
         elif fault:
             yield Finding("FAIL", fault, f"{triple.line!r}")
     if all(abs(triple.elbo + triple.nll + triple.kl) < tolerance(triple) for triple in finals):
-        yield Finding("PASS", "identity", f"ELBO = -(NLL + KL) in {len(finals)} printed results")
+        line = finals[-1].line.strip()
+        yield Finding("PASS", "identity", f"ELBO = -(NLL + KL) in {len(finals)} printed results, such as {line!r}")
 
 
 def elbo_fault(triple: Triple) -> str | None:
@@ -54,7 +70,7 @@ def tolerance(triple: Triple) -> float:
 
 def kl_sign(submission: Submission, task: Task) -> Iterator[Finding]:
     """Find printed KL divergences below zero."""
-    _, finals = toy_results(submission)
+    finals = toy_results(submission).finals
     for triple in finals[:MOST_RESULTS]:
         if triple.kl < -tolerance(triple):
             yield Finding("FAIL", "kl_sign", f"KL = {triple.kl:g}")
@@ -62,7 +78,7 @@ def kl_sign(submission: Submission, task: Task) -> Iterator[Finding]:
 
 def collapse(submission: Submission, task: Task) -> Iterator[Finding]:
     """Find a result of the second data set whose latents carry nothing."""
-    results, _ = toy_results(submission)
+    results = toy_results(submission).by_set
     for number, triple in results.items():
         if collapses(number, triple):
             yield Finding("FAIL", "collapsed", f"{terms(number, triple)}; a model of this data needs 1.609 nats of KL")
@@ -82,6 +98,9 @@ def terms(number: int, triple: Triple) -> str:
 def three_results(submission: Submission, task: Task) -> Iterator[Finding]:
     """Find toy data sets without a printed result."""
     results, finals = toy_results(submission)
+    for number, one, other in islice(contradicting(ToyResults(results, finals)), MOST_RESULTS):
+        both = f"{one.line.strip()!r} and {other.line.strip()!r}"
+        yield Finding("LOOK", "numbers_contradict", f"data set {number} has two results that differ: {both}")
     missing = ", ".join(str(number) for number in sorted(set(TOY_BANDS) - set(results)))
     if not finals:
         yield Finding("LOOK", "numbers_missing", NOTHING_PRINTED)
@@ -90,11 +109,25 @@ def three_results(submission: Submission, task: Task) -> Iterator[Finding]:
 
 
 def bands(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether each result lies where honest runs end; a collapse is judged by its own check."""
-    results, _ = toy_results(submission)
+    """Judge whether each result lies where honest runs end, all under one convention of the nll.
+
+    A collapse is judged by its own check.
+    """
+    results = toy_results(submission).by_set
+    conventions: list[set[int]] = []
     for number, triple in sorted(results.items()):
         if not collapses(number, triple):
             yield judge_band(number, triple)
+            conventions.append(conventions_of(number, triple))
+    if all(conventions) and conventions and not set.intersection(*conventions):
+        listed = "; ".join(terms(number, triple) for number, triple in sorted(results.items()))
+        yield Finding("LOOK", "out_of_band", f"no one convention of the NLL explains all results: {listed}")
+
+
+def conventions_of(number: int, triple: Triple) -> set[int]:
+    """Return the places of the conventions in whose band a result lies."""
+    value = triple.nll + triple.kl
+    return {place for place, band in enumerate(TOY_BANDS[number]) if band.low <= value <= band.high}
 
 
 def judge_band(number: int, triple: Triple) -> Finding:
@@ -107,66 +140,26 @@ def judge_band(number: int, triple: Triple) -> Finding:
     return Finding("LOOK", code, f"{evidence}, expected {expected}")
 
 
-# ---------------------------------------------------------------- losses of tasks A2 and B1
-
-LEAST_LOSSES = 4  # that a training's fall can be seen by
-QUARTERS = 4  # the mean of the first quarter of the losses against that of the last
-LEVEL = 0.05  # a rise by this share of the first losses is noise
-AUTOENCODER_LOOP = re.compile(r"train_ae|autoencoder", re.I)
+CURVES = ("elbo", "training", "loss", "kl", "nll", "verlust", "curve", "history", "likelihood", "verlauf", "lernkurve",
+          "part_a_vae_dataset1", "part_a_vae_dataset2", "part_a_vae_dataset3", "потер")  # fmt: skip
+SAMPLES = ("sample", "generated", "noise", "rausch", "erzeugt", "gezogen", "stichprobe", "выбор", "сген", "echantillon")
 
 
-def vae_losses_fall(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether the losses that cells without an autoencoder print end lower than they begin."""
-    return losses_fall(submission, of_autoencoder=False)
-
-
-def autoencoder_losses_fall(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether the losses that cells with an autoencoder print end lower than they begin."""
-    return losses_fall(submission, of_autoencoder=True)
-
-
-def losses_fall(submission: Submission, *, of_autoencoder: bool) -> Iterator[Finding]:
-    for number, cell in enumerate(submission.cells, start=1):
-        losses = loss_series(cell.text)
-        if len(losses) < LEAST_LOSSES or not np.isfinite(losses).all():
-            continue
-        if bool(AUTOENCODER_LOOP.search(cell.source)) != of_autoencoder:
-            continue
-        quarter = max(len(losses) // QUARTERS, 1)
-        first, last = np.mean(losses[:quarter]), np.mean(losses[-quarter:])
-        evidence = f"code cell {number}: printed losses go from {first:.4g} to {last:.4g}"
-        falls = last < first + LEVEL * abs(first)
-        yield Finding("PASS", "decreasing", evidence) if falls else Finding("LOOK", "not_decreasing", evidence)
-
-
-# ---------------------------------------------------------------- part B: the models
-
-AUTOENCODER = re.compile(r"autoencoder|\bAE\(|train_ae", re.I)
-BETAS = {"1", "3", "10"}
-BETA_LIST = re.compile(r"[\[({]\s{0,9}1(?:\.0?)?\s{0,9}[,:]([^\[({\])}]{0,400})")  # what follows the 1
-NUMBERS = re.compile(r"(?<![\w.])(\d{1,9})(?:\.0?)?(?![\w.])")
-BETA = re.compile(r"(?:beta|β)\D{0,12}?(\d+)", re.I)
-MOST_BETAS = 8  # in a finding
-
-
-def autoencoder_there(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether a cell with the autoencoder was executed."""
-    if AUTOENCODER.search(executed_source(submission)):
-        yield Finding("PASS", "autoencoder_there", "a cell with the autoencoder ran without an error")
-    else:
-        yield Finding("LOOK", "numbers_missing", "no executed cell names an autoencoder")
-
-
-def betas(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether beta = 1, 3 and 10 appear: in a list, or each beside its name."""
-    everything = f"{executed_source(submission)}\n{submission.text}"
-    values = set(BETA.findall(everything))
-    if values >= BETAS or any({"3", "10"} <= set(NUMBERS.findall(rest)) for rest in BETA_LIST.findall(everything)):
-        yield Finding("PASS", "betas", "beta = 1, 3 and 10 appear in executed cells")
-    else:
-        yield Finding("LOOK", "betas_missing", f"values of beta found: {sorted(values)[:MOST_BETAS]}")
-
-
-def executed_source(submission: Submission) -> str:
-    """Return the source of the cells that were executed and did not end in an error."""
-    return "\n".join(cell.source for cell in submission.cells if cell.count is not None and not cell.error)
+def curves_and_samples(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether curves of the training and samples of the models are among the task's figures, by their titles."""
+    share = submission.share(task)
+    if not share.certain or not share.opened:
+        return  # the figures' own check says so
+    titles: set[str] = set()
+    for view in share.views:
+        reach = submission.code.reach(view.picture.cell)
+        titles |= {view.picture.label, *reach.strings, *reach.saved}
+        titles |= {"curves", "samples"} if "train_vae" in reach.calls else set()  # the handout's own, which draws both
+    missing = []
+    for what, words in (("curves of the training", CURVES), ("samples", SAMPLES)):
+        if not any(holds(title.replace("_samples", " sample"), words) for title in titles):
+            missing.append(what)
+    if missing:
+        yield Finding(
+            "LOOK", "figure_missing", f"no title of the figures in {share.places} names {' or '.join(missing)}"
+        )

@@ -1,10 +1,10 @@
 """The checks by outputs of assignment 2: the values that it has exactly, among all printed numbers.
 
-Any language and any names will do: each exactly known value must be among the printed numbers, or one that a known
-mistake makes of it is.
+Any language and any names will do. A number counts behind its own label; where a line has no words, numbers alone do.
+A number that was rounded is right within its rounding. Only a number behind the value's own label tells a mistake.
 """
 
-import itertools
+import ast
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,23 +13,21 @@ import numpy as np
 
 from course.assignments import Task
 from course.assignments.a2 import NUMPY_MISTAKES, NUMPY_VALUES
-from course.grading.evidence import NUMBER, to_number
+from course.grading.case import Case
+from course.grading.sources import numbers_of
 from course.grading.verdicts import Finding
+from course.notebooks.printed import Reading, kind_of, readings
 from course.notebooks.reading import Submission
 
 ERRORS_OFF = 4.5  # standard errors: a printed number further away than this is another one
 MISTAKE_OFF = 4  # standard errors: nearer than this, a printed number is what a mistake makes
+MOST_LINE, MOST_NUMBERS = 80, 6  # letters and numbers in a finding
+MEAN = [3.0, 2.0]
 TELLING = 6  # standard errors: a mistake that changes a value by less than this is not told by it
-ROUNDING = 1.4e-4  # of a number printed with four digits
-MOST_LABELS = 200_000  # words and numbers that are read
-
-LABELS = re.compile(
-    r"(?P<L_recon>recon\w*(?:[ _-]*(?:loss|error|term))?|mse(?:[ _-]*loss)?|rekon\w*)|"
-    r"(?P<L_KL>(?<![a-z])(?:l_)?(?:d_)?kld?(?![a-z])(?:[ _-]*(?:div\w*|loss|term))?)|"
-    r"(?P<Loss>loss|elbo|total|verlust|beta|β)|"
-    rf"(?P<number>{NUMBER})",
-    re.I,
-)
+ROUNDING = 1.4e-4  # of any printed number
+MOST_ROUNDING = 0.5  # of the value: a number that is rounded more coarsely says nothing
+KINDS = {"nll": "L_recon", "kl": "L_KL", "loss": "Loss", "-elbo": "Loss"}
+BETA_LINE = ("beta", "β", "бета")
 
 
 class Value(NamedTuple):
@@ -44,28 +42,39 @@ class Value(NamedTuple):
     def place(self) -> tuple[str, str]:
         return self.task, self.name
 
+    @property
+    def label(self) -> str:
+        return self.name.split(",")[0]
+
 
 class Mistake(NamedTuple):
     code: str  # of its hint
-    value: float  # what it makes
+    printed: Reading  # what shows it
 
 
-Printed = dict[str, np.ndarray]  # numbers by the label before each
+Printed = dict[
+    str, list[Reading]
+]  # numbers by what their label says: L_recon, L_KL, Loss; "" for those without a label
 
 
-def data(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether the data is made, under its name; its points are for a rerun."""
+def data(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether the data is made: under its name, or around its mean; its points are for a rerun."""
     if "X_true" in submission.source:
-        yield Finding("PASS", "data", "X_true is made")
-    else:
-        yield Finding("LOOK", "own_way", "nothing is called X_true")
+        yield Finding("PASS", "data", "X_true is made; its points are for a rerun")
+        return
+    for index, tree in enumerate(submission.code.trees):
+        for node in ast.walk(tree) if tree else ():
+            if numbers_of(node) == MEAN:
+                yield Finding("PASS", "data", f"points around (3, 2) are made in code cell {index + 1}")
+                return
+    yield Finding("LOOK", "own_way", "nothing is called X_true, and no mean (3, 2) stands in the source")
 
 
 def numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge the values of the task: printed, printed as a known mistake makes them, or not printed."""
     printed = numbers_by_label(submission.text)
     values = expected_values()
-    missing = {value.place for value in values if errors_off(printed, value) > ERRORS_OFF}
+    missing = {value.place for value in values if nearest(printed, value) is None}
     mistakes = explained(printed, {value.place: value for value in values}, missing)
     for value in values:
         if value.task == task.name:
@@ -73,14 +82,25 @@ def numbers(submission: Submission, task: Task) -> Iterator[Finding]:
 
 
 def judge_value(value: Value, printed: Printed, mistake: Mistake | None) -> Finding:
-    off = errors_off(printed, value)
+    found = nearest(printed, value)
     if mistake:
-        evidence = f"{value.name}: {mistake.value:.4f} was printed, and not {value.mean:.4f}"
-        return Finding("FAIL", mistake.code, evidence)
-    if off > ERRORS_OFF:
+        line = " ".join(mistake.printed.text.split())[:MOST_LINE]
+        return Finding("FAIL", mistake.code, f"{value.name}: {line!r} was printed, and not {value.mean:.4f}")
+    if found is None:
         expected = f"{value.mean:.4f} +- {ERRORS_OFF * value.error:.4f}"
-        return Finding("LOOK", "out_of_band", f"{value.name}: no printed number within {expected}")
-    return Finding("PASS", "numbers", f"{value.name}: {off:.1f} standard errors from {value.mean:.4f}")
+        own = [reading.value for reading in printed[value.label] if not is_anothers(reading, value)][:MOST_NUMBERS]
+        if own:
+            return Finding("LOOK", "out_of_band", f"{value.name}: printed {own}, expected {expected}")
+        return Finding("LOOK", "numbers_missing", f"{value.name}: no number was printed for it, expected {expected}")
+    line = " ".join(found.text.split())[:MOST_LINE]
+    return Finding("PASS", "numbers", f"{value.name}: {line!r}; expected about {value.mean:.4f}")
+
+
+def is_anothers(reading: Reading, value: Value) -> bool:
+    """Say whether a printed number is another value of the assignment, or beta itself."""
+    others = [other for other in expected_values() if other.place != value.place]
+    off = [abs(reading.value - other.mean) - rounding(reading, other) - ERRORS_OFF * other.error for other in others]
+    return min(off) <= 0 or reading.value in (0.2, 1.0) or not reading.decimals
 
 
 def expected_values() -> list[Value]:
@@ -90,30 +110,41 @@ def expected_values() -> list[Value]:
     return values
 
 
-def errors_off(printed: Printed, value: Value) -> float:
-    """Return how many standard errors the nearest printed number under the value's label is away from it."""
-    label = value.name.split(",")[0]
-    return float(np.abs(printed[label] - value.mean).min() / (value.error + ROUNDING))
+def nearest(printed: Printed, value: Value, errors: float = ERRORS_OFF, *, labelled: bool = False) -> Reading | None:
+    """Return the printed number that is the value within its standard errors and its rounding; None where none is."""
+    pools = [printed[value.label]] if labelled else [printed[value.label], printed[""]]
+    if "scenario" in value.name and not labelled:
+        pools.append(printed["Loss"])
+    for pool in pools:
+        fitting = [r for r in pool if abs(r.value - value.mean) <= errors * value.error + rounding(r, value)]
+        if fitting:
+            return min(fitting, key=lambda reading: abs(reading.value - value.mean))
+    return None
+
+
+def rounding(reading: Reading, value: Value) -> float:
+    """Return how far the rounding of a printed number may take it from the value."""
+    half = 0.5 * 10**-reading.decimals * (1 + ROUNDING) if reading.decimals else 0.0
+    return ROUNDING + (half if half < MOST_ROUNDING * abs(value.mean) else 0.0)
 
 
 def numbers_by_label(text: str) -> Printed:
-    """Return printed numbers by the last label before each; all of them under a label that never occurs."""
-    by_label: dict[str, list[float]] = {"L_recon": [], "L_KL": [], "Loss": []}
-    everything: list[float] = []
-    label = None
-    for match in itertools.islice(LABELS.finditer(text), MOST_LABELS):
-        if match.lastgroup in by_label:
-            label = match.lastgroup
+    """Return printed numbers by what the last label before each says."""
+    printed: Printed = {"L_recon": [], "L_KL": [], "Loss": [], "": []}
+    for reading in readings(text):
+        if not np.isfinite(reading.value):
             continue
-        everything.append(to_number(match["number"]))
-        if label:
-            by_label[label].append(everything[-1])
-    return {label: finite(values or everything) for label, values in by_label.items()}
+        kind = KINDS.get(kind_of(reading.label) or "", "")
+        about_beta = any(word in reading.text.lower() for word in BETA_LINE)
+        if kind or about_beta:
+            printed[kind or "Loss"].append(reading)
+        elif not set(WORDS.findall(reading.text.lower())) - BARE:
+            printed[""].append(reading)
+    return printed
 
 
-def finite(values: list[float]) -> np.ndarray:
-    """Return the finite ones of some numbers; infinity alone where there are none."""
-    return np.array([value for value in values if np.isfinite(value)] or [np.inf])
+WORDS = re.compile(r"[^\W\d_]{2,}")
+BARE = {"tensor", "array", "np", "float", "dtype", "und", "and", "grad", "fn"}  # beside numbers that have no label
 
 
 # ---------------------------------------------------------------- known mistakes
@@ -130,9 +161,10 @@ def explained(
             continue  # a wrong term has a wrong sum
         telling = [value for value in wrong if is_telling(value, right[value.place])]
         places = missing & {value.place for value in telling}
-        if places and all(errors_off(printed, value) < MISTAKE_OFF for value in telling):
+        shown = {value.place: nearest(printed, value, MISTAKE_OFF, labelled=True) for value in telling}
+        if places and all(shown.values()):
             # the first mistake that explains a value is the one
-            mistakes = {value.place: Mistake(code, value.mean) for value in wrong} | mistakes
+            mistakes = {place: Mistake(code, reading) for place, reading in shown.items() if reading} | mistakes
     return {place: mistakes[place] for place in missing & mistakes.keys()}
 
 

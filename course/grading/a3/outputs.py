@@ -1,20 +1,21 @@
 """The checks by outputs of assignment 3: printed losses, and whether another model was tried."""
 
+import ast
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from course.assignments import Task
 from course.assignments.a3 import SWISS_LOSS
+from course.grading.case import Case, holds
+from course.grading.common import in_figures
 from course.grading.evidence import printed_losses
+from course.grading.sources import Function, identifiers, last_name
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = SWISS_LOSS
 MOST_LOSSES = 6  # in a finding
-SIZE = re.compile(r"(latent_dim|hidden_dim)\s*=\s*(\d+)")
-ASSIGNED_SIZES = {("latent_dim", "2"), ("hidden_dim", "256")}
-OTHER_MODEL = re.compile(r"\bVAE\(\s*\d")
-MOST_SIZES = 6  # in a finding
 
 
 def honest_losses(submission: Submission) -> list[float]:
@@ -22,16 +23,46 @@ def honest_losses(submission: Submission) -> list[float]:
     return [loss for loss in printed_losses(submission) if LOWEST <= loss <= HIGHEST]
 
 
-def trained_function(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether the function of the task is there, and a training with it ends where honest ones do."""
+# ---------------------------------------------------------------- the two functions
+
+
+NOISE = {"randn_like", "randn", "rsample", "normal", "normal_", "standard_normal", "Normal"}
+NAMES = {
+    "reparameterize": re.compile(r"repar|sample_?z|sample_?latent|sample_?post"),
+    "KL": re.compile(r"loss|verlust|elbo|objective|ziel"),
+}
+PARTS = {
+    "reparameterize": NOISE,
+    "KL": {"logvar", "log_var", "lv", "log_sigma", "logsigma", "exp", "kl_divergence", "kl", "KL"},
+}
+
+
+def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether the function of the task is there, and a training with it ends as honest ones do."""
     name = task.defines[0].rpartition(".")[2]
-    if name not in submission.source:
-        yield Finding("LOOK", "own_way", f"no function named {name}")
+    found = function_of(submission, task, name)
+    if found is None:
+        yield Finding("LOOK", "own_way", f"no function named {name}, and none that does what it does")
+    elif task.name == "reparameterize" and not submission.code.reached_names(found) & NOISE:
+        yield Finding("LOOK", "no_noise", f"{found.name}() draws no noise, as far as its source says")
     elif honest_losses(submission):
-        inside = f"training with it ends inside {LOWEST:g} to {HIGHEST:g}"
-        yield Finding("PASS", "loss_numbers", f"{name} is there, and {inside}; only --rerun tries it")
+        inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {LOWEST:g} to {HIGHEST:g}"
+        yield Finding("PASS", "loss_numbers", f"{found.name}() is there, and {inside}; only --rerun tries it")
     else:
-        yield Finding("LOOK", "unclear", "only a rerun can try the function: use --rerun")
+        yield Finding(
+            "LOOK", "unclear", f"no printed loss inside {LOWEST:g} to {HIGHEST:g}: only --rerun can try {found.name}()"
+        )
+
+
+def function_of(submission: Case, task: Task, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the task's function: of its name, else one with a name like it, else one that does what it does."""
+    functions = {n: node for n, node in submission.code.functions.items() if isinstance(node, Function)}
+    if name in functions:
+        return functions[name]
+    alike = [node for n, node in functions.items() if NAMES[task.name].search(n.lower())]
+    does = [node for node in functions.values() if identifiers(node) & PARTS[task.name]]
+    both = [node for node in alike if node in does]
+    return next(iter([*both, *alike, *does]), None)
 
 
 def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
@@ -46,10 +77,136 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
         yield Finding("LOOK", "out_of_band" if losses else "numbers_missing", f"losses {losses[:MOST_LOSSES]}")
 
 
-def experiment(submission: Submission, task: Task) -> Iterator[Finding]:
-    """Judge whether a model of another size than the assigned one was made."""
-    sizes = {f"{name}={size}" for name, size in SIZE.findall(submission.source) if (name, size) not in ASSIGNED_SIZES}
-    if sizes or OTHER_MODEL.search(submission.source):
-        yield Finding("PASS", "experiment", ", ".join(sorted(sizes)[:MOST_SIZES]) or "VAE with other sizes")
+# ---------------------------------------------------------------- the latent space over the training
+
+STAGES = (
+    "before",
+    "after",
+    "step",
+    "during",
+    "iteration",
+    "epoch",
+    "vor dem",
+    "nach",
+    "schritt",
+    "untrained",
+    "init",
+    "до",
+    "после",
+    "шаг",
+)
+LOSS_CURVE = ("loss", "steps", "verlust", "training loss", "steps")
+LEAST_STAGES = 3  # before, during and after training
+
+
+def stages_of_training(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether the latent space is drawn before, during and after training: one figure of that name, or three."""
+    named = [view for view in submission.views if holds(view.picture.label, task.figures) and view.opens]
+    if named:
+        yield Finding("PASS", "figure", f"{in_figures(len(named))}, named {task.figures[0]}")
+        return
+    by_cell: dict[int, int] = {}
+    stages: dict[int, str] = {}
+    for view in submission.views:
+        if view.empty:
+            continue
+        by_cell[view.picture.cell] = by_cell.get(view.picture.cell, 0) + 1
+        told = stage_of(submission, view.picture.cell)
+        if told:
+            stages[view.picture.cell] = told
+    most = max((cell for cell in stages), key=lambda cell: by_cell[cell], default=None)
+    panels = max((v.look.panels[0] * v.look.panels[1] for v in submission.views if v.picture.cell in stages), default=0)
+    total = sum(by_cell[cell] for cell in stages)
+    kinds = sorted({view.picture.kind for view in submission.views if not view.is_of_open_kind})
+    if most is not None and kinds and total >= LEAST_STAGES:
+        yield Finding("LOOK", "picture_kind", f"{in_figures(total)} of the training, stored as {', '.join(kinds)}")
+    elif most is not None and max(total, panels) >= LEAST_STAGES:
+        evidence = f"{in_figures(total)} over the training, told by {stages[most]!r} in code cell {most + 1}"
+        yield Finding("PASS", "figure", evidence)
     else:
-        yield Finding("LOOK", "experiment_missing", "latent_dim and hidden_dim stay as they were")
+        evidence = f"{in_figures(total)} named before, during or after training, expected at least {LEAST_STAGES}"
+        yield Finding("LOOK", "figure_missing", evidence)
+
+
+def stage_of(submission: Case, index: int) -> str | None:
+    """Return what says that a cell draws the latent space while it trains: its function, a title, or a printed line."""
+    reach = submission.code.reach(index)
+    if "train_vae_with_visualization" in reach.calls:
+        return "train_vae_with_visualization"
+    printed = [
+        line for line in submission.cells[index].text.lower().splitlines() if len(line) < 60 and "loss" not in line
+    ]
+    for title in (*reach.titles, *printed):
+        if holds(title, STAGES) and not holds(title, LOSS_CURVE):
+            return title
+    return None
+
+
+# ---------------------------------------------------------------- experiments
+
+
+class Size(NamedTuple):
+    """A setting of the assignment, and what its name is like."""
+
+    name: re.Pattern[str]
+    assigned: frozenset[float]
+
+
+SIZES = (
+    Size(re.compile(r"latent|z_?dim|(?<![a-z])d$|n_?z"), frozenset({2})),
+    Size(re.compile(r"hidden|width|breite|units|neur"), frozenset({256})),
+    Size(re.compile(r"^beta|kl_?w"), frozenset({0.01})),
+    Size(re.compile(r"^(?:n_?)?(?:steps|iter\w*|schritte)$"), frozenset({1000})),
+    Size(re.compile(r"^(?:lr|learning_?rate)$"), frozenset({1e-3})),
+    Size(re.compile(r"layers|depth"), frozenset()),
+)
+MOST_SIZES = 6  # in a finding
+
+
+def experiment(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether a model or a training with another setting than the assigned one was run."""
+    found: list[str] = []
+    for index, cell in enumerate(submission.cells):
+        tree = submission.code.trees[index]
+        if tree is not None and submission.ran(cell):
+            found += other_settings(tree, submission)
+    if found:
+        yield Finding("PASS", "experiment", f"also run with {', '.join(dict.fromkeys(found[:MOST_SIZES]))}")
+    else:
+        yield Finding("LOOK", "experiment_missing", "latent size, width, beta and steps stay as they were assigned")
+
+
+def other_settings(tree: ast.Module, submission: Case) -> Iterator[str]:
+    """Yield settings that a cell gives a call, or loops over, and that are not the assigned ones."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                yield from other_values(keyword.arg or "", keyword.value)
+            if last_name(node.func) in submission.code.functions and is_model(submission, last_name(node.func)):
+                for argument, (size, name) in zip(
+                    node.args, ((SIZES[0], "latent_dim"), (SIZES[1], "hidden_dim")), strict=False
+                ):
+                    if (
+                        isinstance(argument, ast.Constant)
+                        and isinstance(argument.value, int)
+                        and argument.value not in size.assigned
+                    ):
+                        yield f"{name}={argument.value}"
+        elif isinstance(node, ast.For | ast.comprehension):
+            for name in identifiers(node.target):
+                yield from other_values(name, node.iter)
+
+
+def is_model(submission: Case, name: str) -> bool:
+    node = submission.code.functions.get(name)
+    return isinstance(node, ast.ClassDef) and any(last_name(base) == "Module" for base in node.bases)
+
+
+def other_values(name: str, node: ast.AST) -> Iterator[str]:
+    """Yield the numbers in an expression under a setting's name, where they are not the assigned ones."""
+    sizes = [size for size in SIZES if size.name.search(name.lower())]
+    for inner in ast.walk(node) if sizes else ():
+        value = inner.value if isinstance(inner, ast.Constant) else None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and value not in sizes[0].assigned:
+            yield f"{name}={value:g}"

@@ -1,10 +1,16 @@
-"""The checks by outputs of assignment 5: printed losses."""
+"""The checks by outputs of assignment 5: printed losses, both strips, and which way the direction points."""
 
+import ast
 from collections.abc import Iterator
+
+import numpy as np
 
 from course.assignments import Task
 from course.assignments.a5 import FASHION_LOSS
+from course.grading.case import Case
+from course.grading.common import in_figures
 from course.grading.evidence import printed_losses
+from course.grading.sources import identifiers, last_name
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
 
@@ -21,5 +27,44 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
         falls = honest[0] >= honest[-1]
         yield Finding("PASS", "loss_numbers", evidence) if falls else Finding("LOOK", "not_decreasing", evidence)
     else:
-        evidence = f"losses {losses[:MOST_LOSSES]}, expected {LOWEST:g} to {HIGHEST:g} per image"
+        finite = [loss for loss in losses if np.isfinite(loss)]
+        evidence = f"losses {finite[:MOST_LOSSES]}, expected {LOWEST:g} to {HIGHEST:g} per image"
         yield Finding("LOOK", "out_of_band" if losses else "numbers_missing", evidence)
+
+
+def two_strips(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether both ways are drawn, in pixels and in codes: two figures, or two rows of one."""
+    share = submission.share(task)
+    if not share.certain or not share.opened or share.all_blank:
+        return
+    rows = max(view.look.panels[0] for view in share.opened)
+    if len(share.opened) > 1 or rows > 1:
+        return
+    evidence = f"{in_figures(len(share.opened))} of one row in {share.places}, expected pixels and codes, each a row"
+    yield Finding("LOOK", "figure_panels", evidence)
+
+
+SNEAKER, BOOT = ("sneaker", "7"), ("boot", "9")
+
+
+def direction(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a direction that is subtracted the wrong way round: from boots to sneakers."""
+    for index, tree in enumerate(submission.code.trees):
+        for node in ast.walk(tree) if tree else ():
+            if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
+                continue
+            target, value = last_name(node.targets[0]).lower(), node.value
+            if not any(word in target for word in ("direction", "richtung", "boot", "delta", "vector")):
+                continue
+            if isinstance(value.op, ast.Sub) and is_about(value.left, SNEAKER) and is_about(value.right, BOOT):
+                evidence = f"code cell {index + 1}: {ast.unparse(node)[:100]}"
+                yield Finding("LOOK", "direction_reversed", evidence)
+
+
+def is_about(node: ast.AST, words: tuple[str, str]) -> bool:
+    """Say whether an expression names a category, by its word or its number alone."""
+    name, number = words
+    if any(name in word.lower() for word in identifiers(node)):
+        return True
+    constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
+    return constants == [int(number)]

@@ -1,33 +1,137 @@
 """The grader's confusion table: mistakes against the tasks that must catch them, and honest variants.
 
-``make grader-table``, or ``python -m course.grading.corpus.grader_table [WORDS ...] [--quick] [--jobs N]`` for those
-whose name holds a word; ``--quick`` tries functions only, without executing the training. Exit status 1 when a mistake
-slips through or an honest variant is failed.
+``make grader-table``, or ``python -m course.grading.corpus.grader_table [WORDS ...] [--outputs] [--quick] [--jobs N]``
+for those whose name holds a word. Two columns: from outputs alone, and with ``--rerun``; ``--outputs`` leaves the
+second out, ``--quick`` tries functions only there. A whole table is stored (``table.json``), and its summary in
+``docs/measured/grader.md``. Exit status 1 when a mistake slips through or an honest variant is failed.
+
+Caught means: FAIL, or a LOOK of its task whose hint names the mistake. From outputs a mistake counts only where they,
+or the source beside them, show it.
 """
 
 import argparse
+import contextlib
+import io
+import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from joblib import Parallel, delayed
 
-from course.assignments import ASSIGNMENTS, HINTS
+from course.assignments import ASSIGNMENTS
 from course.grading.case import case_of
-from course.grading.corpus import variants
-from course.grading.judging import Options, judge_task
+from course.grading.corpus import pages, public, variants
+from course.grading.judging import Options, grade_content, judge_task
 from course.grading.rerun import rerun
-from course.grading.verdicts import Finding, worst
-from course.notebooks.reading import Cell, Submission
+from course.grading.verdicts import Finding, Level, worst
+from course.notebooks import reading
+from course.notebooks.reading import Cell, Output, Submission
+from course.paths import ROOT
 
 NO_OUTPUTS = {"figure_missing", "text_missing"}  # failures of a notebook that has none
+STORED = Path(__file__).with_name("table.json")
+SUMMARY = ROOT / "docs" / "measured" / "grader.md"
+UNSEEN = "-"  # the outputs do not show it, or there are none
+
+
+class Entry(NamedTuple):
+    """A notebook of the corpus, and what its mistake is; none: it is honest."""
+
+    name: str
+    key: str  # of its assignment
+    task: str  # of its mistake; empty where it is honest
+    codes: tuple[str, ...]
+    source: str  # in cells, or the page with its outputs
+    has_outputs: bool
+    shown: bool  # whether its outputs show the mistake
+    public: bool  # whether it is in a style of public notebooks
+
+
+class Row(NamedTuple):
+    """What became of an entry: how its mistake was caught, or its task verdicts where it is honest."""
+
+    name: str
+    key: str
+    task: str
+    public: bool
+    outputs: str  # FAIL, LOOK, NAMED (a LOOK that names it), PASS, or UNSEEN; of an honest one: the worst verdict
+    rerun: str
+    outputs_verdicts: tuple[Level, ...] = ()
+    rerun_verdicts: tuple[Level, ...] = ()
+
+    @property
+    def honest(self) -> bool:
+        return not self.task
+
+    @property
+    def wrong(self) -> bool:
+        """Say whether an honest notebook fails, or a mistake passes that should be seen."""
+        if self.honest:
+            return "FAIL" in (self.outputs, self.rerun)
+        # the references' own mistakes are made so that a rerun can name each
+        missed = {"PASS"} if self.public else {"PASS", "LOOK"}
+        return self.outputs == "PASS" or self.rerun in missed
+
+
+def entries() -> list[Entry]:
+    """Return the whole corpus."""
+    found: list[Entry] = []
+    for m in variants.MISTAKES:
+        source = variants.apply(m.swaps, variants.REFERENCES[m.assignment])
+        printed = m.assignment == "a2"
+        found.append(Entry(m.name, m.assignment, m.task, m.codes, source, printed, printed and m.task != "1", False))
+    for m in public.MISTAKES:
+        name, text = f"{m.variant.page}: {m.variant.name}", m.variant.text
+        found.append(Entry(name, pages.assignment_of(text), m.task, m.codes, text, True, m.shown, True))
+    for key, of_key in variants.HONEST.items():
+        for name, swaps in of_key.items():
+            source = variants.apply(swaps, variants.REFERENCES[key])
+            found.append(Entry(f"{key}: {name}", key, "", (), source, key == "a2", False, False))
+    for v in public.HONEST:
+        found.append(Entry(f"{v.page}: {v.name}", pages.assignment_of(v.text), "", (), v.text, True, False, True))
+    return found
+
+
+# ---------------------------------------------------------------- from outputs
+
+
+def findings_of_outputs(entry: Entry) -> list[Finding]:
+    """Return what the grader says of the notebook as it is stored."""
+    name = f"max_mustermann_{entry.key}.ipynb"
+    if entry.public:
+        verdict = grade_content(name, pages.notebook(entry.source), Options()).verdict
+        return [finding for task in verdict.tasks.values() for finding in task.findings]
+    case = case_of(printed_submission(entry), ASSIGNMENTS[entry.key])
+    findings: list[Finding] = []
+    for task in ASSIGNMENTS[entry.key].tasks:
+        findings += [f for f in judge_task(case, task) if f.code not in NO_OUTPUTS]
+    return findings
+
+
+def printed_submission(entry: Entry) -> Submission:
+    """Return a reference of assignment 2 with what it prints: our own program, in NumPy, so it may run here."""
+    space: dict[str, Any] = {}
+    cells = []
+    for number, source in enumerate(variants.cells(entry.source), start=1):
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            exec(source, space)
+        printed = text.getvalue()
+        cells.append(Cell(number, source, number, (Output("stream", printed, {}),), printed, None, ""))
+    return Submission(f"max_mustermann_{entry.key}.ipynb", tuple(cells))
 
 
 def submission(source: str, key: str = "a1") -> Submission:
     """Return an executed notebook without its outputs: what a rerun shows is the rerun's own."""
     cells = [Cell(i, c, i, (), "", None, "") for i, c in enumerate(variants.cells(source), start=1)]
     return Submission(f"max_mustermann_{key}.ipynb", tuple(cells))
+
+
+# ---------------------------------------------------------------- with a rerun
 
 
 class Judged(NamedTuple):
@@ -47,8 +151,12 @@ class Judged(NamedTuple):
 
 def judge(swaps: tuple[variants.Swap, ...], options: Options, key: str = "a1") -> Judged:
     """Rerun a reference with these swaps, small enough to train in seconds, and look at its source."""
-    source = variants.apply(variants.SMALL.get(key, ()), variants.apply(swaps, variants.REFERENCES[key]))
-    notebook = submission(source, key)
+    return judge_source(variants.apply(swaps, variants.REFERENCES[key]), options, key)
+
+
+def judge_source(source: str, options: Options, key: str) -> Judged:
+    small = [swap for swap in variants.SMALL.get(key, ()) if swap[0] in source]
+    notebook = submission(variants.apply(tuple(small), source), key)
     again, _ = rerun(notebook, ASSIGNMENTS[key], options)
     return Judged(again, source_failures(notebook, key))
 
@@ -62,104 +170,165 @@ def source_failures(notebook: Submission, key: str) -> list[Finding]:
     return failures
 
 
-class Row(NamedTuple):
-    line: str
-    wrong: bool
+def findings_of_rerun(entry: Entry, options: Options) -> list[Finding]:
+    """Return what the grader says with ``--rerun``; a mistake is looked for in its functions first, which is faster."""
+    if entry.public:
+        content = pages.notebook(entry.source)
+        again, _ = rerun(reading.parse(f"max_mustermann_{entry.key}.ipynb", content), ASSIGNMENTS[entry.key], options)
+        return [*again, *findings_of_outputs(entry)]
+    if entry.task and entry.key != "a2" and not options.definitions:
+        found = judge_source(entry.source, replace(options, definitions=True), entry.key).all
+        if outcome(entry, found) in ("FAIL", "NAMED"):
+            return found
+    return judge_source(entry.source, options, entry.key).all
 
 
-def catches(findings: Iterable[Finding], mistake: variants.Mistake) -> list[Finding]:
-    """Return the failures of the mistake's task that name it."""
-    return [f for f in findings if f.task == mistake.task and f.level == "FAIL" and f.code in mistake.codes]
+# ---------------------------------------------------------------- rows
 
 
-def ways(mistake: variants.Mistake, options: Options) -> tuple[str, ...]:
-    """Return how a mistake is looked for: by its functions alone first, then by the whole notebook."""
-    if options.definitions:
-        return ("functions",)
-    return ("run",) if mistake.assignment == "a2" else ("functions", "run")
+def outcome(entry: Entry, findings: Iterable[Finding]) -> str:
+    """Say how a mistake's task came out: FAIL, NAMED (a LOOK that names it), LOOK, PASS."""
+    of_task = [f for f in findings if f.task == entry.task and f.level != "PASS"]
+    if any(f.level == "FAIL" and (entry.public or f.code in entry.codes) for f in of_task):
+        return "FAIL"
+    if any(f.code in entry.codes for f in of_task):
+        return "NAMED"
+    return "LOOK" if of_task else "PASS"
+
+
+def verdicts_of(entry: Entry, findings: list[Finding]) -> tuple[Level, ...]:
+    tasks = [task.name for task in ASSIGNMENTS[entry.key].graded if entry.public or task.name != "file"]
+    return tuple(worst(f.level for f in findings if f.task == task) for task in tasks)
+
+
+def row_of(entry: Entry, options: Options, *, with_rerun: bool) -> Row:
+    """Grade an entry from its outputs, and with a rerun where that is asked for."""
+    stored = findings_of_outputs(entry) if entry.has_outputs else []
+    again = findings_of_rerun(entry, options) if with_rerun else []
+    about = (entry.name, entry.key, entry.task, entry.public)
+    if entry.task:
+        from_outputs = outcome(entry, stored) if entry.has_outputs else UNSEEN
+        seen = entry.shown or from_outputs != "PASS"
+        return Row(*about, from_outputs if seen else UNSEEN, outcome(entry, again) if with_rerun else UNSEEN)
+    before = verdicts_of(entry, stored) if entry.has_outputs else ()
+    after = verdicts_of(entry, again) if with_rerun else ()
+    return Row(*about, worst(before) if before else UNSEEN, worst(after) if after else UNSEEN, before, after)
+
+
+def line_of(row: Row) -> str:
+    about = f"{'BAD' if row.wrong else '':<4}{row.name[:62]:<64}{row.key}.{row.task or 'honest':<15}"
+    verdicts = " | ".join(" ".join(of_column) for of_column in (row.outputs_verdicts, row.rerun_verdicts) if of_column)
+    return f"{about}{row.outputs:<8}{row.rerun:<8}{verdicts}".rstrip()
 
 
 def judge_mistake(mistake: variants.Mistake, options: Options) -> Row:
-    """Look for a mistake until it is caught."""
-    findings: list[Finding] = []
-    for way in ways(mistake, options):
-        judged = judge(mistake.swaps, replace(options, definitions=way == "functions"), mistake.assignment)
-        findings, caught = judged.all, catches(judged.all, mistake)
-        if caught:
-            alone = caught[0] in [*judged.printed, *judged.source] and way == "functions"
-            return row(mistake, "source" if alone else way, findings, HINTS[caught[0].code], wrong=False)
-    missed = f"MISSED: {[f for f in findings if f.level != 'PASS'][:4]}"
-    return row(mistake, "NO", findings, missed, wrong=True)
+    """Look for a reference's mistake with a rerun."""
+    return row_of(next(e for e in entries() if e.name == mistake.name and not e.public), options, with_rerun=True)
 
 
-def row(mistake: variants.Mistake, way: str, findings: list[Finding], hint: str, *, wrong: bool) -> Row:
-    about = f"{'*' if mistake.listed else '':<4}{mistake.name:<48}{mistake.task:<15}{way:<10}"
-    return Row(f"{about}{verdicts(findings, mistake.assignment)}  {hint}", wrong)
+def judge_honest(key: str, name: str, options: Options) -> Row:
+    """Grade an honest variant of a reference with a rerun; LOOKs are counted in its row."""
+    return row_of(next(e for e in entries() if e.name == f"{key}: {name}" and not e.task), options, with_rerun=True)
 
 
-def judge_honest(key: str, name: str, swaps: tuple[variants.Swap, ...], options: Options) -> Row:
-    findings = judge(swaps, options, key).all
-    failed = [f for f in findings if f.level == "FAIL"]
-    about = f"{'BAD' if failed else 'ok':<4}{f'{key}: {name}':<48}{'':<25}{verdicts(findings, key)}"
-    return Row(f"{about}  {failed or ''}".rstrip(), bool(failed))
+# ---------------------------------------------------------------- the summary
 
 
-def verdicts(findings: list[Finding], key: str) -> str:
-    """Return the verdicts of the assignment's tasks, side by side."""
-    tasks = [task.name for task in ASSIGNMENTS[key].tasks]
-    return f"{' '.join(worst(f.level for f in findings if f.task == task) for task in tasks):<34}"
+def share(part: int, whole: int) -> str:
+    return f"{part} of {whole}" + (f" ({100 * part / whole:.1f} %)" if whole else "")
+
+
+def counts_of(rows: list[Row], column: str) -> list[str]:
+    """Return one column of the summary."""
+    mistakes = [getattr(row, column) for row in rows if not row.honest and getattr(row, column) != UNSEEN]
+    caught = Counter(mistakes)
+    verdicts: Counter[Level] = Counter()
+    for row in rows:
+        verdicts.update(getattr(row, f"{column}_verdicts") if row.honest else ())
+    honest = [getattr(row, column) for row in rows if row.honest and getattr(row, column) != UNSEEN]
+    total = sum(verdicts.values())
+    return [
+        share(caught["FAIL"] + caught["NAMED"], len(mistakes)), str(caught["FAIL"]), str(caught["NAMED"]),
+        str(caught["LOOK"]), str(caught["PASS"]), share(honest.count("FAIL"), len(honest)),
+        share(verdicts["LOOK"], total), share(verdicts["FAIL"], total),
+    ]  # fmt: skip
+
+
+LINES = (
+    "mistakes caught: FAIL, or a LOOK that names them", "… by FAIL", "… by a LOOK that names them",
+    "looked at for another reason", "missed: PASS", "honest notebooks failed", "honest task verdicts that are LOOK",
+    "honest task verdicts that are FAIL",
+)  # fmt: skip
+
+
+def summary(rows: list[Row]) -> str:
+    """Return the table's summary in Markdown."""
+    mistakes, honest = [row for row in rows if not row.honest], [row for row in rows if row.honest]
+    others = sum(row.public for row in mistakes)
+    lines = [
+        f"{len(mistakes)} mistakes, {others} of them in styles of public notebooks; {len(honest)} honest notebooks.",
+        "",
+        "| | from outputs | with `--rerun` |",
+        "|---|---|---|",
+    ]
+    columns = counts_of(rows, "outputs"), counts_of(rows, "rerun")
+    measured = any(row.rerun != UNSEEN for row in rows)
+    for name, one, other in zip(LINES, *columns, strict=True):
+        lines.append(f"| {name} | {one} | {other if measured else 'not measured yet'} |")
+    return "\n".join(lines) + "\n"
+
+
+def store(rows: list[Row]) -> None:
+    """Store the whole table, and write its summary into the docs; a column that was left out stays as it was."""
+    old = {row.name: row for row in load()} if STORED.is_file() else {}
+    kept = []
+    for row in rows:
+        before = old.get(row.name)
+        if row.rerun == UNSEEN and before and before.task == row.task:
+            row = row._replace(rerun=before.rerun, rerun_verdicts=before.rerun_verdicts)
+        kept.append(row)
+    lines = ",\n".join(json.dumps(list(row), ensure_ascii=False) for row in kept)
+    STORED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    SUMMARY.write_text(summary(kept), encoding="utf-8")
+
+
+def load() -> list[Row]:
+    """Return the stored table."""
+    rows = json.loads(STORED.read_text(encoding="utf-8"))
+    return [Row(*values[:6], tuple(values[6]), tuple(values[7])) for values in rows]
+
+
+# ---------------------------------------------------------------- the command
 
 
 def in_order(jobs: list[Any], processes: int) -> Iterator[Row]:
     if processes == 1:
-        rows = (function(*arguments) for function, arguments, _ in jobs)
+        rows = (function(*arguments, **named) for function, arguments, named in jobs)
     else:
         rows = Parallel(n_jobs=processes, return_as="generator")(jobs)
     return (row for row in rows if isinstance(row, Row))
 
 
-def jobs(words: list[str], options: Options) -> tuple[list[Any], list[Any]]:
-    """Return the mistakes and the honest variants whose names hold one of the words; all of them without words."""
-
-    def selected(name: str) -> bool:
-        return not words or any(word in name for word in words)
-
-    mistakes = [delayed(judge_mistake)(m, options) for m in variants.MISTAKES if selected(m.name)]
-    honest = []
-    for key, of_key in variants.HONEST.items():
-        for name, swaps in of_key.items():
-            if selected(f"{key}: {name}"):
-                honest.append(delayed(judge_honest)(key, name, swaps, options))
-    return mistakes, honest
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("words", nargs="*", help="only variants whose name holds one of these")
-    parser.add_argument("--quick", action="store_true", help="try functions only, without executing the training")
-    parser.add_argument("--jobs", type=int, default=1, help="variants at a time")
+    parser.add_argument("words", nargs="*", help="only notebooks whose name holds one of these")
+    parser.add_argument("--outputs", action="store_true", help="from outputs only, without reruns")
+    parser.add_argument("--quick", action="store_true", help="in reruns, try functions only, without the training")
+    parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
     arguments = parser.parse_args()
     started = time.monotonic()
-    mistakes, honest = jobs(arguments.words, Options(rerun=True, definitions=arguments.quick))
-    print(f"{'':<4}{'mistake':<48}{'task':<15}{'caught by':<10}{'verdicts of its tasks':<34}  hint")
-    slipped = show(in_order(mistakes, arguments.jobs))
-    print(f"{'':<4}honest variant")
-    failed = show(in_order(honest, arguments.jobs))
-    print(
-        f"{len(mistakes) - slipped} of {len(mistakes)} mistakes caught by their task with a hint that names them; "
-        f"{failed} of {len(honest)} honest variants failed; {time.monotonic() - started:.0f} s\n"
-        "*: the best known ones. Caught by trying the functions, by running the notebook, or from its source."
-    )
-    return int(slipped + failed > 0)
-
-
-def show(rows: Iterator[Row]) -> int:
-    """Print the rows as they come; return how many are wrong."""
-    wrong = 0
-    for line in rows:
-        print(line.line, flush=True)
-        wrong += line.wrong
-    return wrong
+    options = Options(rerun=True, definitions=arguments.quick)
+    chosen = [e for e in entries() if not arguments.words or any(word in e.name for word in arguments.words)]
+    jobs = [delayed(row_of)(entry, options, with_rerun=not arguments.outputs) for entry in chosen]
+    print(f"{'':<4}{'notebook':<64}{'task':<18}{'outputs':<8}{'rerun':<8}verdicts of an honest one's tasks")
+    rows = []
+    for row in in_order(jobs, arguments.jobs):
+        print(line_of(row), flush=True)
+        rows.append(row)
+    if not arguments.words and not arguments.quick:
+        store(rows)
+    print(f"\n{summary(rows)}\n{time.monotonic() - started:.0f} s")
+    return int(any(row.wrong for row in rows))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ RESULTS = (
 PANELS = {"latent_space": (1, 4), "reconstructions": (1, 4), "interpolations": (4, 1)}
 
 
+@cache
 def png(seed: int = 0, rows: int = 1, columns: int = 3, blank: bool = False) -> bytes:
     figure = Figure(figsize=(8, 3))
     if not blank:

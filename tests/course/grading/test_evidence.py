@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from course.grading import evidence
+from course.grading import evidence, training
 from course.grading.corpus.notebooks import png
+from course.grading.sources import Sources
 from course.notebooks.reading import Cell, Submission
 
 
@@ -66,17 +67,23 @@ def test_a_picture_without_ink_is_blank_and_what_is_none_has_a_problem():
 
 
 @pytest.mark.parametrize(
-    ("source", "shows"),
+    ("source", "certain"),
     [
         ("train_loader = DataLoader(test_set)", True),
-        ("train_loader = DataLoader(train_set, batch_size=test_size)", False),
-        ("for x in test_loader:\n    loss.backward()", True),
-        ("for x in train_loader:\n    loss.backward()\ntest(model)", False),
-        ("for x in test_loader:\n    model(x)", False),
-        ("%time test()\nfor x in test_loader: loss.backward()", True),
-        ("this is no Python: test", False),
+        ("train_loader = DataLoader(MNIST('.', train=False))", True),
+        ("train_loader = DataLoader(train_set, batch_size=test_size)", None),
+        ("for x in test_loader:\n    loss.backward()", False),
+        ("for x in test_loader:\n    loss.backward(); opt.step()", True),
+        ("half = MNIST('.', train=False)\nfor x in half:\n    loss.backward()", True),
+        ("test_loader = DataLoader(MNIST('.', train=True))\nfor x in test_loader:\n    loss.backward()", None),
+        ("for beta in test_betas:\n    loss.backward(); opt.step()", None),
+        ("for run in test_runs:\n    for x in data:\n        loss.backward(); opt.step()", None),
+        ("for x in train_loader:\n    loss.backward()\ntest(model)", None),
+        ("for x in test_loader:\n    model(x)", None),
+        ("%time test()\nfor x in test_loader: loss.backward()", False),
+        ("this is no Python: test", None),
     ],
 )
-def test_gradients_on_a_test_set_are_seen_in_the_source(source, shows):
-    submission = Submission("", (Cell(1, source, 1, (), "", None, ""),))
-    assert bool(evidence.gradient_on_test_set(submission)) == shows
+def test_gradients_on_a_test_set_are_seen_in_the_source_and_a_name_alone_is_no_evidence(source, certain):
+    shown = training.gradient_on_test_set(Sources((Cell(1, source, 1, (), "", None, ""),)))
+    assert (shown.certain if shown else None) == certain

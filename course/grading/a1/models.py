@@ -1,0 +1,332 @@
+"""The checks by outputs of part B: is there an autoencoder that was trained, and a VAE for each beta?
+
+A name is no evidence, and a variational autoencoder is no autoencoder. What counts is training: a loop that takes
+gradients, or a call of one, with an autoencoder in it; a loop over beta = 1, 3, 10, or a call or a result for each.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from course.assignments import Task
+from course.grading import training
+from course.grading.case import Case
+from course.grading.common import judge_series, never_zeroed
+from course.grading.evidence import Series, loss_series
+from course.grading.sources import Function, identifiers, last_name, numbers_of
+from course.grading.training import Loop
+from course.grading.verdicts import Finding
+from course.notebooks.printed import kind_of, readings
+
+# ---------------------------------------------------------------- the autoencoder
+
+NAME_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\dA-Za-z_]+")
+VARIATIONAL = re.compile(r"variation|v(?:ar)?$|vaes?$|\w?vae|вариац")
+AUTOENCODER = re.compile(r"aes?$|autoen[ck]od|autokod|автокодиров|автоэнкод")
+TRAINING_WORDS = re.compile(r"train|^fit|learn|lern|обуч", re.I)
+
+
+def names_autoencoder(text: str) -> bool:
+    """Say whether a name or a line is about an autoencoder that is not a variational one."""
+    parts = [part.lower() for part in NAME_PARTS.findall(text)]
+    joined = [*parts, *(f"{a}{b}" for a, b in pairwise(parts) if a == "auto")]
+    return any(map(AUTOENCODER.match, joined)) and not any(map(VARIATIONAL.match, joined))
+
+
+def autoencoder_there(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether an autoencoder was trained in cells that were executed."""
+    names = {n for n in all_names(submission) if names_autoencoder(n)}
+    if not names:
+        yield Finding("LOOK", "not_trained", "no executed cell names an autoencoder that is not a variational one")
+        return
+    place = trained_in(submission)
+    if place:
+        yield Finding("PASS", "autoencoder_there", f"an autoencoder is trained in {place}, which ran without an error")
+    else:
+        evidence = f"{', '.join(sorted(names)[:3])}: named, but no loop with backward() and step() has it"
+        yield Finding("LOOK", "not_trained", evidence)
+
+
+def ran_cells(submission: Case) -> set[int]:
+    """Return the indices of the cells that were executed and did not end in an error."""
+    ran = (n for n, cell in enumerate(submission.cells) if submission.ran(cell) and (cell.may_fail or not cell.error))
+    return set(ran)
+
+
+def all_names(submission: Case) -> set[str]:
+    names: set[str] = set()
+    for index in ran_cells(submission):
+        tree = submission.code.trees[index]
+        names |= identifiers(tree) if tree else set(re.findall(r"\w+", submission.cells[index].source))
+    return names
+
+
+def trained_in(submission: Case) -> str | None:
+    """Return where an autoencoder is trained: a loop about one, or a call that trains one."""
+    ran = ran_cells(submission)
+    loops = [loop for loop in training.loops(submission.code) if loop.cell in ran]
+    steps = {loop.name for loop in training.loops(submission.code) if loop.name}
+    for loop in loops:
+        if is_about_autoencoder(loop):
+            return loop.place
+    for index in sorted(ran):
+        tree = submission.code.trees[index]
+        for call in ast.walk(tree) if tree else ():
+            if (
+                isinstance(call, ast.Call)
+                and is_training_call(call, steps, submission)
+                and any(map(is_autoencoder, arguments_of(call)))
+            ):
+                return f"code cell {index + 1}"
+    return None
+
+
+def arguments_of(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def is_training_call(call: ast.Call, steps: set[str], submission: Case) -> bool:
+    """Say whether a call trains: a function of the notebook that takes gradients, or a library's of such a name."""
+    name = last_name(call.func)
+    function = submission.code.functions.get(name)
+    if function is None:
+        return bool(TRAINING_WORDS.search(name))
+    return name in steps or (isinstance(function, Function) and bool(submission.code.reached_names(function) & steps))
+
+
+def is_autoencoder(node: ast.AST) -> bool:
+    return any(names_autoencoder(name) for name in identifiers(node))
+
+
+def is_about_autoencoder(loop: Loop) -> bool:
+    """Say whether a training loop's own names name an autoencoder: its function, or what it calls."""
+    return names_autoencoder(loop.name) or is_autoencoder(loop.node)
+
+
+# ---------------------------------------------------------------- beta = 1, 3, 10
+
+BETAS = (1.0, 3.0, 10.0)
+MOST_BETAS = 7  # values of beta that one tries; digits from 1 to 10 are none
+BETA_NAME = re.compile(r"beta|(?<![a-z])b(?:s|_?values)?(?![a-z])|β|kl_?w(?:eight)?|kld_?w|lambda", re.I)
+LEAST_EPOCHS = 15
+EPOCH_NAME = re.compile(r"epoch|эпох", re.I)
+PRINTED_BETA = re.compile(r"(?:beta|β)\s?(?:=|:|\()?\s?(\d{1,3}(?:\.\d{1,3})?)(?![\d.]*\d)", re.I)
+SAME_KL = 0.05  # relative: KLs of beta = 1 and 10 that differ by less are the same
+
+
+class Trained(NamedTuple):
+    """What shows that VAEs were trained with these betas."""
+
+    sentence: str
+    fault: Finding | None = None
+
+
+def betas(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether VAEs were trained with beta = 1, 3 and 10: in a loop, by a call each, or by their results."""
+    trained = trained_betas(submission)
+    if trained is None:
+        seen = sorted({value for value in PRINTED_BETA.findall(submission.text)})[:MOST_BETAS]
+        evidence = "neither a loop over beta = 1, 3 and 10, nor a call or a printed result for each was found"
+        yield Finding("LOOK", "betas_missing", f"{evidence}; printed: {seen}" if seen else evidence)
+        return
+    yield trained.fault or Finding("PASS", "betas", trained.sentence)
+    yield from few_epochs(submission)
+    yield from beta_without_effect(submission)
+
+
+def trained_betas(submission: Case) -> Trained | None:
+    """Return what shows the three trainings, None where nothing does."""
+    by_loop = next(loops_over_betas(submission), None)
+    if by_loop:
+        return by_loop
+    for name, given in betas_by_call(submission).items():
+        if given >= set(BETAS) or (given >= set(BETAS[1:]) and calls_without_beta(submission, name)):
+            return Trained(f"{name}() is called with beta = 1, 3 and 10")
+    if results_of_betas(submission):
+        return Trained("a result is printed for each of beta = 1, 3 and 10")
+    return None
+
+
+def nodes_that_ran(submission: Case) -> Iterator[tuple[int, ast.AST]]:
+    """Yield every piece of code in the cells that were executed, and its cell's index."""
+    for index in sorted(ran_cells(submission)):
+        tree = submission.code.trees[index]
+        for node in ast.walk(tree) if tree else ():
+            yield index, node
+
+
+def loops_over_betas(submission: Case) -> Iterator[Trained]:
+    """Yield loops over the three betas, and calls that are given all three."""
+    constants = training.assignments(submission.code)
+    for index, node in nodes_that_ran(submission):
+        if isinstance(node, ast.For | ast.comprehension) and is_loop_over_betas(node, constants):
+            fault = constant_beta_in(node) if isinstance(node, ast.For) else None
+            yield Trained(f"code cell {index + 1} loops over beta = 1, 3 and 10", fault)
+        for keyword in node.keywords if isinstance(node, ast.Call) else ():
+            if "beta" in (keyword.arg or "").lower() and covers(list_of(keyword.value, constants), named=True):
+                name = last_name(node.func) if isinstance(node, ast.Call) else ""
+                yield Trained(f"code cell {index + 1} passes beta = 1, 3 and 10 to {name}()")
+
+
+def betas_by_call(submission: Case) -> dict[str, set[float]]:
+    """Return the single betas that functions are given, by the functions' names."""
+    values: dict[str, set[float]] = {}
+    for _, node in nodes_that_ran(submission):
+        for keyword in node.keywords if isinstance(node, ast.Call) else ():
+            value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+            if "beta" in (keyword.arg or "").lower() and isinstance(value, int | float) and isinstance(node, ast.Call):
+                values.setdefault(last_name(node.func), set()).add(float(value))
+    return values
+
+
+def calls_without_beta(submission: Case, name: str) -> bool:
+    """Say whether a function is called without a beta, too, which leaves its own 1."""
+    for index in ran_cells(submission):
+        tree = submission.code.trees[index]
+        for call in ast.walk(tree) if tree else ():
+            if (
+                isinstance(call, ast.Call)
+                and last_name(call.func) == name
+                and not any(k.arg == "beta" for k in call.keywords)
+            ):
+                return True
+    return False
+
+
+def list_of(node: ast.AST, constants: dict[str, ast.expr]) -> list[float]:
+    """Return the numbers of a list, under its name or in a call such as enumerate; empty where there are none."""
+    for inner in ast.walk(node):
+        values = numbers_of(inner)
+        if values:
+            return values
+        if isinstance(inner, ast.Name) and inner.id in constants:
+            values = numbers_of(constants[inner.id])
+            if values is None and isinstance(constants[inner.id], ast.Call):
+                values = next((v for n in ast.walk(constants[inner.id]) if (v := numbers_of(n))), None)
+            if values:
+                return values
+    return []
+
+
+def covers(values: list[float], *, named: bool) -> bool:
+    """Say whether numbers are the three betas; more of them only where their name says that they are betas."""
+    return set(values) - {0.0} == set(BETAS) or (named and set(values) >= set(BETAS) and len(values) <= MOST_BETAS)
+
+
+def is_loop_over_betas(node: ast.For | ast.comprehension, constants: dict[str, ast.expr]) -> bool:
+    named = any(BETA_NAME.search(name) for name in [*identifiers(node.target), *identifiers(node.iter)])
+    return covers(list_of(node.iter, constants), named=named)
+
+
+def constant_beta_in(loop: ast.For) -> Finding | None:
+    """Find a call in the loop that is given one beta for all."""
+    for call in ast.walk(loop):
+        for keyword in call.keywords if isinstance(call, ast.Call) else ():
+            if keyword.arg == "beta" and isinstance(keyword.value, ast.Constant):
+                evidence = f"in the loop over the betas, {last_name(call.func)}() is given beta={keyword.value.value}"
+                return Finding("LOOK", "one_beta", evidence)
+    return None
+
+
+def results_of_betas(submission: Case) -> bool:
+    """Say whether numbers are printed beside beta = 1, 3 and 10, each."""
+    seen: set[float] = set()
+    for line in submission.text.split("\n"):
+        found = PRINTED_BETA.search(line[:300])
+        if found and re.search(r"\d\.\d", line[found.end() : 300]):
+            seen.add(float(found[1]))
+    return seen >= set(BETAS)
+
+
+def few_epochs(submission: Case) -> Iterator[Finding]:
+    """Find calls that train with a beta for fewer epochs than the assignment says, as far as a number says so."""
+    for index in sorted(ran_cells(submission)):
+        tree = submission.code.trees[index]
+        for call in ast.walk(tree) if tree else ():
+            if not isinstance(call, ast.Call) or not any(k.arg and "beta" in k.arg.lower() for k in call.keywords):
+                continue
+            for keyword in call.keywords:
+                value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+                if (
+                    keyword.arg
+                    and EPOCH_NAME.search(keyword.arg)
+                    and isinstance(value, int)
+                    and 0 < value < LEAST_EPOCHS
+                ):
+                    evidence = f"code cell {index + 1}: {last_name(call.func)}(..., {keyword.arg}={value})"
+                    yield Finding("LOOK", "few_epochs", evidence)
+                    return
+
+
+def beta_without_effect(submission: Case) -> Iterator[Finding]:
+    """Find KLs of beta = 1 and beta = 10 that are printed and are the same."""
+    kls: dict[float, float] = {}
+    beta = None
+    for line in submission.text.split("\n"):
+        found = PRINTED_BETA.search(line[:300])
+        beta = float(found[1]) if found else beta
+        for reading in readings(line[:300]):
+            if kind_of(reading.label) == "kl" and beta is not None and reading.decimals:
+                kls[beta] = reading.value
+    if kls.keys() >= {1.0, 10.0} and kls[1.0] > 1 and abs(kls[10.0] / kls[1.0] - 1) < SAME_KL:
+        evidence = f"the printed KL is {kls[1.0]:g} at beta = 1 and {kls[10.0]:g} at beta = 10; it should fall"
+        yield Finding("LOOK", "beta_ignored", evidence)
+
+
+# ---------------------------------------------------------------- losses and gradients of each task's loops
+
+IMAGES = re.compile(r"\bmnist\b", re.I)
+
+
+def task_of(submission: Case, index: int, series: Series | None = None) -> str:
+    """Return whose training a cell prints: A2 (toy data), B1 (the autoencoder) or B2 (the betas)."""
+    if series is not None and names_autoencoder(series.name):
+        return "B1"
+    section = submission.sections.get(submission.cells[index].number)
+    if section in ("A2", "B1", "B2"):
+        return section
+    images = next((n for n, cell in enumerate(submission.cells) if IMAGES.search(cell.source)), len(submission.cells))
+    reach = submission.code.reach(index)
+    names = identifiers(submission.code.trees[index]) if submission.code.trees[index] else set()  # pyright: ignore[reportArgumentType]
+    about_autoencoder = any(map(names_autoencoder, {*names, *reach.calls}))
+    if re.search(r"beta|β", (series.name if series else ""), re.I):
+        return "B2"
+    if about_autoencoder and not (series and index == images):
+        return "B1"
+    return "B2" if index > images else "A2"
+
+
+def losses_of(submission: Case, task: str) -> Iterator[Finding]:
+    for index, cell in enumerate(submission.cells):
+        for series in loss_series(cell.text):
+            if task_of(submission, index, series) == task:
+                yield from judge_series(series, index + 1)
+
+
+def vae_losses_fall(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether the losses that trainings on the toy data print end lower than they begin."""
+    return losses_of(submission, "A2")
+
+
+def autoencoder_losses_fall(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether the losses that an autoencoder's training prints end lower than they begin."""
+    return losses_of(submission, "B1")
+
+
+def beta_losses_fall(submission: Case, task: Task) -> Iterator[Finding]:
+    """Judge whether the losses that the trainings with a beta print end lower than they begin, each by itself."""
+    return losses_of(submission, "B2")
+
+
+def vae_zero_grad(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find loops of the VAEs that never set gradients to zero."""
+    faulty = training.never_zeroes(submission.code)
+    yield from never_zeroed(submission, [loop for loop in faulty if not is_about_autoencoder(loop)])
+
+
+def autoencoder_zero_grad(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find loops of the autoencoder that never set gradients to zero."""
+    faulty = training.never_zeroes(submission.code)
+    yield from never_zeroed(submission, [loop for loop in faulty if is_about_autoencoder(loop)])

@@ -1,0 +1,187 @@
+"""What a submission's cells do, as far as their source says so: which functions they reach, what they call figures.
+
+Read, never run. Cells are parsed once; what does not parse says nothing.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from course.notebooks.code import parse_or_none
+from course.notebooks.reading import Cell
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+TITLE_KEYWORDS = {"title", "titel", "figtitle", "suptitle", "label", "name", "caption", "ueberschrift", "titre"}
+NO_TITLE = {
+    "print", "device", "to", "get", "load", "open", "getattr", "setattr", "MNIST", "FashionMNIST", "savefig", "format",
+    "join", "Path", "use", "set_matplotlib_formats", "run_line_magic", "run_cell_magic", "system", "getoutput",
+    "replace", "split", "read_csv", "strftime", "display", "Markdown", "legend", "text", "axis",
+    "field", "einsum", "append",
+}  # fmt: skip
+MOST_REACHED, MOST_TITLES, LONGEST_TITLE = 200, 100, 120
+SAVING = {"savefig", "imsave", "save", "show"}
+PICTURE_NAME = re.compile(r"[\w./ -]{1,120}")
+
+
+class Reach(NamedTuple):
+    """What a cell's statements do, functions that they call included."""
+
+    nodes: tuple[ast.AST, ...]  # statements and functions' bodies
+    titles: tuple[str, ...]  # what they call their figures, lower case
+    saved: tuple[str, ...]  # the names under which they save them, lower case, without a suffix
+    calls: frozenset[str]  # the last names of all functions that they call
+    strings: frozenset[str] = frozenset()  # all short strings, lower case
+
+
+class Sources:
+    """The parsed cells of a submission."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.trees = [parse_or_none(cell.source) for cell in cells]
+        self.functions: dict[str, ast.AST] = {}
+        self.versions: dict[str, list[ast.AST]] = {}  # functions and methods of one name
+        for tree in self.trees:
+            for node in ast.walk(tree) if tree else ():
+                if isinstance(node, Function | ast.ClassDef):
+                    self.functions[node.name] = node
+                    self.versions.setdefault(node.name, []).append(node)
+        self._reaches: dict[int, Reach] = {}
+
+    def reach(self, index: int) -> Reach:
+        """Return what the code cell of this index does."""
+        if index not in self._reaches:
+            tree = self.trees[index] if index < len(self.trees) else None
+            self._reaches[index] = self._reach(tree) if tree else Reach((), (), (), frozenset())
+        return self._reaches[index]
+
+    def _reach(self, tree: ast.Module) -> Reach:
+        nodes: list[ast.AST] = []
+        pending: list[ast.AST] = [node for node in tree.body if not isinstance(node, Function | ast.ClassDef)]
+        seen: set[str] = set()
+        calls: set[str] = set()
+        while pending and len(nodes) < MOST_REACHED:
+            node = pending.pop(0)
+            nodes.append(node)
+            for name in called_names(node):
+                calls.add(name)
+                function = self.functions.get(name)
+                if isinstance(function, Function) and name not in seen:
+                    seen.add(name)
+                    pending += function.body
+        titles: list[str] = []
+        saved: list[str] = []
+        strings: set[str] = set()
+        for node in nodes:
+            titles += titles_in(node)
+            saved += saved_in(node)
+            strings |= {text.lower() for inner in ast.walk(node) if 1 < len(text := literal(inner)) < LONGEST_TITLE}
+        once = tuple(dict.fromkeys(titles))[:MOST_TITLES]
+        return Reach(tuple(nodes), once, tuple(dict.fromkeys(saved)), frozenset(calls), frozenset(strings))
+
+    def reached_names(self, node: ast.AST) -> set[str]:
+        """Return the names in a piece of code, and in the notebook's functions that it calls, and so on."""
+        names, pending, seen = identifiers(node), list(called_names(node)), set[str]()
+        while pending and len(seen) < MOST_REACHED:
+            name = pending.pop()
+            for function in self.versions.get(name, ()) if name not in seen else ():
+                if isinstance(function, Function):
+                    names |= identifiers(function)
+                    pending += called_names(function)
+            seen.add(name)
+        return names
+
+    def units(self) -> Iterator[tuple[str, ast.AST, int]]:
+        """Yield every function, and what each cell does outside of them: its name, its code, its cell's index."""
+        for index, tree in enumerate(self.trees):
+            if tree is None:
+                continue
+            for node in ast.walk(tree):
+                if isinstance(node, Function):
+                    yield node.name, node, index
+            outside = [node for node in tree.body if not isinstance(node, Function | ast.ClassDef)]
+            if outside:
+                yield "", ast.Module(outside, []), index
+
+
+def last_name(node: ast.AST) -> str:
+    """Return ``b`` of ``a.b`` and of ``b``; empty for anything else."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def called_names(node: ast.AST) -> Iterator[str]:
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call):
+            yield last_name(call.func)
+
+
+def literal(node: ast.AST) -> str:
+    """Return a string, or the fixed parts of an f-string; empty for anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return " ".join(
+            part.value for part in node.values if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        )
+    if isinstance(node, ast.BinOp):
+        return f"{literal(node.left)} {literal(node.right)}".strip()
+    return ""
+
+
+def titles_in(node: ast.AST) -> Iterator[str]:
+    """Yield the strings that calls are given as titles, as far as a string can be one."""
+    for call in ast.walk(node):
+        if not isinstance(call, ast.Call) or last_name(call.func) in NO_TITLE:
+            continue
+        arguments = [*call.args, *(k.value for k in call.keywords if k.arg in TITLE_KEYWORDS)]
+        for argument in arguments:
+            text = literal(argument)[:LONGEST_TITLE].strip().lower()
+            if len(text) > 1 and re.search(r"[^\W\d_]{2}", text):
+                yield text
+
+
+def saved_in(node: ast.AST) -> Iterator[str]:
+    """Yield the names under which figures are saved."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and last_name(call.func) in SAVING:
+            for argument in call.args[:3]:
+                text = next((part for n in ast.walk(argument) if (part := literal(n))), "")
+                if text and PICTURE_NAME.fullmatch(text):
+                    yield text.rpartition("/")[2].rpartition(".")[0].lower() or text.lower()
+
+
+def identifiers(node: ast.AST) -> set[str]:
+    """Return all names, attributes, arguments and definitions in a piece of code."""
+    names: set[str] = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            names.add(inner.id)
+        elif isinstance(inner, ast.Attribute):
+            names.add(inner.attr)
+        elif isinstance(inner, ast.arg | ast.keyword) and inner.arg:
+            names.add(inner.arg)
+        elif isinstance(inner, Function | ast.ClassDef):
+            names.add(inner.name)
+    return names
+
+
+def numbers_of(node: ast.AST) -> list[float] | None:
+    """Return the numbers of a list, tuple, set or dictionary of numbers (its keys); None where it is something else."""
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        elements: list[ast.AST] = list(node.elts)
+    elif isinstance(node, ast.Dict):
+        elements = [key for key in node.keys if key is not None]
+    else:
+        return None
+    values: list[float] = []
+    for element in elements:
+        if isinstance(element, ast.Constant) and isinstance(element.value, int | float | str):
+            try:
+                values.append(float(element.value))
+            except ValueError:
+                return None
+        else:
+            return None
+    return values

@@ -1,0 +1,107 @@
+"""What a student wrote: the words of a notebook's texts without those that the assignment itself was handed out with.
+
+Of a handout nothing is kept but fingerprints of every three words that follow one another: enough to know its sentences
+again, too little to read them. ``python -m course.grading.writing a5 HANDOUT.txt`` writes those of a new text.
+"""
+
+import base64
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from course.grading.case import HEADING, Case
+
+FOLDER = Path(__file__).with_name("handouts")
+WORDS = re.compile(r"[^\W_]+")
+TOGETHER, BYTES = 3, 3  # words to a fingerprint, and bytes of one
+LINE = 120  # characters
+LEAST_SENTENCE = 8  # words of a printed line that is read as a sentence
+MOST_TEXT = 200_000  # characters of a text that are read
+
+
+def fingerprints(words: list[str]) -> list[bytes]:
+    """Return one fingerprint for each place where three words stand together."""
+    grams = (" ".join(words[i : i + TOGETHER]) for i in range(len(words) - TOGETHER + 1))
+    return [hashlib.blake2b(gram.encode(), digest_size=BYTES).digest() for gram in grams]
+
+
+def words_of(text: str) -> list[str]:
+    return [word.lower() for word in WORDS.findall(text[:MOST_TEXT])]
+
+
+@cache
+def handed_out(key: str) -> frozenset[bytes]:
+    """Return the fingerprints of an assignment's text; none where nobody has written them."""
+    file = FOLDER / f"{key}.txt"
+    packed = base64.b64decode(file.read_text(encoding="ascii")) if file.is_file() else b""
+    return frozenset(packed[i : i + BYTES] for i in range(0, len(packed), BYTES))
+
+
+def own_words(text: str, known: frozenset[bytes]) -> int:
+    """Count the words of a text that stand in no three words of the handout."""
+    words = words_of(text)
+    taken = [False] * len(words)
+    for place, fingerprint in enumerate(fingerprints(words)):
+        if fingerprint in known:
+            taken[place : place + TOGETHER] = [True] * TOGETHER
+    return taken.count(False)
+
+
+class Block(NamedTuple):
+    """A piece of text below one heading."""
+
+    cell: int  # its number among all cells
+    heading: str
+    section: str  # the task that its heading names, empty where it names none
+    text: str
+    own: int  # words that are not the handout's
+
+
+def blocks(case: Case) -> list[Block]:
+    """Return the texts of a notebook, with how much of each is the student's own."""
+    known = handed_out(case.assignment.key)
+    found: list[Block] = []
+    for cell, heading, section, text in _texts(case):
+        own = own_words(text, known)
+        if own:
+            found.append(Block(cell, heading, section, text, own))
+    return found
+
+
+def _texts(case: Case) -> Iterator[tuple[int, str, str, str]]:
+    heading = ""
+    for number, prose in case.prose:
+        rest, section = prose[:MOST_TEXT], case.sections.get(number, "")
+        parts = re.split(r"^(#{1,6}[^\n]*)$", rest, flags=re.MULTILINE)
+        for part in parts:
+            if HEADING.fullmatch(part.strip()):
+                heading = part.strip("# \t")
+            elif part.strip():
+                yield number, heading, section, part
+    for cell in case.cells:
+        lines = [line for line in cell.text[:MOST_TEXT].splitlines() if len(WORDS.findall(line)) >= LEAST_SENTENCE]
+        sentences = [line for line in lines if sum(c.isdigit() for c in line) < len(line) // 8]
+        if sentences:
+            yield cell.number, cell.heading.strip("# "), case.sections.get(cell.number, ""), "\n".join(sentences)
+
+
+def packed(texts: Iterable[str]) -> str:
+    """Return the file of an assignment's fingerprints."""
+    found: set[bytes] = set()
+    for text in texts:
+        found |= set(fingerprints(words_of(text)))
+    letters = base64.b64encode(b"".join(sorted(found))).decode("ascii")
+    return "".join(f"{letters[i : i + LINE]}\n" for i in range(0, len(letters), LINE))
+
+
+def main(key: str, files: list[str]) -> None:
+    texts = [Path(file).read_text(encoding="utf-8") for file in files]
+    (FOLDER / f"{key}.txt").write_text(packed(texts), encoding="ascii")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

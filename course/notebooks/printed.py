@@ -1,0 +1,198 @@
+"""What outputs print, as a person reads it: bars folded, HTML and Markdown as text, numbers behind their labels.
+
+All of it is untrusted: every pattern here takes time that grows as the text does.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+# ---------------------------------------------------------------- folding
+
+ANSI = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
+PROGRESS = re.compile(r"\d%\||\d/\d+ \[|━|it/s\]|s/it\]")
+CUT = "\n[... cut ...]\n"
+
+
+def folded(text: str) -> str:
+    """Return a stream as a terminal shows it in the end: of lines written over, and of bars, the last form."""
+    if "\x1b" in text:
+        text = ANSI.sub("", text)
+    if "\r" not in text and not PROGRESS.search(text):
+        return text
+    lines: list[str] = []
+    bar = False
+    for line in text.replace("\r\n", "\n").split("\n"):
+        last = next((part for part in reversed(line.split("\r")) if part.strip()), "")
+        was_bar, bar = bar, bool(PROGRESS.search(last))
+        if bar and was_bar:
+            lines[-1] = last
+        else:
+            lines.append(last)
+    return "\n".join(lines)
+
+
+def shortened(text: str, room: int) -> str:
+    """Return the beginning and the end of a text that has no room: results stand last."""
+    if len(text) <= room:
+        return text
+    half = (room - len(CUT)) // 2
+    return f"{text[:half]}{CUT}{text[-half:]}" if half > 0 else ""
+
+
+# ---------------------------------------------------------------- HTML
+
+HIDDEN = re.compile(r"<(style|script)\b", re.I)
+TAG = re.compile(r"<[^<>]*>")
+ROW_ENDS, CELL_ENDS = re.compile(r"</(?:tr|p|div|li|h\d)>|<br ?/?>", re.I), re.compile(r"</t[dh]>", re.I)
+
+
+def text_of_html(content: str) -> str:
+    """Return the words of a piece of HTML: a line for each row, bars between its cells."""
+    content = ROW_ENDS.sub("\n", CELL_ENDS.sub(" | ", without_hidden(content).replace("\n", " ")))
+    lines = (" ".join(line.split()) for line in html.unescape(TAG.sub("", content)).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def without_hidden(content: str) -> str:
+    """Leave out style sheets and scripts."""
+    parts, position = [], 0
+    lower = content.lower()
+    while match := HIDDEN.search(content, position):
+        parts.append(content[position : match.start()])
+        end = lower.find(f"</{match[1].lower()}", match.end())
+        if end < 0:
+            return "".join(parts)
+        position = end
+    return "".join([*parts, content[position:]])
+
+
+# ---------------------------------------------------------------- numbers behind labels
+
+NUMBER = r"[-+\u2212]?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?|(?<![a-zA-Z])(?:nan|inf)(?![a-zA-Z]))"
+READING = re.compile(rf"(?<![\w.]){NUMBER}(?!\w)", re.I)
+COMMA = re.compile(r"(?<![\d.,])(\d{1,6}),(\d{2,})(?![\d]|[.,]\d)")
+POINT = re.compile(r"\d\.\d")
+WORD = re.compile(r"[^\W\d_]")
+ASIDE = re.compile(r" [^\W\d][^()\n]{0,40}\)")
+MOST_LINE, MOST_LINES, MOST_LABEL = 1000, 50_000, 60
+LEAST_COLUMNS = 2
+
+# what a label says that a number is, in the languages of those who hand in
+KINDS = {
+    "elbo": re.compile(r"(?<![a-z])elbo(?![a-z])"),
+    "kl": re.compile(r"(?<![a-z])kld?(?![a-z])|kullback|divergen[zc]|дивергенц"),
+    "nll": re.compile(r"(?<![a-z])(?:nll|mse|bce|sse)(?![a-z])|re[ck]on|реконстр|восстан|cross.?ent|squared|quadrat"),
+    "ll": re.compile(r"log.?lik|(?<![a-z])log_?p[x_(]|(?<![a-z])ll(?![a-z])|правдоп"),
+    "loss": re.compile(r"loss|verlust|total|gesamt|summe|(?<![a-z])sum(?![a-z])|потер|objective|zielfunktion|perte"),
+}  # fmt: skip
+NEGATIVE = re.compile(
+    r"(?:neg\w{0,10}|minus|(?:^|[^\w)])[-\u2212])[ ._-]{0,3}(?:test[ _-]?)?(?:elbo|log|ll(?![a-z]))|elbo[ _-]?loss"
+)
+LAST_PART = re.compile(r"[:(,;|/]")
+
+
+def kind_of(label: str) -> str | None:
+    """Say what a label names: ``elbo``, ``-elbo``, ``kl``, ``nll`` (or another error), ``ll``, ``loss``, or None."""
+    parts = [part for part in LAST_PART.split(label) if part.strip()]
+    for part in [*parts[-1:], label]:
+        kinds = [kind for kind, pattern in KINDS.items() if pattern.search(part)]
+        if kinds:
+            return _one_kind(kinds, bool(NEGATIVE.search(part)))
+    return None
+
+
+def _one_kind(kinds: list[str], negative: bool) -> str:
+    if "elbo" in kinds:
+        return "-elbo" if negative else "elbo"
+    if "kl" in kinds:  # a term and the KL named together are their sum
+        return "loss" if "nll" in kinds else "kl"
+    if "ll" in kinds:
+        return "nll" if negative or ("nll" in kinds and "loss" in kinds) else "ll"
+    return kinds[0]
+
+
+class Reading(NamedTuple):
+    """A number that was printed, and the words before it."""
+
+    label: str  # lower case; of a table, its column's
+    value: float
+    decimals: int
+    line: int
+    text: str  # the line
+    row: str = ""  # of a table, what stands before the numbers
+
+
+def with_points(line: str) -> str:
+    """Return a line with points in the place of decimal commas, where it has no decimal points."""
+    return line if "," not in line or POINT.search(line) else COMMA.sub(r"\1.\2", line)
+
+
+def to_number(text: str) -> float:
+    return float(text.replace("\u2212", "-"))
+
+
+def readings(text: str) -> list[Reading]:
+    """Return every number of a text with its label, tables read by their columns."""
+    found: list[Reading] = []
+    columns: list[str] = []
+    for number, raw in enumerate(text.split("\n")[:MOST_LINES]):
+        line = with_points(raw[:MOST_LINE].replace("**", " ").replace("`", " "))
+        if set(line.strip()) <= set("|-+: =\u2500"):
+            continue  # a rule below a table's head, or an empty line
+        of_line = list(of_plain_line(line, number))
+        if columns and len(of_line) >= len(columns) and not _words_between(line):
+            found += of_table_row(of_line, columns)
+            continue
+        head = [] if of_line and not line.lstrip().startswith("|") else columns_of(line)
+        if head and any(map(kind_of, head)):
+            columns = head
+            continue
+        if of_line or len(line.replace("|", " ").split()) > 1:  # the name of the rows may stand between head and rows
+            columns = []
+        found += of_line
+    return found
+
+
+def _words_between(line: str) -> bool:
+    """Say whether words stand between the numbers of a line, as no table has them."""
+    numbers = list(READING.finditer(line))
+    return any(WORD.search(line[a.end() : b.start()]) for a, b in pairwise(numbers))
+
+
+def of_plain_line(line: str, number: int) -> Iterator[Reading]:
+    """Yield the numbers of a line; one without words of its own before it bears the label of the one before."""
+    label, end = "", 0
+    for match in READING.finditer(line):
+        if line[match.start() - 1 : match.start()] == "(" and ASIDE.match(line, match.end()):
+            continue  # "(4 samples)" is part of a label
+        before = line[end : match.start()]
+        if WORD.search(before) or not label:
+            label = before[-MOST_LABEL:].lower().strip()
+        end = match.end()
+        digits = match[0]
+        yield Reading(label, to_number(digits), len(re.split("[eE]", digits)[0].partition(".")[2]), number, line)
+
+
+def columns_of(line: str) -> list[str]:
+    """Return the names of a table's columns, where a line is nothing but names."""
+    if "|" in line:
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+    else:
+        cells = re.split(r" {2,}|\t", line.strip()) if re.search(r"\S {2,}\S|\t", line) else line.split()
+    names = [cell for cell in cells if cell]
+    if len(names) < LEAST_COLUMNS or not all(WORD.search(name) and len(name) < MOST_LABEL for name in names):
+        return []
+    return [name.lower() for name in names]
+
+
+def of_table_row(of_line: list[Reading], columns: list[str]) -> list[Reading]:
+    """Give the last numbers of a row the names of its columns, as many as there are."""
+    numbers = of_line[-len(columns) :]
+    line = numbers[0].text
+    row = line[: READING.search(line).start()] if READING.search(line) else line  # pyright: ignore[reportOptionalMemberAccess]
+    if len(of_line) > len(columns):
+        row = " ".join([row, *(f"{r.value:g}" for r in of_line[: -len(columns)])])
+    return [r._replace(label=name, row=row.strip(" |").lower()) for r, name in zip(numbers, columns, strict=True)]
