@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 ANSI = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 PROGRESS = re.compile(r"\d%\||\d/\d+ \[|━|it/s\]|s/it\]")
+CHECK = re.compile(r"[✓✗–] [^|\n]{1,60}: ")  # "✓ A1, KL: agrees with …"; a claim's line has bars
 CUT = "\n[... cut ...]\n"
 
 
@@ -32,6 +33,13 @@ def folded(text: str) -> str:
         else:
             lines.append(last)
     return "\n".join(lines)
+
+
+def without_checks(text: str) -> str:
+    """Leave out what the student's own checks say: the numbers in their sentences are no results."""
+    if "✓" not in text and "✗" not in text:
+        return text
+    return "\n".join(line for line in text.split("\n") if not CHECK.match(line))
 
 
 def shortened(text: str, room: int) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from course.figures.pictures import opened
 from course.figures.png import FigureError, read_fingerprint
-from course.notebooks.printed import folded, shortened, text_of_html
+from course.notebooks.printed import folded, shortened, text_of_html, without_checks
 
 MEGA = 1 << 20
 MOST_BYTES, MOST_CELLS, MOST_TEXT, MOST_PICTURES = 60 * MEGA, 2000, 2 * MEGA, 200
@@ -313,7 +313,9 @@ def _code_cell(index: int, number: int, source: str, cell: dict[str, Any], headi
     values = cell.get("outputs")
     outputs = tuple(filter(None, map(_output, values if isinstance(values, list) else [])))
     printed = (
-        folded(output.text) if output.kind == "stream" else f"{output.rich or output.text[:MOST_PLAIN]}\n"
+        without_checks(folded(output.text))
+        if output.kind == "stream"
+        else f"{output.rich or output.text[:MOST_PLAIN]}\n"
         for output in outputs
         if output.kind != "error" and not output.pictures
     )
