@@ -20,7 +20,7 @@ import course
 from course.assignments import ASSIGNMENTS
 from course.grading import evidence
 from course.inbox import names
-from course.notebooks import code
+from course.notebooks import code, printed
 from course.paths import ROOT
 
 TIMES = (24, 400, 1600, 6400)
@@ -68,7 +68,7 @@ def all_patterns() -> dict[str, re.Pattern[str]]:
         for task in assignment.tasks:
             for _, text in (*task.prints, *task.writes):
                 patterns.setdefault(text, re.compile(text))
-    near = rf"(?:(?<![a-z])loss[^\n]{{0,80}}?measured){evidence.GAP}{evidence.NUMBER}"
+    near = rf"(?:(?<![a-z])loss[^\n]{{0,80}}?measured){evidence.GAP}{printed.NUMBER}"
     patterns.setdefault(near, re.compile(near, re.I))
     return {f"{number} {key[:70]}": pattern for number, (key, pattern) in enumerate(patterns.items())}
 

@@ -178,7 +178,7 @@ def judge(case: Case) -> list[Finding]:
     of_tasks: list[Finding] = []
     for task in assignment.tasks:
         of_tasks += judge_task(case, task)
-    if not any(f.level == "PASS" or (f.level == "FAIL" and f.code not in GENERAL) for f in of_tasks):
+    if of_tasks and not any(f.level == "PASS" or (f.level == "FAIL" and f.code not in GENERAL) for f in of_tasks):
         nothing = f"nothing of {assignment.key} ({assignment.title}) was found in its outputs"
         return [*findings, Finding("LOOK", "other_assignment", nothing, FILE.name)]
     return findings + of_tasks

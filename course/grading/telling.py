@@ -17,6 +17,7 @@ from course.inbox.decisions import Decision, read_decisions, remember
 from course.inbox.roster import Listed, read_roster
 from course.inbox.rows import counts
 from course.inbox.tables import Table, read_table
+from course.notebooks.reading import printable
 from helpers.core.files import write_whole
 
 MOST_LINES = 20  # of one kind on the screen
@@ -86,7 +87,8 @@ def write(
         write_whole(ready.tell.feedback_zip, feedback.zipped(people))
         lines.append(f"feedback for the students: {ready.tell.feedback_zip}")
     lines += fill_worksheet(out, final, ready)
-    write_whole(out / "index.html", page(final, out, notes=alike.notes(final), summary=counts(collected.rows)).encode())
+    html = page(final, out, notes=alike.notes(final), summary=counts(collected.rows))
+    write_whole(out / "index.html", printable(html).encode())  # a link to a name that is no text may lead nowhere
     say(lines, console)
     return final
 

@@ -16,6 +16,7 @@ from course.grading.rerun.reaches import reaches, undefined
 
 A1 = ASSIGNMENTS["a1"]
 DEFINITIONS = Options(rerun=True, definitions=True, seconds=300)
+pytestmark = pytest.mark.long  # each starts processes behind walls: minutes in all
 needs_sandbox = pytest.mark.skipif(not sandbox.isolation().walls, reason="nothing can be run here")
 
 

@@ -20,6 +20,7 @@ from course.grading.probes.channel import Garbled, Stream, array_of, packed, unp
 from course.grading.rerun import sandbox, system_calls, usage
 from course.grading.rerun.sandbox import MEGA, Ended, Isolation, session
 
+pytestmark = pytest.mark.long  # each starts processes behind walls: minutes in all
 needs_sandbox = pytest.mark.skipif(
     not sandbox.isolation().walls, reason=f"nothing can be run here: {sandbox.isolation().missing}"
 )

@@ -128,13 +128,12 @@ def test_a_folder_that_cannot_be_written_to_is_noticed_before_the_run(shelf, tmp
         submission.submit(*WHO, "a9", out=tmp_path / "file" / "out")
 
 
-def test_a_warning_in_a_students_cell_names_its_file_and_is_no_obstacle(shelf, tmp_path):
+def test_a_warning_in_a_students_cell_is_no_obstacle(shelf, tmp_path):
     warns = "import warnings\nwarnings.warn('mine', stacklevel=1)"
     prints = "if False:\n    drive.mount('/content/drive')\nprint('Mounted at /content' + '/drive')\nprint('budget', 7)"
     put(shelf / "01_first.ipynb", "full = 1", warns, prints)
     done = submission.submit(*WHO, "a9", out=tmp_path)
-    assert done.path.is_file() and any("ipykernel" in note for note in done.notes), done.notes
-    assert any("/content/drive" in note for note in done.notes)
+    assert done.path.is_file() and not done.notes, "folders that are the same for everybody are not worth a word"
 
 
 def test_an_error_that_is_meant_stops_nothing(shelf, tmp_path):

@@ -185,7 +185,7 @@ def removed(path, student):
 GIVEN = {
     "import subprocess", "mu, logvar = self.encode(x)", ")", "import sys", "from pathlib import Path",
     "optimizer.step()", "optimizer.zero_grad()", "loss.backward()",  # the checks' hints name them
-    'repository = "https://github.com/vae-solutions/vae-solutions"',
+    'repository = "https://github.com/vae-solutions/vae-solutions"', "raise ModuleNotFoundError(",
 }  # fmt: skip
 
 
