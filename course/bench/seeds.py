@@ -120,10 +120,11 @@ def updated(before: claims.Sheet, seeds: Sequence[int], runs: Sequence[Mapping[s
     entries, sentences = {}, []
     for name in runs[0]:
         old = before.claims.get(name, claims.Claim())
-        values = [float(f"{run[name]:.4g}") for run in runs if name in run]
+        exact = [run[name] for run in runs if name in run]
+        values = [float(f"{value:.4g}") for value in exact]
         entry = claims.Claim(old.unit, old.above, old.below, old.source, [] if old.source else values)
         entries[name] = entry
-        pairs = zip(seeds, values, strict=False)
+        pairs = zip(seeds, exact, strict=False)
         wrong = [f"seed {seed}: {value:g}" for seed, value in pairs if not entry.holds(value)]
         if entry.is_open():
             sentences.append(f"NO LIMITS  {name}: {values}")
