@@ -86,6 +86,7 @@ def literals(name: str) -> Iterator[str]:
             yield node.args[0].value
 
 
+pytestmark = pytest.mark.long  # each pattern is tried on growing texts; those that are not linear take their time
 PATTERNS = all_patterns()
 AT_ONE_PLACE = (code.COMMAND, code.CAPTURE, code.QUESTION, names.FORM)  # never searched for, as their modules show
 
