@@ -223,7 +223,9 @@ def is_loop_over_betas(node: ast.For | ast.comprehension, constants: dict[str, a
 def constant_beta_in(loop: ast.For) -> Finding | None:
     """Find a call in the loop that is given one beta for all."""
     for call in ast.walk(loop):
-        for keyword in call.keywords if isinstance(call, ast.Call) else ():
+        if not isinstance(call, ast.Call):
+            continue
+        for keyword in call.keywords:
             if keyword.arg == "beta" and isinstance(keyword.value, ast.Constant):
                 evidence = f"in the loop over the betas, {last_name(call.func)}() is given beta={keyword.value.value}"
                 return Finding("LOOK", "one_beta", evidence)

@@ -295,7 +295,7 @@ def store(rows: list[Row]) -> None:
 def load() -> list[Row]:
     """Return the stored table."""
     rows = json.loads(STORED.read_text(encoding="utf-8"))
-    return [Row(*values[:6], tuple(values[6]), tuple(values[7])) for values in rows]
+    return [Row(*facts, outputs_verdicts=tuple(o), rerun_verdicts=tuple(r)) for *facts, o, r in rows]
 
 
 # ---------------------------------------------------------------- the command

@@ -152,7 +152,8 @@ def digits() -> np.ndarray:
     """Return digits of 28 x 28 pixels."""
     from sklearn.datasets import load_digits
 
-    small = load_digits().images / 16
+    bunch: Any = load_digits()
+    small = bunch.images / 16
     return np.pad(np.kron(small, np.ones((3, 3))), ((0, 0), (2, 2), (2, 2)))
 
 
