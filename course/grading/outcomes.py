@@ -14,6 +14,7 @@ from course.inbox import decisions as by_hand
 from course.inbox.archives import Remark
 from course.inbox.decisions import ALL, Decision
 from course.inbox.rows import Row, unknown_assignment
+from course.notebooks.reading import printable
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def of_row(row: Row, verdict: Verdict) -> Verdict:
         findings = (*remarks, *judged.findings)
         tasks[FILE.name] = TaskVerdict(worst(finding.level for finding in findings), findings)
     level = worst(task.verdict for task in tasks.values())
-    return replace(verdict, tasks=tasks, verdict=level, file=row.file, name=row.person)
+    return replace(verdict, tasks=tasks, verdict=level, file=printable(row.file), name=printable(row.person))
 
 
 def not_graded(row: Row, options: Options) -> Verdict:
@@ -55,7 +56,7 @@ def not_graded(row: Row, options: Options) -> Verdict:
         problem = Remark("no_assignment", unknown)
     tasks = judge_tasks((FILE,), [Finding("LOOK", *problem, task=FILE.name)])
     verdict = verdict_of(row.name, row.assignment, b"", tasks, problem.text, options)
-    return of_row(row, replace(verdict, sha256=row.sha256, path=str(row.place.path)))
+    return of_row(row, replace(verdict, sha256=row.sha256, path=printable(str(row.place.path))))
 
 
 # ---------------------------------------------------------------- by hand

@@ -186,6 +186,7 @@ GIVEN = {
     "import subprocess", "mu, logvar = self.encode(x)", ")", "import sys", "from pathlib import Path",
     "optimizer.step()", "optimizer.zero_grad()", "loss.backward()",  # the checks' hints name them
     'repository = "https://github.com/vae-solutions/vae-solutions"', "raise ModuleNotFoundError(",
+    "(fit_once if keep else fit)(", "def objective(batch: Batch) -> tuple[Tensor, Scalars]:",  # of every training loop
 }  # fmt: skip
 
 
