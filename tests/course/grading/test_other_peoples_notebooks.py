@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course.grading import writing
 from course.grading.corpus import grader_table, pages, public
 from course.grading.corpus.notebooks import NAME, RESULTS, cell, class_cells, notebook, picture_output, png, text_output
 from course.grading.judging import Options, grade_content
@@ -204,12 +205,16 @@ def test_two_results_of_one_data_set_that_differ_are_shown_both():
     assert "-5.2" in fault.evidence and RESULTS[0].split(",")[0][-8:] in fault.evidence
 
 
-@pytest.mark.parametrize("text", ["Exercise 5 is about bags.", "Include a brief written interpretation: what do the "
-                                  "different directions seem to control?"])  # fmt: skip
-def test_the_handouts_own_words_are_no_answer(text):
-    answer = pages.text_of("a5_filled").split("%% text\n")[-1]
-    verdict = of("a5_filled", (answer, text))
-    assert codes(verdict, "5") == {"text_missing"}
+ASKED = "Say in two or three sentences what each of your directions changes, and what it leaves as it was."
+
+
+@pytest.mark.parametrize("text", ["Exercise 5 is about dresses.", ASKED])
+def test_the_handouts_own_words_are_no_answer(text, monkeypatch):
+    known = frozenset(writing.fingerprints(writing.words_of(ASKED)))
+    monkeypatch.setattr(writing, "handed_out", lambda key: known)
+    answer = pages.text_of("a5_own").split("%% text\n")[-1]
+    assert not codes(of("a5_own"), "5")
+    assert codes(of("a5_own", (answer, text)), "5") == {"text_missing"}
 
 
 def test_a_file_of_another_subject_gets_one_sentence():
