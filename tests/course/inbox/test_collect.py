@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from course.grading.corpus.inboxes import INBOXES, RUBBISH, START, Put, a1, make, write, zipped
@@ -238,6 +238,7 @@ COUNTER = itertools.count()
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files(), st.sampled_from(["auto", "flat", "moodle", "ilias", "folders"]), st.booleans())
+@example({"max\\.ipynb": SMALL}, "auto", True)
 def test_whatever_is_put_in_is_in_exactly_one_row(tmp_path_factory, puts, layout, as_zip):
     home = tmp_path_factory.getbasetemp() / f"case{next(COUNTER)}"
     for path, content in puts.items():
@@ -254,6 +255,8 @@ def test_whatever_is_put_in_is_in_exactly_one_row(tmp_path_factory, puts, layout
     found = collect([str(given_path)], layout=layout)
     listed = [row.file for row in found.rows]
     normal = [unicodedata.normalize("NFC", path) for path in there]
+    if as_zip:  # where old programs of Windows write a backslash between folders
+        normal = [path.replace("\\", "/") for path in normal]
     if not as_zip and len(there) == 1 and next(iter(there)).lower().endswith(".zip"):
         assert len(found.rows) + found.ignored >= 1
     else:
