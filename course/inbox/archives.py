@@ -23,6 +23,7 @@ MOST_INNER_ZIPS = 3
 HEAD = 64  # bytes of a file that tell its kind
 MOST_NAMES = 5  # of notebooks in a sentence
 LONGEST_NAME = 80
+MOST_LETTERS, MOST_SUFFIX = 255, 32  # of a file's name, and of its end, which tells its kind
 END, END_64 = b"PK\x05\x06", b"PK\x06\x06"
 BROKEN = (
     zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, OSError,
@@ -190,7 +191,12 @@ def name_in(info: zipfile.ZipInfo) -> str:
             name = name.encode("cp437").decode("utf-8")
     parts = printable(unicodedata.normalize("NFC", name)).replace("\\", "/").split("/")
     end = "/" if parts[-1] == "" else ""
-    return "/".join(part for part in parts if part not in ("", ".", "..")) + end
+    return "/".join(bounded(part) for part in parts if part not in ("", ".", "..")) + end
+
+
+def bounded(name: str) -> str:
+    """Shorten a name that no file system could hold, but a zip may: what reads names takes its time for each letter."""
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - MOST_SUFFIX]}{name[-MOST_SUFFIX:]}"
 
 
 def time_of(info: zipfile.ZipInfo) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from course.assignments import ASSIGNMENTS, Assignment
 
 WORD = re.compile(r"[A-Za-z]\w{2,}")
-TELLING = re.compile(r"[A-Za-z]+(?:_\w+)+|[A-Z][a-z]+[A-Z]\w+|Autoencoder")  # not "train": any notebook has that
+TELLING = re.compile(r"(?<!\w)(?:[A-Za-z]+_\w+|[A-Z][a-z]+[A-Z]\w+|Autoencoder)")  # not "train": any notebook has that
 BASE64 = re.compile(rb'"image/[a-z+]+"\s*:\s*"[^"]*"')
 ESCAPED = re.compile(rb"\\[nrt]")
 LEAST = 3  # names of one assignment that tell it

@@ -246,8 +246,8 @@ def figure_names(tree: ast.Module) -> Iterator[str]:
 # ---------------------------------------------------------------- what is not finished
 
 EMPTY_REGION = re.compile(
-    r"### START CODE HERE ###(?:[^\S\n]*(?:#(?!## )[^\n]*)?\n)*[^\S\n]*### END CODE HERE ###"
-)  # one turn a line, so that there is one way only to match a comment
+    r"^[^\S\n]*### START CODE HERE ###(?:[^\S\n]*(?:#(?!## )[^\n]*)?\n)*[^\S\n]*### END CODE HERE ###", re.MULTILINE
+)  # from the beginning of a line, one turn a line: there is one way only to match a comment
 
 
 def is_stub(node: ast.stmt) -> bool:
