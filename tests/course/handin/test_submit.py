@@ -192,7 +192,7 @@ def test_a_submission_runs_in_an_empty_folder(name, tmp_path):
     if name in ("a1", "a4", "a5") and not (is_present("mnist") and is_present("fashion")):
         pytest.skip("a submission has no stand-in: it needs the genuine images")
     done = submission.submit("Max", "Mustermann", name, out=tmp_path, quick=True)
-    assert any("quick run" in note for note in done.notes)  # and what a tutor would doubt of its small budgets
+    assert all("a tutor will look at it" in note for note in done.notes), "small budgets leave doubts, and no more"
     assert "helpers." not in "".join(
         line for c in json.loads(done.path.read_text())["cells"] if c["cell_type"] == "code" for line in c["source"]
         if "import" in line
