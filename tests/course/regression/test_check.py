@@ -233,9 +233,9 @@ def test_a_run_catches_what_changed_and_an_update_accepts_it(shelf, capfd):
     change(path, 2, 'import time; time.sleep(0.3); draw("swiss_roll_betas", y=(2, 1))')
     assert regression.check([]) == 1
     said = capfd.readouterr().out
-    assert "01_a, cell 1: figure swiss_roll_loss: differs" in said and "expected 'T', got 'Another'" in said
-    assert "01_a, cell 2: figure swiss_roll_betas: differs" in said and "1 passed" not in said and "2 passed" in said
-    assert re.search(r"01_a +\d+\.\d s   seconds of each cell: .*2: 0\.[3-9]", said)
+    assert "01_a, cell 2: figure swiss_roll_loss: differs" in said and "expected 'T', got 'Another'" in said
+    assert "01_a, cell 3: figure swiss_roll_betas: differs" in said and "1 passed" not in said and "2 passed" in said
+    assert re.search(r"01_a +\d+\.\d s   seconds of each cell: .*3: 0\.[3-9]", said)
     assert "figures: 2 differs, 1 ok" in said
     (page,) = re.findall(r"report: (.*report\.html)", said)
     assert "2 of 3 figures failed" in Path(page).read_text()
@@ -260,8 +260,8 @@ def test_a_dead_kernel_and_a_waiting_cell_are_reported_at_once_not_after_the_tim
     assert regression.check([]) == 1
     assert time.monotonic() - start < 60  # the timeout is twenty minutes
     said = capfd.readouterr().out
-    assert "01_dead, cell 1: the kernel died (exit status 7;" in said
-    assert "cell 1 of 02_waits used no processor time for" in said and "time.sleep(1000)" in said
+    assert "01_dead, cell 2: the kernel died (exit status 7;" in said
+    assert "cell 2 of 02_waits used no processor time for" in said and "time.sleep(1000)" in said
 
 
 @pytest.mark.slow
