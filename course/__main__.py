@@ -268,11 +268,21 @@ def quality(
 
 @bench.command()
 def seeds(
-    notebooks: Annotated[list[str], typer.Argument(help="Names or numbers: 03_swiss_roll, 03.")],
+    notebooks: Annotated[list[str] | None, typer.Argument(help="Names or numbers: 03_swiss_roll, 03.")] = None,
     others: Annotated[int, typer.Option(min=1, help="Seeds beside the notebook's own.")] = 4,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    starts: Annotated[int, typer.Option(min=1, help="Without a notebook: initialisations of the toy VAE.")] = 1000,
+    trainings: Annotated[int, typer.Option(min=0, help="Without a notebook: trainings of it, on each set.")] = 100,
 ) -> None:
-    """Run whole notebooks with several seeds; write what their claims measured into helpers/claims."""
+    """Run whole notebooks with several seeds; write what their claims measured into helpers/claims.
+
+    Without a notebook: how many seeds of the toy VAE start or end badly.
+    """
+    if not notebooks:
+        with one_sentence("bench seeds"):
+            from course.bench.starts import print_starts
+
+            raise typer.Exit(print_starts(starts, trainings))
     with one_sentence("bench seeds", "interrupted; the claims of the notebooks before this one are written"):
         from course.bench import seeds as spread
         from course.paths import notebook_paths

@@ -64,6 +64,20 @@ class VAE(nn.Module):
         self.sigmoid = sigmoid
         self.encoder = MLP(input_size, encoder_sizes, 2 * latent_size, hidden_activation)
         self.decoder = MLP(latent_size, decoder_sizes, self.decoder_heads * input_size, hidden_activation)
+        if self.decoder_heads == 2:
+            self.start_at_unit_variance()
+
+    def start_at_unit_variance(self) -> None:
+        """Let both networks' log-variances be 0 at first, whatever the input; means start as they are drawn.
+
+        Data that reach to 15 make an untrained encoder's log-variance 14 for some seeds: codes then lie a thousand
+        wide, the decoder's log-variances reach the hundreds, and the first ELBO is minus infinity.
+        """
+        for network in (self.encoder, self.decoder):
+            last = network.layers[-1]
+            with torch.no_grad():
+                for parameter in last.parameters():  # weight and bias; log-variances are the second half of the outputs
+                    parameter[len(parameter) // 2 :].zero_()
 
     def forward(self, x: Tensor, *, per_example: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Compute the ELBO from one posterior sample per example.
