@@ -132,8 +132,15 @@ def updated(before: claims.Sheet, seeds: Sequence[int], runs: Sequence[Mapping[s
             sentences.append(f"REFUTED    {name}, above {entry.above:g}, below {entry.below:g}: {', '.join(wrong)}")
         else:
             sentences.append(f"ok         {name}, above {entry.above:g}, below {entry.below:g}: {values}")
+        if is_untouched(entry):
+            sentences.append(f"SAME       {name}: {values[0]:g} with every seed; does the seed reach its training?")
     sentences += [f"GONE       {name}" for name in before.claims if name not in entries]
     return text_of(claims.Sheet(list(seeds), entries, before.constants)), sentences
+
+
+def is_untouched(claim: claims.Claim) -> bool:
+    """Say whether several seeds left one value to all digits, which only counts may do."""
+    return len(claim.values) > 1 and len(set(claim.values)) == 1 and not claim.values[0].is_integer()
 
 
 def text_of(sheet: claims.Sheet) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from course.bench import seeds
 from helpers import claims
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,6 +126,7 @@ def test_each_claim_can_fail_and_held_for_every_seed(path):
         if path.stem not in ONE_SEED:
             assert bool(claim.source) != bool(claim.values), f"{name}: a source, or values of seeds"
             assert claim.source or len(claim.values) == len(sheet.seeds) >= 4, name
+            assert not seeds.is_untouched(claim), f"{name}: no seed changes it, so its training does not know the seed"
         assert all(claim.above <= value <= claim.below for value in claim.values), name
 
 

@@ -49,7 +49,7 @@ def test_values_are_measured_and_the_rest_stays(project):
     assert sheet.claims["seed"] == claims.Claim("nats", 0, 41, "", [42, 0, 1])
     assert sheet.claims["sure"] == claims.Claim(above=0.5, source="theory")
     assert sheet.claims["new"].values == [0.1235] * 3 and "old" not in sheet.claims
-    assert [sentence.split()[0] for sentence in sentences] == ["REFUTED", "NO", "ok", "GONE"]
+    assert [sentence.split()[0] for sentence in sentences] == ["REFUTED", "NO", "SAME", "ok", "GONE"]
     assert "seed 42: 42" in sentences[0]
     (output,) = nbformat.read(project / "07_x.ipynb", as_version=4).cells[1].outputs
     assert output.metadata.claims == SHOWN and claims_bundle(SHOWN, sheet) == output.data
