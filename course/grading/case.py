@@ -10,7 +10,7 @@ from course.assignments import Assignment, Task
 from course.grading import evidence
 from course.grading.evidence import Look, Trace
 from course.grading.sources import Sources
-from course.notebooks.code import is_newer_python
+from course.notebooks.code import is_empty, is_newer_python
 from course.notebooks.reading import OPENED_KINDS, Cell, Picture, Submission
 
 
@@ -191,11 +191,6 @@ def sections_of(prose: Iterable[tuple[int, str]], cells: list[int], assignment: 
         if task:
             sections[number] = task
     return sections
-
-
-def is_empty(source: str) -> bool:
-    """Say whether a cell holds nothing but comments."""
-    return all(not line.strip() or line.lstrip().startswith("#") for line in source.splitlines())
 
 
 def share_of(task: Task, case: Case) -> Share:

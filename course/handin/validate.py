@@ -16,7 +16,7 @@ from course.assignments import Assignment
 from course.handin.privacy import folder_of_one_machine, secrets_in, without_secrets
 from course.handin.view import ANSI, NotebookView, Remark, capital, problem
 from course.inbox.names import course_spelling, parse_name
-from course.notebooks.code import EMPTY_REGION, figure_names, imported_modules, is_newer_python
+from course.notebooks.code import EMPTY_REGION, figure_names, imported_modules, is_empty, is_newer_python
 from course.notebooks.reading import MOST_BYTES, Submission, Unreadable, parse, read_bytes
 
 LARGEST_FILE = 20_000_000  # bytes; ours have at most 3 MB, and a course's upload form takes little more
@@ -115,7 +115,7 @@ def check(content: bytes, assignment: str | None, *, before_run: bool = False) -
         return [problem(submission.damage)]
     about = assignments.find(assignment) if assignment else None
     view = NotebookView(submission)
-    remarks = [] if before_run else list(_execution(view))
+    remarks = [] if before_run else [*_execution(view), *_sources(submission)]
     remarks += [*_errors(view), *_imports(view), *_twice(view, about), *_private(view), *_notes(view)]
     if about is not None:
         remarks += _tasks(submission, about, before_run=before_run)
@@ -213,6 +213,16 @@ def _disorder(view: NotebookView, counts: list[int]) -> Remark:
         f"Cells were run more than once, or some are gone: the numbers go from {counts[0]} to {counts[-1]} over "
         f"{len(counts)} cells. 'Restart kernel and run all cells' makes sure that they still work one after the other.",
     )
+
+
+def _sources(submission: Submission) -> Iterator[Remark]:
+    """Name cells that show something though they were emptied; what is no Python is an error, said there."""
+    for cell in submission.cells:
+        if (cell.text or cell.pictures) and is_empty(cell.source):
+            yield problem(
+                f"Cell {cell.number} shows an output, but the code that made it is gone: write it again and run the "
+                "cell, or delete the cell."
+            )
 
 
 def _errors(view: NotebookView) -> Iterator[Remark]:

@@ -49,6 +49,11 @@ def parse_or_none(source: str) -> ast.Module | None:
         return None
 
 
+def is_empty(source: str) -> bool:
+    """Say whether a cell holds nothing but comments."""
+    return all(not line.strip() or line.lstrip().startswith("#") for line in source.splitlines())
+
+
 def is_newer_python(source: str) -> bool:
     """Say whether code that this Python does not parse is right in a newer one."""
     import libcst  # a grammar of its own, which knows newer syntax; loading it takes longer than most cells need

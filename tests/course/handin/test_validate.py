@@ -187,6 +187,8 @@ MISTAKES = {
         "Cell 4 .*nothing stands between START and END",
     ),
     "no picture": (lambda nb: cell_with(nb, "def interpolate").update(outputs=[]), "Task B5 .*was not found"),
+    "emptied": (set_source("def interpolate", ""), r"Cell \d+ shows an output, but the code that made it is gone"),
+    "comments only": (set_source("def interpolate", "# todo"), "the code that made it is gone"),
     "no Python that shows something": (set_source("def interpolate", "interpolate(("), "not valid Python"),
     "path": (add(new_code_cell("d = '/home/max/data'")), r"code of cell 18 .* one machine \(/home/max\)"),
     "Windows path": (add(new_code_cell("d = 'C:\\\\Users\\\\Max\\\\data'")), "one machine"),
