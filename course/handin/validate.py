@@ -28,7 +28,7 @@ MISSING = {
     "numbers_missing", "figure_missing", "figure_blank", "text_missing", "betas_missing", "not_trained",
     "experiment_missing",    "no_convolution", "stub", "source_missing", "not_executed", "other_assignment",
 }  # fmt: skip
-ABOUT_FILE = {"other_assignment", "source_missing", "stub"}  # of the file's own findings, those that nothing else here says
+ABOUT_FILE = {"other_assignment", "stub"}  # of the file's own findings, those that nothing else here says
 
 
 def validate(path: Path, assignment: str | None = None) -> list[Remark]:
