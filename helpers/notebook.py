@@ -1,4 +1,4 @@
-"""What every notebook says and shows: ``show``, ``claims``, ``measured``, ``explore``, ``check``, ``solution``."""
+"""What every notebook says and shows: ``show``, ``claims``, ``show_numbers``, ``explore``, ``check``, ``solution``."""
 
 import inspect
 import io
@@ -28,7 +28,7 @@ from helpers.core.settings import budget, figure_hook, figures_folder, is_live, 
 if TYPE_CHECKING:  # it would load torch, which notebook 01 does without
     from helpers.core.data import ImageSet
 
-__all__ = ["budget", "check", "claims", "explore", "measured", "show", "solution"]
+__all__ = ["budget", "check", "claims", "explore", "show", "show_numbers", "solution"]
 
 DPI = 100
 DOCSTRING = re.compile(r'^ +r?"""(?:.|\n)*?"""\n', re.MULTILINE)  # the first of a source is its own
@@ -124,7 +124,7 @@ def claims_bundle(values: Mapping[str, float], sheet: sheets.Sheet, reason: str 
 
 
 @contextmanager
-def measured() -> Iterator[Callable[[str, float], None]]:
+def show_numbers() -> Iterator[Callable[[str, float], None]]:
     """Collect numbers as :func:`claims` does, and display them folded and without a verdict: for those who predict."""
     lines: list[str] = []
     yield lambda name, value: lines.append(f"{name} | measured {float(value):.4g}")

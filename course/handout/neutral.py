@@ -25,9 +25,9 @@ def neutral(source: str, replacements: Mapping[str, str], name: str) -> str:
         ValueError: a text to replace is not there.
     """
     source = replaced(source, replacements, name)
-    source = ADDITION.sub(r'\1"', CLAIMS.sub("with measured() as claim:", source))
+    source = ADDITION.sub(r'\1"', CLAIMS.sub("with show_numbers() as claim:", source))
     if "from helpers.notebook import" in source:
-        source = re.sub(r"\bclaims\b", "measured", source)
+        source = re.sub(r"\bclaims\b", "show_numbers", source)
     edits = [(node, CAPTION) for node in captions(parse(source))] + [(node, TITLE) for node in titles(parse(source))]
     lines = source.split("\n")
     for node, text in sorted(edits, key=lambda edit: (edit[0].lineno, edit[0].col_offset), reverse=True):

@@ -27,6 +27,7 @@ from helpers.checks.pictures import (
     known_models,
     on_screen,
     scatter_of,
+    scatters_in,
     tiles_of,
 )
 from helpers.checks.student import Student, replaced
@@ -221,6 +222,8 @@ def planes(student: Student, figure: Figure, autoencoder: Any, vaes: Mapping[flo
     panels = [scatter_of_axes(axes) for axes in figure.axes]
     panels = [points for points in panels if len(points)]
     named = all_models(autoencoder, vaes)
+    if not panels:
+        raise Unclear("the figure holds no scatter plot: draw the codes with plt.scatter, and give the figure with them")
     if len(panels) < len(named):
         raise Mistake(f"{len(panels)} scatter plots for {len(named)} models", "figure_panels")
     few = min(map(len, panels))
@@ -286,7 +289,7 @@ def all_models(autoencoder: Any, vaes: Mapping[float, Any]) -> dict[str, tuple[A
 
 def scatter_of_axes(axes: Any) -> Array:
     """Return the points of all scatter plots in one panel."""
-    points = [np.asarray(c.get_offsets(), dtype=float).reshape(-1, 2) for c in axes.collections]
+    points = [offsets for _, offsets in scatters_in(axes)]
     return np.concatenate(points) if points else np.empty((0, 2))
 
 

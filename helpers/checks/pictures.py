@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -238,12 +239,17 @@ class Scatter(NamedTuple):
     colours: list[Any]
 
 
+def scatters_in(axes: Any) -> list[tuple[PathCollection, Array]]:
+    """List the scatter plots of one panel with their points; a colour bar is made of other collections."""
+    scatters = [c for c in axes.collections if isinstance(c, PathCollection)]
+    return [(c, np.ma.filled(np.ma.asarray(c.get_offsets(), dtype=float), np.nan).reshape(-1, 2)) for c in scatters]
+
+
 def scatter_of(figure: Figure) -> Scatter:
     """Read all points of a figure."""
     points, colours = [], []
-    collections = [c for axes in figure.axes for c in axes.collections]
-    for i, collection in enumerate(collections):
-        offsets = np.ma.filled(np.asarray(collection.get_offsets(), dtype=float), np.nan).reshape(-1, 2)
+    scatters = [scatter for axes in figure.axes for scatter in scatters_in(axes)]
+    for i, (collection, offsets) in enumerate(scatters):
         points.append(offsets)
         values = collection.get_array()
         if values is not None and len(np.ravel(values)) == len(offsets):

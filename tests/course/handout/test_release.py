@@ -124,11 +124,21 @@ def test_what_a_cell_says_of_results_is_gone():
         f'show(fig, "rates", alt="{CAPTION}")',
         f'title = "{TITLE}"',
         f'alt = "{CAPTION}"; ax.set(title="First panel")',
-        "with measured() as claim:",
+        "with show_numbers() as claim:",
         '    claim("KL", kl)',
     ]
     with pytest.raises(ValueError, match="a cell does not hold 'Panel 2' any more"):
         neutral(source, {"Panel 2": ""}, "a cell")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_no_cell_takes_a_name_that_the_released_notebook_imports(path):
+    nb = nbformat.reads(cut_notebook(path.read_text(), path.stem, URL, "", "", ""), as_version=4)
+    trees = [parse(cell.source) for cell in nb.cells if cell.cell_type == "code"]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = {a.asname or a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
+    assigned = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    assert "show_numbers" in imported and imported & assigned == set()
 
 
 def test_every_region_belongs_to_a_task_and_has_its_check():
