@@ -223,7 +223,9 @@ def planes(student: Student, figure: Figure, autoencoder: Any, vaes: Mapping[flo
     panels = [points for points in panels if len(points)]
     named = all_models(autoencoder, vaes)
     if not panels:
-        raise Unclear("the figure holds no scatter plot: draw the codes with plt.scatter, and give the figure with them")
+        raise Unclear(
+            "the figure holds no scatter plot: draw the codes with plt.scatter, and give the figure with them"
+        )
     if len(panels) < len(named):
         raise Mistake(f"{len(panels)} scatter plots for {len(named)} models", "figure_panels")
     few = min(map(len, panels))

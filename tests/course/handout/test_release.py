@@ -19,6 +19,7 @@ from course.handout import release
 from course.handout.neutral import CAPTION, TITLE, neutral
 from course.handout.notebooks import cut_notebook, set_up
 from course.handout.regions import END, START, cut, pairs, regions
+from course.notebooks.code import parse
 from course.notebooks.running import client_of
 from helpers import checks
 from helpers.checks.hints import HINTS as OF_CHECKS
@@ -134,7 +135,7 @@ def test_what_a_cell_says_of_results_is_gone():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_no_cell_takes_a_name_that_the_released_notebook_imports(path):
     nb = nbformat.reads(cut_notebook(path.read_text(), path.stem, URL, "", "", ""), as_version=4)
-    trees = [parse(cell.source) for cell in nb.cells if cell.cell_type == "code"]
+    trees = [ast.parse(cell.source) for cell in nb.cells if cell.cell_type == "code"]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     imported = {a.asname or a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
     assigned = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

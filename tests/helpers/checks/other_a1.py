@@ -155,8 +155,8 @@ def plot_latent2D(model, data, num_batches=8, title=None, plot_idx=0):
         for code, label in zip(codes.tolist(), labels.tolist()):
             points[label].append(code)
     for digit, codes in points.items():
-        ax.scatter([c[0] for c in codes], [c[1] for c in codes], label=str(digit))
-    ax.legend()
+        dots = ax.scatter([c[0] for c in codes], [c[1] for c in codes], label=str(digit))
+    plt.colorbar(dots)  # its collections are no points
 
 
 def plot_reconstructed(model, r0=(-5, 5), r1=(-5, 5), vae=False, n=12, title=None, plot_idx=0):
