@@ -135,9 +135,10 @@ def test_what_a_cell_says_of_results_is_gone():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_no_cell_takes_a_name_that_the_released_notebook_imports(path):
     nb = nbformat.reads(cut_notebook(path.read_text(), path.stem, URL, "", "", ""), as_version=4)
-    trees = [ast.parse(cell.source) for cell in nb.cells if cell.cell_type == "code"]
+    trees = [parse(cell.source) for cell in nb.cells if cell.cell_type == "code"]
     nodes = [node for tree in trees for node in ast.walk(tree)]
-    imported = {a.asname or a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
+    imports = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module == "helpers.notebook"]
+    imported = {a.asname or a.name for n in imports for a in n.names}
     assigned = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     assert "show_numbers" in imported and imported & assigned == set()
 
