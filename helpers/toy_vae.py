@@ -64,20 +64,28 @@ class VAE(nn.Module):
         self.sigmoid = sigmoid
         self.encoder = MLP(input_size, encoder_sizes, 2 * latent_size, hidden_activation)
         self.decoder = MLP(latent_size, decoder_sizes, self.decoder_heads * input_size, hidden_activation)
-        if self.decoder_heads == 2:
-            self.start_at_unit_variance()
 
-    def start_at_unit_variance(self) -> None:
-        """Let both networks' log-variances be 0 at first, whatever the input; means start as they are drawn.
+    def start_at_unit_variance(self) -> "VAE":
+        """Set both networks' log-variances to 0 at first, whatever the input; means start as they are drawn.
 
         Data that reach to 15 make an untrained encoder's log-variance 14 for some seeds: codes then lie a thousand
-        wide, the decoder's log-variances reach the hundreds, and the first ELBO is minus infinity.
+        wide, the decoder's log-variances reach the hundreds, and the first ELBO is minus infinity. Training moves the
+        log-variances from there as it does from any other start.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            ValueError: The decoder has no log-variances of its own (``decoder_heads`` is 1).
         """
+        if self.decoder_heads != 2:
+            raise ValueError("the decoder gives no log-variances: there is nothing to start at unit variance")
         for network in (self.encoder, self.decoder):
             last = network.layers[-1]
             with torch.no_grad():
                 for parameter in last.parameters():  # weight and bias; log-variances are the second half of the outputs
                     parameter[len(parameter) // 2 :].zero_()
+        return self
 
     def forward(self, x: Tensor, *, per_example: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Compute the ELBO from one posterior sample per example.
