@@ -21,6 +21,7 @@ from helpers.checks.student import Student, replaced
 from helpers.checks.training import ADDS_UP, plain_fit
 
 STEPS, SHORT = 6, 80
+SETTLED = 500  # steps, before which a right training may not have come far
 FALLS_TO = 0.7  # of its first value, in a short training
 REACHES = 0.25  # of its first value, in the assigned one
 
@@ -151,6 +152,8 @@ def losses_of(losses: Any) -> Array:
 def trained(student: Student, model: Any, losses: Sequence[Any]) -> str:
     """``model``, ``losses``: what train_vae returned."""
     values = losses_of(losses)
+    if len(values) < SETTLED:
+        raise Unclear(f"after {len(values)} steps this check cannot tell yet: train longer, {SETTLED} steps or more")
     first, last = values[:5].mean(), values[-50:].mean()
     if last > REACHES * first:
         raise Mistake(f"the loss went from {first:.3g} to {last:.3g}", "not_decreasing")

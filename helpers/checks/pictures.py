@@ -307,6 +307,8 @@ def judge_frames(frames: Array, decoded: Array, images: Array) -> str:
 
     if len(frames) < 3:
         raise Mistake(f"{len(frames)} frames are no walk")
+    if off(*decoded) < 2 * FRAME_OFF:
+        raise Unclear("the two ends decode to nearly the same image, so this check cannot tell yet: train longer")
     t = np.linspace(0, 1, len(frames))[:, None, None]
     for ends in (decoded, images):
         if off(frames, (1 - t) * ends[0] + t * ends[1]) < FRAME_OFF / 4:

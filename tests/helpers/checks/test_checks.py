@@ -15,6 +15,8 @@ from matplotlib import pyplot as plt
 from course.assignments import ASSIGNMENTS
 from course.handout.regions import cut, regions
 from helpers import checks
+from helpers.checks.base import Mistake, Unclear
+from helpers.checks.pictures import judge_frames
 from helpers.checks.student import undisturbed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -222,3 +224,14 @@ def test_checks_need_nothing_else_of_the_helpers():
         imports = [line for line in lines if line.startswith(("from helpers", "import helpers"))]
         late = "from helpers.core.history import History"  # where the helpers' own loop is stood in for
         assert all(line.startswith("from helpers.checks.") or line == late for line in imports), path.name
+
+
+def test_of_what_trained_little_nothing_is_said():
+    little = result_of("a3.train.trained", model=None, losses=[1.0] * 100)
+    assert little.state == "unclear" and "train longer" in little.sentence
+    assert result_of("a3.train.trained", model=None, losses=[1.0] * 1000).state == "wrong"
+    with pytest.raises(Unclear, match="train longer"):
+        judge_frames(np.full((9, 28, 28), 0.5), np.full((2, 28, 28), 0.5), np.zeros((2, 28, 28)))
+    ends = np.stack([np.zeros((28, 28)), np.ones((28, 28))])
+    with pytest.raises(Mistake, match="blend"):
+        judge_frames(np.linspace(0, 1, 9)[:, None, None] * np.ones((28, 28)), ends, ends)
