@@ -1,7 +1,8 @@
 """What a student wrote: the words of a notebook's texts without those that the assignment itself was handed out with.
 
 Of a handout nothing is kept but fingerprints of every three words that follow one another: enough to know its sentences
-again, too little to read them. ``python -m course.grading.writing a5 HANDOUT.txt`` writes those of a new text.
+again, too little to read them. ``python -m course.grading.writing a5 TEXT ...`` adds those of new texts, or of the
+texts in the notebooks (.ipynb) that ``release`` writes.
 """
 
 import base64
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course.grading.case import HEADING, Case
+from course.notebooks.reading import parse
 
 FOLDER = Path(__file__).with_name("handouts")
 WORDS = re.compile(r"[^\W_]+")
@@ -89,18 +91,25 @@ def _texts(case: Case) -> Iterator[tuple[int, str, str, str]]:
             yield cell.number, cell.heading.strip("# "), case.sections.get(cell.number, ""), "\n".join(sentences)
 
 
-def packed(texts: Iterable[str]) -> str:
-    """Return the file of an assignment's fingerprints."""
-    found: set[bytes] = set()
+def packed(known: Iterable[bytes], texts: Iterable[str]) -> str:
+    """Return the file of an assignment's fingerprints: those that are known, and those of more texts."""
+    found = set(known)
     for text in texts:
         found |= set(fingerprints(words_of(text)))
     letters = base64.b64encode(b"".join(sorted(found))).decode("ascii")
     return "".join(f"{letters[i : i + LINE]}\n" for i in range(0, len(letters), LINE))
 
 
+def text_in(file: Path) -> str:
+    """Return a file's text; of a notebook, what its text cells say."""
+    if file.suffix != ".ipynb":
+        return file.read_text(encoding="utf-8")
+    return "\n\n".join(text for _, text in parse(file.name, file.read_bytes()).prose)
+
+
 def main(key: str, files: list[str]) -> None:
-    texts = [Path(file).read_text(encoding="utf-8") for file in files]
-    (FOLDER / f"{key}.txt").write_text(packed(texts), encoding="ascii")
+    new = packed(handed_out(key), [text_in(Path(file)) for file in files])
+    (FOLDER / f"{key}.txt").write_text(new, encoding="ascii")
 
 
 if __name__ == "__main__":

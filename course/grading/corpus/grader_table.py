@@ -1,8 +1,9 @@
 """The grader's confusion table: mistakes against the tasks that must catch them, and honest variants.
 
-``make grader-table``, or ``python -m course.grading.corpus.grader_table [WORDS ...] [--outputs] [--quick] [--jobs N]``
-for those whose name holds a word. Two columns: from outputs alone, and with ``--rerun``; ``--outputs`` leaves the
-second out, ``--quick`` tries functions only there. A whole table is stored (``table.json``), and its summary in
+``make grader-table``, or ``python -m course.grading.corpus.grader_table [WORDS ...]`` for those whose name has a word.
+Two columns: from outputs alone, and with ``--rerun``; ``--outputs`` leaves the second out, ``--sample SHARE`` fills it
+for a share of the notebooks alone, drawn by a seed from each assignment, ``--quick`` tries functions only there. A
+table of all notebooks is stored as it was made in this one run (``table.json``), and its summary in
 ``docs/measured/grader.md``. Exit status 1 when a mistake slips through or an honest variant is failed.
 
 Caught means: FAIL, or a LOOK of its task whose hint names the mistake. From outputs a mistake counts only where they,
@@ -13,6 +14,7 @@ import argparse
 import contextlib
 import io
 import json
+import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -35,6 +37,7 @@ from course.paths import ROOT
 NO_OUTPUTS = {"figure_missing", "text_missing"}  # failures of a notebook that has none
 STORED = Path(__file__).with_name("table.json")
 SUMMARY = ROOT / "docs" / "measured" / "grader.md"
+SEED = 19  # of the notebooks that are drawn for a rerun
 UNSEEN = "-"  # the outputs do not show it, or there are none
 
 
@@ -272,24 +275,24 @@ def summary(rows: list[Row]) -> str:
         "|---|---|---|",
     ]
     columns = counts_of(rows, "outputs"), counts_of(rows, "rerun")
-    measured = any(row.rerun != UNSEEN for row in rows)
+    again = [row for row in rows if row.rerun != UNSEEN]
+    measured = bool(again)
+    if measured and len(again) < len(rows):
+        wrong = sum(not row.honest for row in again)
+        lines[0] += (
+            f" With `--rerun`: {wrong} of the mistakes and {len(again) - wrong} of the honest notebooks, drawn"
+            " by chance from each assignment."
+        )
     for name, one, other in zip(LINES, *columns, strict=True):
         lines.append(f"| {name} | {one} | {other if measured else 'not measured yet'} |")
     return "\n".join(lines) + "\n"
 
 
 def store(rows: list[Row]) -> None:
-    """Store the whole table, and write its summary into the docs; a column that was left out stays as it was."""
-    old = {row.name: row for row in load()} if STORED.is_file() else {}
-    kept = []
-    for row in rows:
-        before = old.get(row.name)
-        if row.rerun == UNSEEN and before and before.task == row.task:
-            row = row._replace(rerun=before.rerun, rerun_verdicts=before.rerun_verdicts)
-        kept.append(row)
-    lines = ",\n".join(json.dumps(list(row), ensure_ascii=False) for row in kept)
+    """Store the whole table, and write its summary into the docs."""
+    lines = ",\n".join(json.dumps(list(row), ensure_ascii=False) for row in rows)
     STORED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    SUMMARY.write_text(summary(kept), encoding="utf-8")
+    SUMMARY.write_text(summary(rows), encoding="utf-8")
 
 
 def load() -> list[Row]:
@@ -299,6 +302,17 @@ def load() -> list[Row]:
 
 
 # ---------------------------------------------------------------- the command
+
+
+def drawn(chosen: list[Entry], part: float) -> set[int]:
+    """Return the numbers of a share of the notebooks: at least one of each assignment, style and kind."""
+    groups: dict[tuple[str, bool, bool], list[int]] = {}
+    for number, entry in enumerate(chosen):
+        groups.setdefault((entry.key, entry.public, bool(entry.task)), []).append(number)
+    rand, numbers = random.Random(SEED), set()
+    for group in groups.values():
+        numbers.update(rand.sample(group, max(1, round(part * len(group)))))
+    return numbers
 
 
 def in_order(jobs: list[Any], processes: int) -> Iterator[Row]:
@@ -313,13 +327,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="only notebooks whose name holds one of these")
     parser.add_argument("--outputs", action="store_true", help="from outputs only, without reruns")
+    parser.add_argument("--sample", type=float, default=1.0, help="the share of the notebooks that are run again")
+    parser.add_argument("--seconds", type=float, default=600.0, help="that a rerun may take")
     parser.add_argument("--quick", action="store_true", help="in reruns, try functions only, without the training")
     parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
     arguments = parser.parse_args()
     started = time.monotonic()
-    options = Options(rerun=True, definitions=arguments.quick)
+    options = Options(rerun=True, seconds=arguments.seconds, definitions=arguments.quick)
     chosen = [e for e in entries() if not arguments.words or any(word in e.name for word in arguments.words)]
-    jobs = [delayed(row_of)(entry, options, with_rerun=not arguments.outputs) for entry in chosen]
+    again = set() if arguments.outputs else drawn(chosen, arguments.sample)
+    jobs = [delayed(row_of)(entry, options, with_rerun=number in again) for number, entry in enumerate(chosen)]
     print(f"{'':<4}{'notebook':<64}{'task':<18}{'outputs':<8}{'rerun':<8}verdicts of an honest one's tasks")
     rows = []
     for row in in_order(jobs, arguments.jobs):

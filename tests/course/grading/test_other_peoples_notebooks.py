@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course.assignments import ASSIGNMENTS
 from course.grading import writing
+from course.grading.case import case_of
 from course.grading.corpus import grader_table, pages, public
 from course.grading.corpus.notebooks import NAME, RESULTS, cell, class_cells, notebook, picture_output, png, text_output
-from course.grading.judging import Options, grade_content
+from course.grading.judging import Options, grade_content, judge_task
 from course.grading.verdicts import Verdict
 from course.handin import validate as validation
+from course.handout import release
+from course.notebooks.reading import parse
 
 
 def graded(page: str) -> Verdict:
@@ -295,3 +299,19 @@ def test_the_stored_table_holds_what_the_course_asks_for():
     rows = grader_table.load()
     honest = [verdict for row in rows if row.honest for verdict in row.outputs_verdicts]
     assert "FAIL" not in honest and honest.count("LOOK") <= 0.1 * len(honest)
+
+
+# ---------------------------------------------------------------- what we hand out ourselves
+
+
+@pytest.mark.parametrize("key", ["a2", "a3", "a5"])
+def test_the_texts_of_our_own_release_are_no_answer(key):
+    """Where it fails after notebooks changed: release, then ``python -m course.grading.writing KEY NOTEBOOKS``."""
+    about = ASSIGNMENTS[key]
+    url, judged = "https://github.com/COURSE/NAME", []
+    released = release.contents((about,), url)[0] | release.singles((about,), url)[0]
+    for name in (*(f"notebooks/{stem}.ipynb" for stem in about.notebooks), f"{key}.ipynb"):
+        case = case_of(parse(name, released[name]), about)
+        judged += [(task.name, finding) for task in about.tasks for finding in judge_task(case, task) if task.writes]
+    codes = {(task, finding.code) for task, finding in judged if finding.code in ("text", "text_missing")}
+    assert codes == {(task.name, "text_missing") for task in about.tasks if "text" in task.from_outputs}
