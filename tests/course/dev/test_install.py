@@ -1,6 +1,7 @@
 """Setting up: what is said before anything is downloaded, which build is taken, and by which commands."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -142,3 +143,21 @@ def test_a_python_that_the_lock_does_not_know_gets_the_newest_versions(capsys):
 def test_downloads_are_counted_from_what_pip_says():
     log = "Downloading a-1.whl (190.5 MB)\n  Downloading b.whl (500 kB)\nDownloading c.whl.metadata (3.1 kB)\nno (9 MB)"
     assert fresh.downloaded_gb(log) == pytest.approx(0.1910031)
+
+
+def untested(table: str, tests: set[str]) -> list[str]:
+    """Return the rows of a table of reports that name no test, or one that does not exist."""
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]  # after the head
+    named = [re.findall(r"`(test_\w+)`", row.rstrip("| ").rsplit("|", 1)[-1]) for row in rows]
+    return [row for row, names in zip(rows, named, strict=True) if not names or not tests.issuperset(names)]
+
+
+def test_every_public_bug_report_has_a_test_that_exists():
+    """A renamed test would otherwise leave a row without anything that holds it."""
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    tests = {name for source in sources for name in re.findall(r"^def (test_\w+)", source, re.MULTILINE)}
+    table = (ROOT / "docs" / "install.md").read_text(encoding="utf-8").split("## What public bug reports taught")[1]
+    assert table.count("\n| ") > 15
+    assert untested(table, tests) == []
+    assert untested("| report | now | test |\n|---|---|---|\n| CRLF | `.x` | `test_gone` |", tests)
+    assert untested("| report | now | test |\n|---|---|---|\n| CRLF | `.x` | none |", tests)
