@@ -108,10 +108,6 @@ def test_a_wrong_number_is_seen():
     assert results_in("in 2014, section 2.4, `0.3` and three rows; $$0.5$$ [x](a/0.7)") == []
 
 
-# `python -m course bench seeds` has not run on this one yet: its bands are the limits of its sentences alone
-ONE_SEED = {"06_fashion_latent_space"}
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_each_claim_can_fail_and_held_for_every_seed(path):
     """Limits exclude the opposite of a sentence; a band comes from theory or from this repository's own runs."""
@@ -123,10 +119,9 @@ def test_each_claim_can_fail_and_held_for_every_seed(path):
     assert made == sheet.claims.keys()
     for name, claim in sheet.claims.items():
         assert not claim.is_open(), name
-        if path.stem not in ONE_SEED:
-            assert bool(claim.source) != bool(claim.values), f"{name}: a source, or values of seeds"
-            assert claim.source or len(claim.values) == len(sheet.seeds) >= 4, name
-            assert not seeds.is_untouched(claim), f"{name}: no seed changes it, so its training does not know the seed"
+        assert bool(claim.source) != bool(claim.values), f"{name}: a source, or values of seeds"
+        assert claim.source or len(claim.values) == len(sheet.seeds) >= 4, name
+        assert not seeds.is_untouched(claim), f"{name}: no seed changes it, so its training does not know the seed"
         assert all(claim.above <= value <= claim.below for value in claim.values), name
 
 
