@@ -49,9 +49,9 @@ ASSIGNMENT = Assignment(
             requires="L_recon, L_KL and their sum for scenario 1.",
             defines=("mu", "Z", "X_prime"),
             prints=(
-                ("a value of L_recon", r"L_recon\D{0,999}\d"),
-                ("a value of L_KL", r"L_KL\D{0,999}\d"),
-                ("a value of the loss", r"(?i)\bloss\b\D{0,999}\d"),
+                ("a value of L_recon", r"L_recon(?:(?!L_recon)\D){0,999}\d"),
+                ("a value of L_KL", r"L_KL(?:(?!L_KL)\D){0,999}\d"),
+                ("a value of the loss", r"(?i)\bloss\b(?:(?!\bloss\b)\D){0,999}\d"),
             ),
             regions=(
                 "numpy_vae.encode",
