@@ -137,6 +137,19 @@ def test_what_breaks_is_one_sentence_without_numbers_of_arrays(function, says):
     assert "\n" not in result.sentence and "tensor(" not in result.sentence and len(result.sentence) < 300
 
 
+@pytest.mark.parametrize("turned", [lambda X: X, np.transpose])
+def test_a_matrix_on_the_left_of_rows_is_named_although_it_stops(turned):
+    def encode(X, p):
+        return p.W_mu @ turned(X) + p.b_mu, p.W_ls @ turned(X) + p.b_ls
+
+    for key, space in (
+        ("a2.3.encode", {"encode": encode}),
+        ("a2.3.decode", {"decode": lambda Z, p: p.W_dec @ turned(Z) + p.b_dec}),
+    ):
+        result = result_of(key, space)
+        assert (result.state, result.code) == ("wrong", "matrix_side") and "X @ W.T" in result.sentence, result
+
+
 def test_a_function_that_does_not_end_is_stopped(monkeypatch):
     def forever(*_):
         while True:
@@ -190,7 +203,7 @@ def test_check_looks_where_it_is_called_prints_and_stops_before_training(capsys)
         exec('check("a2.3.kl")', space)
     assert capsys.readouterr().out.startswith("✗ Task 3, KL: yours gives -")
     shown = checks.NotRight("A1, KL: wrong.")._render_traceback_()
-    assert shown == ["Stopped here, before anything is trained with it: A1, KL: wrong."], "no traceback in Jupyter"
+    assert shown == ["Stopped here, before anything is computed with it: A1, KL: wrong."], "no traceback in Jupyter"
     exec('check("a2.3.encode")', space)
     assert capsys.readouterr().out == "✓ Task 3, encode: W x + b for each of 5 points, mean and log-variance.\n"
 
