@@ -42,7 +42,7 @@ class NotRight(Exception):
     """A loss is wrong, and what follows would train with it. Jupyter shows the sentence, without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
-        return [f"Stopped here, before anything is trained with it: {self}"]
+        return [f"Stopped here, before anything is computed with it: {self}"]
 
 
 def check(key: str, **given: Any) -> None:

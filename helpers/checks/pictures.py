@@ -293,26 +293,45 @@ def judge_scatter(scatter: Scatter, codes: Array, labels: Array, who: str) -> No
 # ---------------------------------------------------------------- walks between two images
 
 FRAME_OFF = 0.02  # of a pixel, in the mean
+SAME_FRAMES = FRAME_OFF / 4
+TOLD_APART = 4 * SAME_FRAMES  # so far are right frames from wrong ones, where a check can tell them apart
+TRAIN_LONGER = "so this check cannot tell yet: train the model longer, and check again"
 
 
-def judge_frames(frames: Array, decoded: Array, images: Array) -> str:
+def off(a: Array, b: Array) -> float:
+    """Return by how much two stacks of images differ, in the mean over pixels."""
+    return float(np.abs(a - b).mean())
+
+
+def blend(ends: Array, count: int) -> Array:
+    """Blend the pixels of two images, in even steps."""
+    t = np.linspace(0, 1, count)[:, None, None]
+    return (1 - t) * ends[0] + t * ends[1]
+
+
+def judge_frames(frames: Array, straight: Array, images: Array) -> str:
     """Say whether frames, shape (n, 28, 28), lead from one decoded image to the other without blending pixels.
 
     Args:
-        decoded, images: the two ends, shape (2, 28, 28), decoded from their codes, and as they are.
+        straight: as many frames, decoded on the straight line between the two codes.
+        images: the two ends as they are, shape (2, 28, 28).
+
+    Raises:
+        Mistake: they do not.
+        Unclear: the model is trained too little for a blend and a walk to differ.
     """
-
-    def off(a: Array, b: Array) -> float:
-        return float(np.abs(a - b).mean())
-
     if len(frames) < 3:
         raise Mistake(f"{len(frames)} frames are no walk")
-    if off(*decoded) < 2 * FRAME_OFF:
-        raise Unclear("the two ends decode to nearly the same image, so this check cannot tell yet: train longer")
-    t = np.linspace(0, 1, len(frames))[:, None, None]
-    for ends in (decoded, images):
-        if off(frames, (1 - t) * ends[0] + t * ends[1]) < FRAME_OFF / 4:
-            raise Mistake("each frame is a blend of the two images", "interpolation_pixels")
+    decoded = straight[[0, -1]]
+    if off(frames, blend(images, len(frames))) < SAME_FRAMES:
+        raise Mistake("each frame is a blend of the two images", "interpolation_pixels")
+    if off(*decoded) < TOLD_APART:
+        raise Unclear(f"the model decodes both images to nearly the same picture, {TRAIN_LONGER}")
+    blended = blend(decoded, len(frames))
+    if off(frames, blended) < SAME_FRAMES:
+        if off(straight, blended) < 2 * SAME_FRAMES:
+            raise Unclear(f"on the way, the model decodes nearly a blend of the two ends, {TRAIN_LONGER}")
+        raise Mistake("each frame is a blend of the two images", "interpolation_pixels")
     if off(frames[0], decoded[1]) < FRAME_OFF and off(frames[-1], decoded[0]) < FRAME_OFF < off(frames[0], decoded[0]):
         raise Mistake("", "interpolation_reversed")
     for place, code in ((0, "interpolation_start"), (-1, "interpolation_end")):
@@ -320,6 +339,6 @@ def judge_frames(frames: Array, decoded: Array, images: Array) -> str:
             which = "last" if place else "first"
             raise Mistake(f"the {which} frame is not the image that its code decodes to", code)
     steps = np.abs(np.diff(frames, axis=0)).mean((1, 2))
-    if steps.max() > 0.6 * off(*decoded) and len(frames) > 4:
+    if steps.max() > 0.6 * off(*decoded) and len(frames) > 4 and off(frames, straight) > SAME_FRAMES:
         raise Mistake("one step does most of the way", "interpolation_uneven")
     return f"{len(frames)} frames lead from the one decoded image to the other"

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from course.__main__ import app
 from course.assignments import ASSIGNMENTS
-from course.assignments.a2 import NUMPY_VALUES
 from course.handin import last_cell
 from course.handout.kit import kit
 from course.handout.notebooks import set_up
@@ -171,8 +170,6 @@ def test_nothing_of_the_solution_leaks_into_it(key):
     text = "\n".join([*(cell.source for cell in open_.cells[2:]), *packed_in(open_).values()])
     assert [line for line in solution if line in text] == []
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in open_.cells)
-    numbers = [f"{value:.4f}" for values in NUMPY_VALUES.values() for value, _ in values.values()]
-    assert [number for number in numbers if number[:5] in text] == []
     assert "github.com/vae-solutions" not in text
 
 

@@ -1,5 +1,6 @@
 """What checks say: of another style, of what is open, of what breaks or never ends; and what they leave as it was."""
 
+import ast
 import functools
 import importlib
 import random
@@ -7,6 +8,7 @@ import sys
 import types
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -14,9 +16,9 @@ from matplotlib import pyplot as plt
 
 from course.assignments import ASSIGNMENTS
 from course.handout.regions import cut, regions
+from course.handout.sheet import SHEETS, cells_of
+from course.notebooks.code import parse
 from helpers import checks
-from helpers.checks.base import Mistake, Unclear
-from helpers.checks.pictures import judge_frames
 from helpers.checks.student import undisturbed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,6 +137,19 @@ def test_what_breaks_is_one_sentence_without_numbers_of_arrays(function, says):
     assert "\n" not in result.sentence and "tensor(" not in result.sentence and len(result.sentence) < 300
 
 
+@pytest.mark.parametrize("turned", [lambda X: X, np.transpose])
+def test_a_matrix_on_the_left_of_rows_is_named_although_it_stops(turned):
+    def encode(X, p):
+        return p.W_mu @ turned(X) + p.b_mu, p.W_ls @ turned(X) + p.b_ls
+
+    for key, space in (
+        ("a2.3.encode", {"encode": encode}),
+        ("a2.3.decode", {"decode": lambda Z, p: p.W_dec @ turned(Z) + p.b_dec}),
+    ):
+        result = result_of(key, space)
+        assert (result.state, result.code) == ("wrong", "matrix_side") and "X @ W.T" in result.sentence, result
+
+
 def test_a_function_that_does_not_end_is_stopped(monkeypatch):
     def forever(*_):
         while True:
@@ -188,7 +203,7 @@ def test_check_looks_where_it_is_called_prints_and_stops_before_training(capsys)
         exec('check("a2.3.kl")', space)
     assert capsys.readouterr().out.startswith("✗ Task 3, KL: yours gives -")
     shown = checks.NotRight("A1, KL: wrong.")._render_traceback_()
-    assert shown == ["Stopped here, before anything is trained with it: A1, KL: wrong."], "no traceback in Jupyter"
+    assert shown == ["Stopped here, before anything is computed with it: A1, KL: wrong."], "no traceback in Jupyter"
     exec('check("a2.3.encode")', space)
     assert capsys.readouterr().out == "✓ Task 3, encode: W x + b for each of 5 points, mean and log-variance.\n"
 
@@ -218,20 +233,30 @@ def test_a_key_may_leave_out_the_assignment_or_name_a_whole_task():
     assert [one.key for one in checks.find("B1")] == ["a1.B1.encoder", "a1.B1.decoder", "a1.B1.train_ae"]
 
 
+def calls_of_check(source):
+    nodes = [node for node in ast.walk(parse(source)) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes if isinstance(node.func, ast.Name) and node.func.id == "check"]
+    named = [call for call in calls if all(word.arg for word in call.keywords)]  # without **options
+    return [(ast.literal_eval(call.args[0]), {word.arg: None for word in call.keywords}) for call in named]
+
+
+@pytest.mark.parametrize("key", ASSIGNMENTS)
+def test_every_cell_that_calls_a_check_gives_it_what_it_takes(key):
+    paths = [SHEETS / f"{key}.md", *(ROOT / "notebooks" / f"{stem}.ipynb" for stem in ASSIGNMENTS[key].notebooks)]
+    sources = [cell.source for cell in cells_of(paths[0].read_text(encoding="utf-8")) if cell.kind == "code"]
+    for path in paths[1:]:
+        cells = nbformat.read(path, as_version=4).cells
+        sources += [cell.source for cell in cells if cell.cell_type == "code"]
+    calls = [call for source in sources for call in calls_of_check(source)]
+    assert calls
+    for name, given in calls:
+        selected = checks.selected(name, given)
+        assert set(given) == {word for one in selected for word in one.takes if word in given}, name
+
+
 def test_checks_need_nothing_else_of_the_helpers():
     for path in (ROOT / "helpers" / "checks").glob("*.py"):
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         imports = [line for line in lines if line.startswith(("from helpers", "import helpers"))]
         late = "from helpers.core.history import History"  # where the helpers' own loop is stood in for
         assert all(line.startswith("from helpers.checks.") or line == late for line in imports), path.name
-
-
-def test_of_what_trained_little_nothing_is_said():
-    little = result_of("a3.train.trained", model=None, losses=[1.0] * 100)
-    assert little.state == "unclear" and "train longer" in little.sentence
-    assert result_of("a3.train.trained", model=None, losses=[1.0] * 1000).state == "wrong"
-    with pytest.raises(Unclear, match="train longer"):
-        judge_frames(np.full((9, 28, 28), 0.5), np.full((2, 28, 28), 0.5), np.zeros((2, 28, 28)))
-    ends = np.stack([np.zeros((28, 28)), np.ones((28, 28))])
-    with pytest.raises(Mistake, match="blend"):
-        judge_frames(np.linspace(0, 1, 9)[:, None, None] * np.ones((28, 28)), ends, ends)
