@@ -55,7 +55,7 @@ def unfinished(submission: Case, task: Task) -> Iterator[Finding]:
     for index, (cell, tree) in enumerate(zip(submission.cells, submission.code.trees, strict=True)):
         if EMPTY_REGION.search(cell.source):
             yield Finding("LOOK", "stub", f"code cell {index + 1}: nothing stands between START and END")
-        for node in walk(tree) if tree else ():
+        for node in ast.walk(tree) if tree else ():
             if isinstance(node, ast.FunctionDef) and node.name in asked and is_stub(node):
                 yield Finding("LOOK", "stub", f"code cell {index + 1}: {node.name} is still a stub")
 

@@ -15,7 +15,7 @@ from course.grading.a1.models import (
     vae_zero_grad,
 )
 from course.grading.case import Case, holds
-from course.grading.evidence import ToyResults, Triple, contradicting
+from course.grading.evidence import ToyResults, Triple, contradicting, toy_results
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
 
@@ -36,7 +36,7 @@ NOTHING_PRINTED = "no line with ELBO, KL and NLL was printed"
 
 def identity(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether ELBO = -(NLL + KL) holds in the printed results."""
-    finals = submission.toy_results.finals
+    finals = toy_results(submission).finals
     if not finals:
         yield Finding("LOOK", "numbers_missing", NOTHING_PRINTED)
         return
@@ -70,7 +70,7 @@ def tolerance(triple: Triple) -> float:
 
 def kl_sign(submission: Submission, task: Task) -> Iterator[Finding]:
     """Find printed KL divergences below zero."""
-    finals = submission.toy_results.finals
+    finals = toy_results(submission).finals
     for triple in finals[:MOST_RESULTS]:
         if triple.kl < -tolerance(triple):
             yield Finding("FAIL", "kl_sign", f"KL = {triple.kl:g}")
@@ -78,7 +78,7 @@ def kl_sign(submission: Submission, task: Task) -> Iterator[Finding]:
 
 def collapse(submission: Submission, task: Task) -> Iterator[Finding]:
     """Find a result of the second data set whose latents carry nothing."""
-    results = submission.toy_results.by_set
+    results = toy_results(submission).by_set
     for number, triple in results.items():
         if collapses(number, triple):
             yield Finding("FAIL", "collapsed", f"{terms(number, triple)}; a model of this data needs 1.609 nats of KL")
@@ -97,7 +97,7 @@ def terms(number: int, triple: Triple) -> str:
 
 def three_results(submission: Submission, task: Task) -> Iterator[Finding]:
     """Find toy data sets without a printed result."""
-    results, finals = submission.toy_results
+    results, finals = toy_results(submission)
     for number, one, other in islice(contradicting(ToyResults(results, finals)), MOST_RESULTS):
         both = f"{one.line.strip()!r} and {other.line.strip()!r}"
         yield Finding("LOOK", "numbers_contradict", f"data set {number} has two results that differ: {both}")
@@ -113,7 +113,7 @@ def bands(submission: Submission, task: Task) -> Iterator[Finding]:
 
     A collapse is judged by its own check.
     """
-    results = submission.toy_results.by_set
+    results = toy_results(submission).by_set
     conventions: list[set[int]] = []
     for number, triple in sorted(results.items()):
         if not collapses(number, triple):
@@ -148,7 +148,7 @@ SAMPLES = ("sample", "generated", "noise", "rausch", "erzeugt", "gezogen", "stic
 def curves_and_samples(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether curves of the training and samples of the models are among the task's figures, by their titles."""
     share = submission.share(task)
-    if not share.certain or not share.opens:
+    if not share.certain or not share.opened:
         return  # the figures' own check says so
     titles: set[str] = set()
     for view in share.views:
