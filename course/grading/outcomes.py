@@ -75,12 +75,12 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision]) -> Applied
     lines: list[str] = []
     used: set[int] = set()
     for outcome in outcomes:
-        of_row = by_hand.for_row(decisions, outcome.row) if outcome.verdict else by_hand.Sorted({}, [])
-        used |= {decision.line for decision in (*of_row.applied.values(), *of_row.anew)}
+        of_row = by_hand.for_row(decisions, outcome.row) if outcome.verdict else by_hand.Sorted({}, [], [])
+        used |= {decision.line for decision in (*of_row.applied.values(), *of_row.anew, *of_row.untied)}
         applied.append(decided(outcome, of_row.applied))
         if not any(is_superseded_twin(other, outcome, decision) for decision in of_row.anew for other in outcomes):
             lines += [anew(decision, outcome.row) for decision in of_row.anew]
-        lines += [untied(decision, outcome.row) for decision in of_row.applied.values() if not decision.sha256]
+        lines += [untied(decision, outcome.row) for decision in of_row.untied]
     return Applied(applied, [*lines, *(unused(decision) for decision in decisions if not_yet(decision, used))])
 
 
@@ -103,8 +103,8 @@ def anew(decision: Decision, row: Row) -> str:
 
 def untied(decision: Decision, row: Row) -> str:
     return (
-        f"decisions.csv, line {decision.line}: {decision.text} was applied, and will be to whatever is handed in next; "
-        f"put {row.sha256} into its column sha256 to tie it to this file"
+        f"decisions.csv, line {decision.line}: {decision.text} was not applied, because it is not tied to a file; use "
+        f"course decide, or put {row.sha256} into its column sha256 if {row.file} is what it is about"
     )
 
 

@@ -42,11 +42,12 @@ class Sources:
         self.functions: dict[str, ast.AST] = {}
         self.versions: dict[str, list[ast.AST]] = {}  # functions and methods of one name
         for tree in self.trees:
-            for node in ast.walk(tree) if tree else ():
+            for node in walk(tree) if tree else ():
                 if isinstance(node, Function | ast.ClassDef):
                     self.functions[node.name] = node
                     self.versions.setdefault(node.name, []).append(node)
         self._reaches: dict[int, Reach] = {}
+        self._units: list[tuple[str, ast.AST, int]] | None = None
 
     def reach(self, index: int) -> Reach:
         """Return what the code cell of this index does."""
@@ -75,7 +76,7 @@ class Sources:
         for node in nodes:
             titles += titles_in(node)
             saved += saved_in(node)
-            strings |= {text.lower() for inner in ast.walk(node) if 1 < len(text := literal(inner)) < LONGEST_TITLE}
+            strings |= {text.lower() for inner in walk(node) if 1 < len(text := literal(inner)) < LONGEST_TITLE}
         once = tuple(dict.fromkeys(titles))[:MOST_TITLES]
         return Reach(tuple(nodes), once, tuple(dict.fromkeys(saved)), frozenset(calls), frozenset(strings))
 
@@ -91,17 +92,32 @@ class Sources:
             seen.add(name)
         return names
 
-    def units(self) -> Iterator[tuple[str, ast.AST, int]]:
-        """Yield every function, and what each cell does outside of them: its name, its code, its cell's index."""
-        for index, tree in enumerate(self.trees):
-            if tree is None:
-                continue
-            for node in ast.walk(tree):
-                if isinstance(node, Function):
-                    yield node.name, node, index
-            outside = [node for node in tree.body if not isinstance(node, Function | ast.ClassDef)]
-            if outside:
-                yield "", ast.Module(outside, []), index
+    def units(self) -> list[tuple[str, ast.AST, int]]:
+        """Return every function, and what each cell does outside of them: its name, its code, its cell's index."""
+        if self._units is None:
+            self._units = [unit for index, tree in enumerate(self.trees) if tree for unit in units_of(tree, index)]
+        return self._units
+
+
+def walk(node: ast.AST) -> Sequence[ast.AST]:
+    """Return what ``ast.walk`` yields; of a cell, a function or a class it is remembered with it.
+
+    Many checks read the same code. Only what cannot be nested deeply is remembered: memory stays in proportion.
+    """
+    if not isinstance(node, ast.Module | Function | ast.ClassDef):
+        return list(ast.walk(node))
+    if "walked" not in node.__dict__:
+        node.__dict__["walked"] = tuple(ast.walk(node))
+    return node.__dict__["walked"]
+
+
+def units_of(tree: ast.Module, index: int) -> Iterator[tuple[str, ast.AST, int]]:
+    for node in walk(tree):
+        if isinstance(node, Function):
+            yield node.name, node, index
+    outside = [node for node in tree.body if not isinstance(node, Function | ast.ClassDef)]
+    if outside:
+        yield "", ast.Module(outside, []), index
 
 
 def last_name(node: ast.AST) -> str:
@@ -112,7 +128,7 @@ def last_name(node: ast.AST) -> str:
 
 
 def called_names(node: ast.AST) -> Iterator[str]:
-    for call in ast.walk(node):
+    for call in walk(node):
         if isinstance(call, ast.Call):
             yield last_name(call.func)
 
@@ -132,7 +148,7 @@ def literal(node: ast.AST) -> str:
 
 def titles_in(node: ast.AST) -> Iterator[str]:
     """Yield the strings that calls are given as titles, as far as a string can be one."""
-    for call in ast.walk(node):
+    for call in walk(node):
         if not isinstance(call, ast.Call) or last_name(call.func) in NO_TITLE:
             continue
         arguments = [*call.args, *(k.value for k in call.keywords if k.arg in TITLE_KEYWORDS)]
@@ -144,10 +160,10 @@ def titles_in(node: ast.AST) -> Iterator[str]:
 
 def saved_in(node: ast.AST) -> Iterator[str]:
     """Yield the names under which figures are saved."""
-    for call in ast.walk(node):
+    for call in walk(node):
         if isinstance(call, ast.Call) and last_name(call.func) in SAVING:
             for argument in call.args[:3]:
-                text = next((part for n in ast.walk(argument) if (part := literal(n))), "")
+                text = next((part for n in walk(argument) if (part := literal(n))), "")
                 if text and PICTURE_NAME.fullmatch(text):
                     yield text.rpartition("/")[2].rpartition(".")[0].lower() or text.lower()
 
@@ -155,7 +171,7 @@ def saved_in(node: ast.AST) -> Iterator[str]:
 def identifiers(node: ast.AST) -> set[str]:
     """Return all names, attributes, arguments and definitions in a piece of code."""
     names: set[str] = set()
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name):
             names.add(inner.id)
         elif isinstance(inner, ast.Attribute):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from course.grading.sources import Sources, identifiers, last_name
+from course.grading.sources import Sources, identifiers, last_name, walk
 
 DATA_WORDS = {
     "loader", "loaders", "data", "dataloader", "dataset", "set", "images", "image", "x", "dl", "ds", "batches", "lader",
@@ -40,7 +40,7 @@ def assignments(code: Sources) -> dict[str, ast.expr]:
     """Return what each name is assigned, the last time."""
     values: dict[str, ast.expr] = {}
     for tree in code.trees:
-        for node in ast.walk(tree) if tree else ():
+        for node in walk(tree) if tree else ():
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     if isinstance(target, ast.Name):
@@ -54,11 +54,11 @@ def assignments(code: Sources) -> dict[str, ast.expr]:
 
 def comes_from_test_images(node: ast.AST, values: dict[str, ast.expr], depth: int = 0) -> bool | None:
     """Say whether an expression leads to the test half of an image set (``train=False``); None: it cannot be told."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.keyword) and inner.arg == "train" and isinstance(inner.value, ast.Constant):
             return inner.value.value is False
     answers = []
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name) and inner.id in values and depth < DEEPEST and values[inner.id] is not node:
             answers.append(comes_from_test_images(values[inner.id], values, depth + 1))
     return True if True in answers and False not in answers else False if False in answers else None
@@ -68,7 +68,7 @@ def gradient_on_test_set(code: Sources) -> Shown | None:
     """Return what shows that gradients are taken on test data, None where nothing does."""
     values = assignments(code)
     for tree in code.trees:
-        for node in ast.walk(tree) if tree else ():
+        for node in walk(tree) if tree else ():
             shown = None
             if isinstance(node, ast.Assign):
                 shown = train_loader_of_test_set(node, values)
@@ -84,7 +84,7 @@ def train_loader_of_test_set(node: ast.Assign, values: dict[str, ast.expr]) -> S
     target = last_name(node.targets[0]).lower()
     if not (target.startswith("train") and any(word in target for word in ("loader", "_dl", "lader"))):
         return None
-    names = {inner.id for inner in ast.walk(node.value) if isinstance(inner, ast.Name)}
+    names = {inner.id for inner in walk(node.value) if isinstance(inner, ast.Name)}
     test_sets = sorted(name for name in names if is_called_test(name))
     from_images = comes_from_test_images(node.value, values)
     if from_images or (test_sets and from_images is None and not any("train" in name.lower() for name in names)):
@@ -95,7 +95,7 @@ def train_loader_of_test_set(node: ast.Assign, values: dict[str, ast.expr]) -> S
 
 def backward_over_test_set(node: ast.For, values: dict[str, ast.expr]) -> Shown | None:
     """Say so where a loop over test data alone calls backward()."""
-    names = sorted(inner.id for inner in ast.walk(node.iter) if isinstance(inner, ast.Name))
+    names = sorted(inner.id for inner in walk(node.iter) if isinstance(inner, ast.Name))
     tests = [name for name in names if is_called_test(name)]
     from_images = comes_from_test_images(node.iter, values)
     if not (tests or from_images) or from_images is False or any("train" in name.lower() for name in names):
@@ -122,7 +122,7 @@ class Loop(NamedTuple):
 
 
 def calls_in(node: ast.AST) -> set[str]:
-    return {last_name(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+    return {last_name(call.func) for call in walk(node) if isinstance(call, ast.Call)}
 
 
 def loops(code: Sources) -> Iterator[Loop]:

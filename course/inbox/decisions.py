@@ -30,7 +30,7 @@ class Decision(NamedTuple):
     task: str  # or "all"
     verdict: str
     comment: str
-    sha256: str  # of the file that it is about; empty where somebody wrote the line without it
+    sha256: str  # of the file that it is about; without it the line is reported and not applied
     line: int
 
     @property
@@ -130,17 +130,20 @@ class Sorted(NamedTuple):
 
     applied: dict[str, Decision]  # by task; of two on one, the later
     anew: list[Decision]  # about a file that was since handed in anew
+    untied: list[Decision]  # about no file in particular: written by hand, without its hash
 
 
 def for_row(decisions: Sequence[Decision], row: Row) -> Sorted:
     """Return the decisions about a row: only those about this very file count."""
     applied: dict[str, Decision] = {}
     anew: dict[str, Decision] = {}
+    untied: dict[str, Decision] = {}
     for decision in decisions:
         if is_about(decision, row):
-            same = decision.sha256 in ("", row.sha256)
-            (applied if same else anew)[decision.task] = decision
-    return Sorted(applied, [decision for task, decision in anew.items() if task not in applied])
+            kind = applied if decision.sha256 == row.sha256 else anew if decision.sha256 else untied
+            kind[decision.task] = decision
+    open_ones = [[decision for task, decision in kind.items() if task not in applied] for kind in (anew, untied)]
+    return Sorted(applied, *open_ones)
 
 
 # ---------------------------------------------------------------- writing

@@ -34,6 +34,7 @@ class Person(NamedTuple):
         return person_key(self.name)
 
 
+BLIND = {"participant", "teilnehmer", "teilnehmerin"}  # what Moodle calls everybody where names are hidden
 NOBODY = Person("", "", "", False)
 
 
@@ -47,7 +48,12 @@ class Owner(NamedTuple):
 
 def of_moodle(name: str) -> Person | None:
     match = MOODLE.fullmatch(name)
-    return Person(swapped(match["name"]), match["id"], "", True) if match else None
+    return moodle_person(match) if match else None
+
+
+def moodle_person(match: re.Match[str]) -> Person:
+    name = swapped(match["name"])
+    return Person(f"{name} {match['id']}" if name.lower() in BLIND else name, match["id"], "", True)
 
 
 def of_ilias(name: str) -> Person | None:
@@ -141,4 +147,4 @@ def _owner_by_platform(parts: tuple[str, ...], layout: Layout) -> Owner | None:
         if person is not None:
             return Owner(person, part, parts[-1])
     flat = MOODLE_FLAT.fullmatch(parts[-1]) if layout == "moodle" else None
-    return Owner(Person(swapped(flat["name"]), flat["id"], "", True), "", flat["file"]) if flat else None
+    return Owner(moodle_person(flat), "", flat["file"]) if flat else None

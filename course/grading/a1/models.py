@@ -15,7 +15,7 @@ from course.grading import training
 from course.grading.case import Case
 from course.grading.common import judge_series, never_zeroed
 from course.grading.evidence import Series, loss_series
-from course.grading.sources import Function, identifiers, last_name, numbers_of
+from course.grading.sources import Function, identifiers, last_name, numbers_of, walk
 from course.grading.training import Loop
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
@@ -73,7 +73,7 @@ def trained_in(submission: Case) -> str | None:
             return loop.place
     for index in sorted(ran):
         tree = submission.code.trees[index]
-        for call in ast.walk(tree) if tree else ():
+        for call in walk(tree) if tree else ():
             if (
                 isinstance(call, ast.Call)
                 and is_training_call(call, steps, submission)
@@ -153,7 +153,7 @@ def nodes_that_ran(submission: Case) -> Iterator[tuple[int, ast.AST]]:
     """Yield every piece of code in the cells that were executed, and its cell's index."""
     for index in sorted(ran_cells(submission)):
         tree = submission.code.trees[index]
-        for node in ast.walk(tree) if tree else ():
+        for node in walk(tree) if tree else ():
             yield index, node
 
 
@@ -185,7 +185,7 @@ def calls_without_beta(submission: Case, name: str) -> bool:
     """Say whether a function is called without a beta, too, which leaves its own 1."""
     for index in ran_cells(submission):
         tree = submission.code.trees[index]
-        for call in ast.walk(tree) if tree else ():
+        for call in walk(tree) if tree else ():
             if (
                 isinstance(call, ast.Call)
                 and last_name(call.func) == name
@@ -197,14 +197,14 @@ def calls_without_beta(submission: Case, name: str) -> bool:
 
 def list_of(node: ast.AST, constants: dict[str, ast.expr]) -> list[float]:
     """Return the numbers of a list, under its name or in a call such as enumerate; empty where there are none."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         values = numbers_of(inner)
         if values:
             return values
         if isinstance(inner, ast.Name) and inner.id in constants:
             values = numbers_of(constants[inner.id])
             if values is None and isinstance(constants[inner.id], ast.Call):
-                values = next((v for n in ast.walk(constants[inner.id]) if (v := numbers_of(n))), None)
+                values = next((v for n in walk(constants[inner.id]) if (v := numbers_of(n))), None)
             if values:
                 return values
     return []
@@ -222,7 +222,7 @@ def is_loop_over_betas(node: ast.For | ast.comprehension, constants: dict[str, a
 
 def constant_beta_in(loop: ast.For) -> Finding | None:
     """Find a call in the loop that is given one beta for all."""
-    for call in ast.walk(loop):
+    for call in walk(loop):
         if not isinstance(call, ast.Call):
             continue
         for keyword in call.keywords:
@@ -246,7 +246,7 @@ def few_epochs(submission: Case) -> Iterator[Finding]:
     """Find calls that train with a beta for fewer epochs than the assignment says, as far as a number says so."""
     for index in sorted(ran_cells(submission)):
         tree = submission.code.trees[index]
-        for call in ast.walk(tree) if tree else ():
+        for call in walk(tree) if tree else ():
             if not isinstance(call, ast.Call) or not any(k.arg and "beta" in k.arg.lower() for k in call.keywords):
                 continue
             for keyword in call.keywords:

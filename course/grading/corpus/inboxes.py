@@ -89,6 +89,8 @@ def moodle() -> Iterator[Put]:
     yield Put(f"Eva Echt_105_{end}/04_mnist.ipynb", a1(7), "evaecht", "graded", True)
     inner = zipped({"abgabe/mine.ipynb": a1(8), "__MACOSX/._mine.ipynb": b"x", "data/x.csv": b"1"})
     yield Put(f"Lena Lang_106_{end}/abgabe.zip", inner, "lenalang", "graded")
+    yield Put(f"Participant_201_{end}/x.ipynb", a1(9), "participant201", "graded")  # names hidden from markers
+    yield Put(f"Participant_202_{end}/x.ipynb", a1(10), "participant202", "graded")
     yield Put(f"Ola Nordmann_107_{end}/report.pdf", b"%PDF", "olanordmann", "left out because it is a PDF")
 
 

@@ -200,8 +200,14 @@ def test_a_hand_written_decision_is_read_from_any_spreadsheet(tmp_path):
     (out / "decisions.csv").write_bytes(text.encode("cp1252"))
     _, screen = grade(folder, out)
     (row,) = [r for r in table(out / "grades.csv") if r["person"] == "Juergen Gross"]
-    assert row["verdict"] == "FAIL" and "zu spät" in row["decided by hand"]
-    assert "about nobody here" in screen and "tie it to this file" in screen
+    assert row["verdict"] == "PASS" and not row["decided by hand"]
+    assert "about nobody here" in screen and "not applied, because it is not tied to a file" in screen
+    assert row["sha256"] in screen.replace("\n", "")
+    tied = text.replace("Comment", "Comment;sha256").replace("spät", f"spät;{row['sha256']}").replace("PASS;", "PASS;;")
+    (out / "decisions.csv").write_bytes(tied.encode("cp1252"))
+    _, screen = grade(folder, out)
+    (row,) = [r for r in table(out / "grades.csv") if r["person"] == "Juergen Gross"]
+    assert row["verdict"] == "FAIL" and "zu spät" in row["decided by hand"] and "not tied" not in screen
     (out / "decisions.csv").write_text("person,assignment,task,verdict\nMax,a1,B9,PASS\n")
     with pytest.raises(ValueError, match="line 2: a1 has no task 'B9'"):
         grade(folder, out)
