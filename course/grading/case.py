@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from course.assignments import Assignment, Task
 from course.grading import evidence
-from course.grading.evidence import Look, Trace
+from course.grading.evidence import Look, Series, ToyResults, Trace
 from course.grading.sources import Sources
 from course.notebooks.code import is_empty, is_newer_python
 from course.notebooks.reading import OPENED_KINDS, Cell, Picture, Submission
@@ -64,6 +64,11 @@ class Share(NamedTuple):
         return [view for view in self.views if view.opens]
 
     @property
+    def opens(self) -> bool:
+        """Say whether one of the figures at least can be opened."""
+        return any(view.opens for view in self.views)
+
+    @property
     def closed_kinds(self) -> list[str]:
         """The kinds of those that cannot be opened here, so that nobody knows what they show."""
         return sorted({view.picture.kind for view in self.views if not view.is_of_open_kind})
@@ -76,7 +81,7 @@ class Share(NamedTuple):
     @property
     def all_blank(self) -> bool:
         """Say whether there are figures, and nothing is drawn in any of them."""
-        return not self.drawn_on and bool(self.opened)
+        return not self.drawn_on and self.opens
 
     @property
     def places(self) -> str:
@@ -129,6 +134,16 @@ class Case(Submission):
         """Return the names of the tasks that a figure certainly belongs to."""
         numbers = {name: {v.number for v in share.views} for name, share in self.shares.items() if share.certain}
         return {name for name, of_task in numbers.items() if view.number in of_task}
+
+    @cached_property
+    def series(self) -> list[list[Series]]:
+        """The losses that each code cell prints."""
+        return [evidence.loss_series(cell.text) for cell in self.cells]
+
+    @cached_property
+    def toy_results(self) -> ToyResults:
+        """The final results on the toy data sets."""
+        return evidence.toy_results(self)
 
     @cached_property
     def repeats(self) -> list[tuple[View, View]]:

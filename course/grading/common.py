@@ -10,6 +10,7 @@ from course.assignments import Task
 from course.grading import training, writing
 from course.grading.case import Case
 from course.grading.evidence import Look, Series, loss_series
+from course.grading.sources import walk
 from course.grading.training import Loop
 from course.grading.verdicts import Finding
 from course.notebooks.code import EMPTY_REGION, is_stub
@@ -55,7 +56,7 @@ def unfinished(submission: Case, task: Task) -> Iterator[Finding]:
     for index, (cell, tree) in enumerate(zip(submission.cells, submission.code.trees, strict=True)):
         if EMPTY_REGION.search(cell.source):
             yield Finding("LOOK", "stub", f"code cell {index + 1}: nothing stands between START and END")
-        for node in ast.walk(tree) if tree else ():
+        for node in walk(tree) if tree else ():
             if isinstance(node, ast.FunctionDef) and node.name in asked and is_stub(node):
                 yield Finding("LOOK", "stub", f"code cell {index + 1}: {node.name} is still a stub")
 
@@ -134,12 +135,13 @@ def panel_count(submission: Case, task: Task) -> Iterator[Finding]:
     if task.panels is None or not share.certain or not share.drawn_on:
         return
     models = task.panels[0] * task.panels[1]
+    fitting = next((view for view in share.views if view.opens and fits(view.look, task.panels)), None)
+    if fitting:  # then the others need not be decoded
+        rows, columns = fitting.look.panels
+        yield Finding("PASS", "panels", f"{rows} x {columns} panels in code cell {fitting.picture.cell + 1}")
+        return
     different = len({view.trace.digest for view in share.views if view.drawn_on})
-    fitting = [view for view in share.opened if fits(view.look, task.panels)]
-    if fitting:
-        rows, columns = fitting[0].look.panels
-        yield Finding("PASS", "panels", f"{rows} x {columns} panels in code cell {fitting[0].picture.cell + 1}")
-    elif different >= models:
+    if different >= models:
         yield Finding("PASS", "panels", f"{different} different figures in {share.places}, one a model")
     elif share.closed_kinds:
         yield Finding("LOOK", "picture_kind", f"of the kind {', '.join(share.closed_kinds)}: panels cannot be told")

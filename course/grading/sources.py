@@ -4,9 +4,10 @@ Read, never run. Cells are parsed once; what does not parse says nothing.
 """
 
 import ast
+import functools
 import re
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from course.notebooks.code import parse_or_none
 from course.notebooks.reading import Cell
@@ -47,6 +48,8 @@ class Sources:
                     self.functions[node.name] = node
                     self.versions.setdefault(node.name, []).append(node)
         self._reaches: dict[int, Reach] = {}
+        self._says: dict[ast.AST, Says] = {}  # of statements: many cells reach the same functions
+        self._reached: dict[str, frozenset[str]] = {}
         self._units: list[tuple[str, ast.AST, int]] | None = None
 
     def reach(self, index: int) -> Reach:
@@ -64,7 +67,7 @@ class Sources:
         while pending and len(nodes) < MOST_REACHED:
             node = pending.pop(0)
             nodes.append(node)
-            for name in called_names(node):
+            for name in self._says_of(node).calls:
                 calls.add(name)
                 function = self.functions.get(name)
                 if isinstance(function, Function) and name not in seen:
@@ -74,15 +77,29 @@ class Sources:
         saved: list[str] = []
         strings: set[str] = set()
         for node in nodes:
-            titles += titles_in(node)
-            saved += saved_in(node)
-            strings |= {text.lower() for inner in walk(node) if 1 < len(text := literal(inner)) < LONGEST_TITLE}
+            says = self._says_of(node)
+            titles += says.titles
+            saved += says.saved
+            strings |= says.strings
         once = tuple(dict.fromkeys(titles))[:MOST_TITLES]
         return Reach(tuple(nodes), once, tuple(dict.fromkeys(saved)), frozenset(calls), frozenset(strings))
 
+    def _says_of(self, node: ast.AST) -> "Says":
+        if node not in self._says:
+            self._says[node] = says_of(node)
+        return self._says[node]
+
+    def reached_by(self, name: str) -> frozenset[str]:
+        """Return the names that the notebook's function of this name reaches; none where there is no such function."""
+        if name not in self._reached:
+            function = self.functions.get(name)
+            reached = self.reached_names(function) if isinstance(function, Function) else ()
+            self._reached[name] = frozenset(reached)
+        return self._reached[name]
+
     def reached_names(self, node: ast.AST) -> set[str]:
         """Return the names in a piece of code, and in the notebook's functions that it calls, and so on."""
-        names, pending, seen = identifiers(node), list(called_names(node)), set[str]()
+        names, pending, seen = set(identifiers(node)), list(called_names(node)), set[str]()
         while pending and len(seen) < MOST_REACHED:
             name = pending.pop()
             for function in self.versions.get(name, ()) if name not in seen else ():
@@ -99,16 +116,58 @@ class Sources:
         return self._units
 
 
-def walk(node: ast.AST) -> Sequence[ast.AST]:
-    """Return what ``ast.walk`` yields; of a cell, a function or a class it is remembered with it.
+REMEMBERS = ast.Module | Function | ast.ClassDef
+T = TypeVar("T")
 
-    Many checks read the same code. Only what cannot be nested deeply is remembered: memory stays in proportion.
+
+def remembered(read: Callable[[ast.AST], T]) -> Callable[[ast.AST], T]:
+    """Let a cell, a function or a class keep what was read of it: many checks ask the same of the same code.
+
+    Only what cannot be nested deeply remembers: memory stays in proportion.
     """
-    if not isinstance(node, ast.Module | Function | ast.ClassDef):
-        return list(ast.walk(node))
-    if "walked" not in node.__dict__:
-        node.__dict__["walked"] = tuple(ast.walk(node))
-    return node.__dict__["walked"]
+
+    @functools.wraps(read)
+    def reading(node: ast.AST) -> T:
+        if not isinstance(node, REMEMBERS):
+            return read(node)
+        key = read.__name__
+        if key not in node.__dict__:
+            node.__dict__[key] = read(node)
+        return node.__dict__[key]
+
+    return reading
+
+
+@remembered
+def walk(node: ast.AST) -> Sequence[ast.AST]:
+    """Return what ``ast.walk`` yields, in its order, without the marks of loading and storing: these say nothing here.
+
+    This takes a third of its time, and most of the time of grading is such walks.
+    """
+    nodes = [node]
+    for parent in nodes:  # which grows as it is read: breadth first
+        for name in parent._fields:
+            value = getattr(parent, name, None)
+            if isinstance(value, list):
+                nodes += [child for child in value if isinstance(child, ast.AST)]
+            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                nodes.append(value)
+    return nodes
+
+
+class Says(NamedTuple):
+    """What one statement says."""
+
+    calls: tuple[str, ...]
+    titles: tuple[str, ...]
+    saved: tuple[str, ...]
+    strings: frozenset[str]
+
+
+def says_of(node: ast.AST) -> Says:
+    texts = (literal(inner) for inner in walk(node))
+    strings = frozenset(text.lower() for text in texts if 1 < len(text) < LONGEST_TITLE)
+    return Says(tuple(dict.fromkeys(called_names(node))), tuple(titles_in(node)), tuple(saved_in(node)), strings)
 
 
 def units_of(tree: ast.Module, index: int) -> Iterator[tuple[str, ast.AST, int]]:
@@ -127,10 +186,16 @@ def last_name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def called_names(node: ast.AST) -> Iterator[str]:
-    for call in walk(node):
-        if isinstance(call, ast.Call):
-            yield last_name(call.func)
+@remembered
+def calls_of(node: ast.AST) -> tuple[ast.Call, ...]:
+    """Return all calls in a piece of code."""
+    return tuple(inner for inner in walk(node) if isinstance(inner, ast.Call))
+
+
+@remembered
+def called_names(node: ast.AST) -> tuple[str, ...]:
+    """Return the last names of what a piece of code calls."""
+    return tuple(last_name(call.func) for call in calls_of(node))
 
 
 def literal(node: ast.AST) -> str:
@@ -148,8 +213,8 @@ def literal(node: ast.AST) -> str:
 
 def titles_in(node: ast.AST) -> Iterator[str]:
     """Yield the strings that calls are given as titles, as far as a string can be one."""
-    for call in walk(node):
-        if not isinstance(call, ast.Call) or last_name(call.func) in NO_TITLE:
+    for call in calls_of(node):
+        if last_name(call.func) in NO_TITLE:
             continue
         arguments = [*call.args, *(k.value for k in call.keywords if k.arg in TITLE_KEYWORDS)]
         for argument in arguments:
@@ -160,15 +225,16 @@ def titles_in(node: ast.AST) -> Iterator[str]:
 
 def saved_in(node: ast.AST) -> Iterator[str]:
     """Yield the names under which figures are saved."""
-    for call in walk(node):
-        if isinstance(call, ast.Call) and last_name(call.func) in SAVING:
+    for call in calls_of(node):
+        if last_name(call.func) in SAVING:
             for argument in call.args[:3]:
                 text = next((part for n in walk(argument) if (part := literal(n))), "")
                 if text and PICTURE_NAME.fullmatch(text):
                     yield text.rpartition("/")[2].rpartition(".")[0].lower() or text.lower()
 
 
-def identifiers(node: ast.AST) -> set[str]:
+@remembered
+def identifiers(node: ast.AST) -> frozenset[str]:
     """Return all names, attributes, arguments and definitions in a piece of code."""
     names: set[str] = set()
     for inner in walk(node):
@@ -180,7 +246,7 @@ def identifiers(node: ast.AST) -> set[str]:
             names.add(inner.arg)
         elif isinstance(inner, Function | ast.ClassDef):
             names.add(inner.name)
-    return names
+    return frozenset(names)
 
 
 def numbers_of(node: ast.AST) -> list[float] | None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from course.grading.sources import Sources, identifiers, last_name, walk
+from course.grading.sources import Sources, called_names, identifiers, last_name, walk
 
 DATA_WORDS = {
     "loader", "loaders", "data", "dataloader", "dataset", "set", "images", "image", "x", "dl", "ds", "batches", "lader",
@@ -122,7 +122,7 @@ class Loop(NamedTuple):
 
 
 def calls_in(node: ast.AST) -> set[str]:
-    return {last_name(call.func) for call in walk(node) if isinstance(call, ast.Call)}
+    return set(called_names(node))
 
 
 def loops(code: Sources) -> Iterator[Loop]:

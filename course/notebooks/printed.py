@@ -3,6 +3,7 @@
 All of it is untrusted: every pattern here takes time that grows as the text does.
 """
 
+import functools
 import html
 import re
 from collections.abc import Iterator
@@ -100,8 +101,10 @@ NEGATIVE = re.compile(
     r"(?:neg\w{0,10}|minus|(?:^|[^\w)])[-\u2212])[ ._-]{0,3}(?:test[ _-]?)?(?:elbo|log|ll(?![a-z]))|elbo[ _-]?loss"
 )
 LAST_PART = re.compile(r"[:(,;|/]")
+MOST_LABELS = 1000  # that are remembered: a training prints the same ones in each epoch
 
 
+@functools.lru_cache(MOST_LABELS)
 def kind_of(label: str) -> str | None:
     """Say what a label names: ``elbo``, ``-elbo``, ``kl``, ``nll`` (or another error), ``ll``, ``loss``, or None."""
     parts = [part for part in LAST_PART.split(label) if part.strip()]

@@ -14,8 +14,8 @@ from course.assignments import Task
 from course.grading import training
 from course.grading.case import Case
 from course.grading.common import judge_series, never_zeroed
-from course.grading.evidence import Series, loss_series
-from course.grading.sources import Function, identifiers, last_name, numbers_of, walk
+from course.grading.evidence import Series
+from course.grading.sources import calls_of, identifiers, last_name, numbers_of, walk
 from course.grading.training import Loop
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
@@ -73,12 +73,8 @@ def trained_in(submission: Case) -> str | None:
             return loop.place
     for index in sorted(ran):
         tree = submission.code.trees[index]
-        for call in walk(tree) if tree else ():
-            if (
-                isinstance(call, ast.Call)
-                and is_training_call(call, steps, submission)
-                and any(map(is_autoencoder, arguments_of(call)))
-            ):
+        for call in calls_of(tree) if tree else ():
+            if is_training_call(call, steps, submission) and any(map(is_autoencoder, arguments_of(call))):
                 return f"code cell {index + 1}"
     return None
 
@@ -93,7 +89,7 @@ def is_training_call(call: ast.Call, steps: set[str], submission: Case) -> bool:
     function = submission.code.functions.get(name)
     if function is None:
         return bool(TRAINING_WORDS.search(name))
-    return name in steps or (isinstance(function, Function) and bool(submission.code.reached_names(function) & steps))
+    return name in steps or bool(submission.code.reached_by(name) & steps)
 
 
 def is_autoencoder(node: ast.AST) -> bool:
@@ -301,8 +297,8 @@ def task_of(submission: Case, index: int, series: Series | None = None) -> str:
 
 
 def losses_of(submission: Case, task: str) -> Iterator[Finding]:
-    for index, cell in enumerate(submission.cells):
-        for series in loss_series(cell.text):
+    for index, of_cell in enumerate(submission.series):
+        for series in of_cell:
             if task_of(submission, index, series) == task:
                 yield from judge_series(series, index + 1)
 

@@ -15,9 +15,8 @@ from course.grading.a1.models import (
     vae_zero_grad,
 )
 from course.grading.case import Case, holds
-from course.grading.evidence import ToyResults, Triple, contradicting, toy_results
+from course.grading.evidence import ToyResults, Triple, contradicting
 from course.grading.verdicts import Finding
-from course.notebooks.reading import Submission
 
 __all__ = [
     "autoencoder_losses_fall", "autoencoder_there", "autoencoder_zero_grad", "bands", "beta_losses_fall", "betas",
@@ -34,9 +33,9 @@ COLLAPSING_SET = 2  # the data set that no model fits without its latents
 NOTHING_PRINTED = "no line with ELBO, KL and NLL was printed"
 
 
-def identity(submission: Submission, task: Task) -> Iterator[Finding]:
+def identity(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether ELBO = -(NLL + KL) holds in the printed results."""
-    finals = toy_results(submission).finals
+    finals = submission.toy_results.finals
     if not finals:
         yield Finding("LOOK", "numbers_missing", NOTHING_PRINTED)
         return
@@ -68,17 +67,17 @@ def tolerance(triple: Triple) -> float:
     return ROUNDING + LAST_DIGIT * 10**-triple.digits + RELATIVE * abs(triple.nll)
 
 
-def kl_sign(submission: Submission, task: Task) -> Iterator[Finding]:
+def kl_sign(submission: Case, task: Task) -> Iterator[Finding]:
     """Find printed KL divergences below zero."""
-    finals = toy_results(submission).finals
+    finals = submission.toy_results.finals
     for triple in finals[:MOST_RESULTS]:
         if triple.kl < -tolerance(triple):
             yield Finding("FAIL", "kl_sign", f"KL = {triple.kl:g}")
 
 
-def collapse(submission: Submission, task: Task) -> Iterator[Finding]:
+def collapse(submission: Case, task: Task) -> Iterator[Finding]:
     """Find a result of the second data set whose latents carry nothing."""
-    results = toy_results(submission).by_set
+    results = submission.toy_results.by_set
     for number, triple in results.items():
         if collapses(number, triple):
             yield Finding("FAIL", "collapsed", f"{terms(number, triple)}; a model of this data needs 1.609 nats of KL")
@@ -95,9 +94,9 @@ def terms(number: int, triple: Triple) -> str:
 # ---------------------------------------------------------------- task A2: the toy data sets
 
 
-def three_results(submission: Submission, task: Task) -> Iterator[Finding]:
+def three_results(submission: Case, task: Task) -> Iterator[Finding]:
     """Find toy data sets without a printed result."""
-    results, finals = toy_results(submission)
+    results, finals = submission.toy_results
     for number, one, other in islice(contradicting(ToyResults(results, finals)), MOST_RESULTS):
         both = f"{one.line.strip()!r} and {other.line.strip()!r}"
         yield Finding("LOOK", "numbers_contradict", f"data set {number} has two results that differ: {both}")
@@ -108,12 +107,12 @@ def three_results(submission: Submission, task: Task) -> Iterator[Finding]:
         yield Finding("LOOK", "numbers_missing", f"no result of data set {missing} was recognised")
 
 
-def bands(submission: Submission, task: Task) -> Iterator[Finding]:
+def bands(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether each result lies where honest runs end, all under one convention of the nll.
 
     A collapse is judged by its own check.
     """
-    results = toy_results(submission).by_set
+    results = submission.toy_results.by_set
     conventions: list[set[int]] = []
     for number, triple in sorted(results.items()):
         if not collapses(number, triple):
@@ -148,7 +147,7 @@ SAMPLES = ("sample", "generated", "noise", "rausch", "erzeugt", "gezogen", "stic
 def curves_and_samples(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether curves of the training and samples of the models are among the task's figures, by their titles."""
     share = submission.share(task)
-    if not share.certain or not share.opened:
+    if not share.certain or not share.opens:
         return  # the figures' own check says so
     titles: set[str] = set()
     for view in share.views:

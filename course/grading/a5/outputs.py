@@ -35,7 +35,7 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
 def two_strips(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether both ways are drawn, in pixels and in codes: two figures, or two rows of one."""
     share = submission.share(task)
-    if not share.certain or not share.opened or share.all_blank:
+    if not share.certain or not share.opens or share.all_blank:
         return
     rows = max(view.look.panels[0] for view in share.opened)
     if len(share.opened) > 1 or rows > 1:
