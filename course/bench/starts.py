@@ -4,7 +4,7 @@ import math
 import os
 import statistics
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn, optim
@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from helpers.toy_vae import VAE, ToyData, fit_vae, load_toy, negative_elbo
 
-SETS = (1, 2)
+Number = Literal[1, 2]
+SETS: tuple[Number, ...] = (1, 2)
 NETWORK = {"input_size": 2, "latent_size": 2, "encoder_sizes": [20], "decoder_sizes": []}  # the assignment's
 BATCH_SIZE, LR, NUM_EPOCHS = 512, 1e-2, 10
 LOW = -10_000.0  # nats: a first ELBO below it is a failure that training mends at best
@@ -39,7 +40,7 @@ class Starts(NamedTuple):
         )
 
 
-def starts(number: int, seeds: int, network: Callable[..., VAE] = as_solved) -> Starts:
+def starts(number: Number, seeds: int, network: Callable[..., VAE] = as_solved) -> Starts:
     """Compute the ELBO of all training points before any step, with seeds from 0 on."""
     points = load_toy(number).train
     elbos = [_first_elbo(points, seed, network) for seed in range(seeds)]

@@ -193,7 +193,7 @@ def other_settings(tree: ast.Module, submission: Case) -> Iterator[str]:
                     ):
                         yield f"{name}={argument.value}"
         elif isinstance(node, ast.For | ast.comprehension):
-            for name in identifiers(node.target):
+            for name in sorted(identifiers(node.target)):
                 yield from other_values(name, node.iter)
 
 
