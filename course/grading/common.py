@@ -247,7 +247,7 @@ def text(submission: Case, task: Task) -> Iterator[Finding]:
         if answers:
             best = max(answers, key=lambda block: block.own)
             quoted = " ".join(best.text.split())[:MOST_QUOTED]
-            yield Finding("PASS", "text", f"{best.own} own words in cell {best.cell} ({quoted!r} ...); read them")
+            yield Finding("PASS", "text", f"{best.own} own words in cell {best.cell} ({quoted!r} ...)")
         else:
             own = sum(block.own for block in blocks)
             yield Finding("LOOK", "text_missing", f"no text of the student's own says {what} ({own} own words in all)")

@@ -82,7 +82,7 @@ def not_counted(outcome: Outcome) -> str:
     """Say to a student why a file was not graded."""
     row = outcome.row
     if row.status == "superseded":
-        return f"{escaped(row.file)} was not graded, because you handed in {escaped(row.reason)} after it."
+        return f"{escaped(row.file)} was not graded, because {escaped(row.reason)} counts instead."
     advice = "Hand in the notebook itself, one .ipynb file."
     what = "Nothing was found in it" if row.reason == HOLDS_NONE else f"It {row.reason}"
     return f"{escaped(row.file)} was not graded. {escaped(what)}. {advice}"

@@ -87,8 +87,8 @@ def grade(
     faults = store_all(out, results, len(missing), len(present), console)
     say_faults(faults, console)
     outcomes = [outcome_of(row, job, out, options, faults) for row, job in zip(collected.rows, jobs, strict=True)]
-    outcomes = telling.write(out, outcomes, collected, ready, console)
-    for line in filter(None, (ignored_text(collected.ignored), counts(collected.rows))):
+    outcomes = telling.write(out, outcomes, ready, console)
+    for line in filter(None, (ignored_text(collected.ignored), counts([o.row for o in outcomes]))):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
 

@@ -4,6 +4,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from course.assignments import ASSIGNMENTS
@@ -69,7 +70,7 @@ class Applied(NamedTuple):
     lines: list[str]
 
 
-def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision]) -> Applied:
+def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision], out: Path) -> Applied:
     """Put decisions on top of verdicts; one about a file that was handed in anew is reported instead."""
     applied: list[Outcome] = []
     lines: list[str] = []
@@ -80,18 +81,38 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision]) -> Applied
         applied.append(decided(outcome, of_row.applied))
         if not any(is_superseded_twin(other, outcome, decision) for decision in of_row.anew for other in outcomes):
             lines += [anew(decision, outcome.row) for decision in of_row.anew]
-        lines += [untied(decision, outcome.row) for decision in of_row.untied]
-    return Applied(applied, [*lines, *(unused(decision) for decision in decisions if not_yet(decision, used))])
+        lines += [untied(decision, outcome.row, out) for decision in of_row.untied]
+    lines += [unused(decision, outcomes) for decision in decisions if decision.line not in used]
+    return Applied(settled(applied), lines)
+
+
+def settled(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Let the one count that was decided as a whole, of several that one person handed in for one assignment."""
+    groups: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.verdict is not None and outcome.row.key:
+            groups[outcome.row.key, outcome.row.assignment].append(outcome)
+    by: dict[tuple[str, str], Outcome] = {}
+    for key, group in groups.items():
+        chosen = [outcome for outcome in group if ALL in outcome.decided]
+        if len(group) > 1 and len(chosen) == 1:
+            by[key] = chosen[0]
+    return [superseded(o, by.get((o.row.key, o.row.assignment))) for o in outcomes]
+
+
+def superseded(outcome: Outcome, by: Outcome | None) -> Outcome:
+    """Return an outcome as one that no longer counts where another does, and as the one that counts where it does."""
+    if by is None or outcome.verdict is None:
+        return outcome
+    if by is outcome:
+        return replace(outcome, verdict=without_several(outcome.verdict))
+    return replace(outcome, verdict=None, row=replace(outcome.row, status="superseded", reason=by.row.file))
 
 
 def is_superseded_twin(other: Outcome, outcome: Outcome, decision: Decision) -> bool:
     """Say whether a decision is about another file of the same person that still counts."""
     counts = other.verdict is not None and other is not outcome
     return counts and other.row.key == outcome.row.key and other.row.sha256 == decision.sha256
-
-
-def not_yet(decision: Decision, used: set[int]) -> bool:
-    return decision.line not in used
 
 
 def anew(decision: Decision, row: Row) -> str:
@@ -101,15 +122,23 @@ def anew(decision: Decision, row: Row) -> str:
     )
 
 
-def untied(decision: Decision, row: Row) -> str:
+def untied(decision: Decision, row: Row, out: Path) -> str:
+    why = decision.comment or "your reason"
+    command = by_hand.decide_command(by_hand.who(row), row.assignment, decision.task, decision.verdict, out, why)
     return (
-        f"decisions.csv, line {decision.line}: {decision.text} was not applied, because it is not tied to a file; use "
-        f"course decide, or put {row.sha256} into its column sha256 if {row.file} is what it is about"
+        f"decisions.csv, line {decision.line}: {decision.text} was not applied, because it is not tied to a file; if "
+        f"{row.file} is what it is about, put {row.sha256} into its column sha256, or enter it so:\n  {command}"
     )
 
 
-def unused(decision: Decision) -> str:
-    return f"decisions.csv, line {decision.line}: {decision.text} is about nobody here"
+def unused(decision: Decision, outcomes: Sequence[Outcome]) -> str:
+    """Say why a decision was not applied that is about nothing that was graded."""
+    where = f"decisions.csv, line {decision.line}: {decision.text}"
+    for outcome in outcomes:
+        row = outcome.row
+        if by_hand.is_about(decision, row):
+            return f"{where} was not applied: {row.file} is {row.status_text}, and only what is graded can be decided"
+    return f"{where} is about nobody here"
 
 
 def decided(outcome: Outcome, decisions: Mapping[str, Decision]) -> Outcome:
@@ -128,6 +157,15 @@ def decided(outcome: Outcome, decisions: Mapping[str, Decision]) -> Outcome:
     if ALL in decisions:
         level = level_of(decisions[ALL].verdict)
     return replace(outcome, verdict=replace(verdict, tasks=tasks, verdict=level), decided=dict(decisions))
+
+
+def without_several(verdict: Verdict) -> Verdict:
+    """Return the verdict on the one file that counts: that there are others is no longer a doubt."""
+    tasks = dict(verdict.tasks)
+    left = tuple(f for f in tasks[FILE.name].findings if f.code != "several") if FILE.name in tasks else ()
+    tasks.pop(FILE.name, None)
+    first = {FILE.name: TaskVerdict(worst(finding.level for finding in left), left)} if left else {}
+    return replace(verdict, tasks={**first, **tasks})
 
 
 # ---------------------------------------------------------------- late
@@ -194,9 +232,6 @@ def standing_of(key: str, outcomes: Sequence[Outcome]) -> Standing:
 def level_of_all(outcomes: Sequence[Outcome]) -> str:
     """Return what a person's files for one assignment are worth together: where several count, a person must look."""
     graded = [outcome for outcome in outcomes if outcome.verdict]
-    settled = [outcome for outcome in graded if ALL in outcome.decided]
-    if len(graded) > 1 and len(settled) != 1:
-        return "LOOK"
     if graded:
-        return (settled or graded)[0].level
+        return graded[0].level if len(graded) == 1 else "LOOK"
     return "left out" if any(outcome.row.status == "left out" for outcome in outcomes) else ""

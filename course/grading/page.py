@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from course.assignments import ASSIGNMENTS, HINTS, Task
 from course.grading.outcomes import Outcome
-from course.grading.tables import decide_command
 from course.grading.verdicts import Finding, Level, Verdict
+from course.inbox.decisions import decide_command, who
 
 TEMPLATES = Path(__file__).with_name("templates")
 ORDER: dict[Level, int] = {"LOOK": 0, "FAIL": 1, "PASS": 2}  # what a person must decide comes first
@@ -140,8 +140,7 @@ def section_of(number: int, outcome: Outcome, verdict: Verdict, out: Path, class
         findings = sorted(judged.findings, key=lambda finding: (finding.code != "decided", ORDER[finding.level]))
         pairs = side_by_side(verdict, name, expected_pictures(task, out))
         sections.append(TaskSection(name, judged.verdict, task.requires if task else "", findings, pairs))
-    several = any(remark.code == "several" for remark in outcome.row.remarks)
-    return Section(number, outcome, verdict, sections, bare, outcome.row.file if several else outcome.label, classes)
+    return Section(number, outcome, verdict, sections, bare, who(outcome.row), classes)
 
 
 def graded_tasks(verdict: Verdict) -> tuple[Task, ...]:

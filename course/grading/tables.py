@@ -10,7 +10,7 @@ from pathlib import Path
 
 from course.assignments import ADMISSION, ASSIGNMENTS
 from course.grading.outcomes import Outcome, Standing
-from course.inbox.decisions import ALL
+from course.inbox.decisions import ALL, decide_command
 from course.inbox.roster import Listed
 from course.inbox.tables import BOM, parse_table, read_table
 from course.inbox.uploads import person_key
@@ -174,17 +174,3 @@ def decisions_in(there: list[list[str]], before: list[list[str]], out: Path) -> 
 
 def as_dicts(rows: list[list[str]]) -> list[dict[str, str]]:
     return [dict(zip(rows[0], row, strict=False)) for row in rows[1:]] if rows else []
-
-
-def decide_command(person: str, assignment: str, task: str, level: str, out: Path) -> str:
-    """Return the command that enters a decision, to be copied into a terminal."""
-    folder = "" if out == Path("grades") else f" --out {quoted(str(out))}"
-    return (
-        f"python -m course decide {quoted(person)} {assignment} {quoted(task)} {level} --because 'your reason'{folder}"
-    )
-
-
-def quoted(text: str) -> str:
-    """Return an argument as a POSIX shell takes it literally; what cannot be seen becomes a space."""
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return text if text.isalnum() and text.isascii() else "'" + text.replace("'", "'\\''") + "'"

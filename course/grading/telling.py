@@ -12,7 +12,7 @@ from course.grading import alike, feedback, outcomes, tables, worksheet
 from course.grading.outcomes import Outcome
 from course.grading.page import graded_tasks, page
 from course.grading.verdicts import Verdict
-from course.inbox.collect import AUTO, Collected
+from course.inbox.collect import AUTO
 from course.inbox.decisions import Decision, read_decisions, remember
 from course.inbox.roster import Listed, read_roster
 from course.inbox.rows import counts
@@ -64,19 +64,17 @@ def prepared(out: Path, tell: Telling) -> Prepared:
     )
 
 
-def write(
-    out: Path, found: Sequence[Outcome], collected: Collected, ready: Prepared, console: Console
-) -> list[Outcome]:
+def write(out: Path, found: Sequence[Outcome], ready: Prepared, console: Console) -> list[Outcome]:
     """Write all that a tutor and students read; return the outcomes with the tutor's decisions on top.
 
     Raises:
         OSError: it cannot be written; each file is whole or as it was.
     """
-    applied = outcomes.apply(found, ready.decisions)
+    applied = outcomes.apply(found, ready.decisions, out)
     final = [replace(o, late=ready.deadline is not None and o.row.time > ready.deadline) for o in applied.outcomes]
     people = outcomes.standings(final)
     lines = list(dict.fromkeys(applied.lines))
-    remember(out, [o.row for o in final if o.verdict])
+    remember(out, [o.row for o in found if o.verdict])  # with those that a decision set aside: it may be taken back
     lines += tables.keep_or_write(out, "grades.csv", tables.grades(final, ready.tell.delimiter))
     lines += tables.keep_or_write(
         out, "students.csv", tables.students(people, final, ready.people, ready.tell.delimiter)
@@ -87,7 +85,7 @@ def write(
         write_whole(ready.tell.feedback_zip, feedback.zipped(people))
         lines.append(f"feedback for the students: {ready.tell.feedback_zip}")
     lines += fill_worksheet(out, final, ready)
-    html = page(final, out, notes=alike.notes(final), summary=counts(collected.rows))
+    html = page(final, out, notes=alike.notes(final), summary=counts([o.row for o in final]))
     write_whole(out / "index.html", printable(html).encode())  # a link to a name that is no text may lead nowhere
     say(lines, console)
     return final
@@ -102,7 +100,8 @@ def fill_worksheet(out: Path, found: Sequence[Outcome], ready: Prepared) -> list
     if path.absolute() == ready.tell.worksheet.absolute():
         path = path.with_name(f"filled-{path.name}")
     write_whole(path, filled.content)
-    return [f"{path}: {filled.count} lines of the worksheet filled in; yours was left as it is", *filled.lines]
+    why = "; a person is found in it by Moodle's number, and none here has a number of it" if not filled.known else ""
+    return [f"{path}: {filled.count} lines of the worksheet filled in{why}; yours was left as it is", *filled.lines]
 
 
 def say(lines: Sequence[str], console: Console) -> None:

@@ -33,6 +33,7 @@ class Filled(NamedTuple):
 
     content: bytes
     count: int  # of lines that were filled in
+    known: int  # of lines whose person handed in something that was graded
     lines: list[str]
 
 
@@ -76,15 +77,16 @@ def filled(sheet: Table, outcomes: Sequence[Outcome]) -> Filled:
     for outcome in outcomes:
         if outcome.verdict is not None:
             by_id.setdefault(outcome.row.id, []).append(outcome)
-    rows, lines, count = [sheet.rows[0]], [], 0
+    rows, lines, count, known = [sheet.rows[0]], [], 0, 0
     for row in sheet.rows[1:]:
         number = NUMBER.fullmatch(row[columns.identifier].strip()) if columns.identifier < len(row) else None
         of_person = by_id.get(number[1], []) if number else []
         new, line = filled_line(row, columns, of_person)
         count += new != row
+        known += bool(of_person)
         lines += [line] if line else []
         rows.append(new)
-    return Filled(write_table(sheet._replace(rows=rows)), count, lines)
+    return Filled(write_table(sheet._replace(rows=rows)), count, known, lines)
 
 
 def filled_line(row: list[str], columns: Columns, outcomes: Sequence[Outcome]) -> tuple[list[str], str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from course.assignments import ASSIGNMENTS
 from course.inbox.rows import Row
-from course.inbox.tables import BOM, parse_table, read_table
+from course.inbox.tables import BOM, parse_table, read_table, write_table
 from course.inbox.uploads import person_key
 from helpers.core.files import write_whole
 
@@ -114,6 +114,11 @@ def label_of(row: Row | Known) -> str:
     return f"{row.person} #{row.id}" if "#" in row.key else row.person
 
 
+def who(row: Row) -> str:
+    """Return what a command calls a row: its person, or its file where that person handed in several that count."""
+    return row.file if any(remark.code == "several" for remark in row.remarks) else label_of(row)
+
+
 def is_about(decision: Decision, row: Row) -> bool:
     """Say whether a decision is about what a row's person handed in for its assignment."""
     return decision.assignment == row.assignment and names(decision.person, row)
@@ -213,6 +218,19 @@ def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
     raise ValueError(f"nobody called {person!r} was graded there: expected a name, a number or a file of grades.csv")
 
 
+def decide_command(person: str, assignment: str, task: str, level: str, out: Path, why: str = "your reason") -> str:
+    """Return the command that enters a decision, to be copied into a terminal."""
+    folder = "" if out == Path("grades") else f" --out {quoted(str(out))}"
+    call = f"python -m course decide {quoted(person)} {assignment} {quoted(task)} {level}"
+    return f"{call} --because {quoted(why)}{folder}"
+
+
+def quoted(text: str) -> str:
+    """Return an argument as a POSIX shell takes it literally; what cannot be seen becomes a space."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isalnum() and text.isascii() else "'" + text.replace("'", "'\\''") + "'"
+
+
 def append(path: Path, cells: dict[str, str]) -> None:
     """Add a line to a table, in the form that it has; make it where it is missing.
 
@@ -223,10 +241,13 @@ def append(path: Path, cells: dict[str, str]) -> None:
         before = path.read_bytes()
         table = read_table(path)
         header, delimiter, encoding = [name.strip().lower() for name in table.rows[0]], table.delimiter, table.encoding
-        ends = before if before.endswith(b"\n") else before + table.newline.encode()
         newline = table.newline
-        if "sha256" not in header:
-            raise ValueError(f"{path} has no column sha256: add it to the first line, to tie decisions to files")
+        if "sha256" not in header:  # a table made by hand; without this column nothing in it is tied to a file
+            width = max(len(row) for row in table.rows)
+            header += [""] * (width - len(header)) + ["sha256"]
+            first = [*table.rows[0], *[""] * (width - len(table.rows[0])), "sha256"]
+            before = write_table(table._replace(rows=[first, *table.rows[1:]]))
+        ends = before if before.endswith(b"\n") else before + newline.encode()
     else:
         header, delimiter, encoding, newline = list(COLUMNS), ",", "utf-8", "\r\n"
         ends = f"{BOM}{delimiter.join(header)}{newline}".encode()

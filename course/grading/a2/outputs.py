@@ -60,7 +60,7 @@ Printed = dict[
 def data(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether the data is made: under its name, or around its mean; its points are for a rerun."""
     if "X_true" in submission.source:
-        yield Finding("PASS", "data", "X_true is made; its points are for a rerun")
+        yield Finding("PASS", "data", "X_true is made")
         return
     for index, tree in enumerate(submission.code.trees):
         for node in ast.walk(tree) if tree else ():

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -231,6 +232,96 @@ def test_a_decision_about_nobody_or_about_two_is_one_sentence(tmp_path):
     assert verdicts["Anna Bell_103_assignsubmission_file/x.ipynb"] == "PASS"
     students = {row["person"]: row["a1"] for row in table(out / "students.csv")}
     assert students["Eva Echt"] == "PASS"
+
+
+SHEET = (
+    "Identifier,Full name,Grade,Maximum grade,Feedback comments\r\n"
+    "Participant 7,Eva Echt,,1.00,\r\nParticipant 8,Max Maus,,1.00,\r\n"
+)
+
+
+def test_of_two_notebooks_the_one_that_is_decided_on_counts_everywhere(tmp_path):
+    folder, out, sheet = tmp_path / "in", tmp_path / "grades", tmp_path / "sheet.csv"
+    eva = "Eva Echt_7_assignsubmission_file_"
+    write(folder / eva / "part_a.ipynb", a1(1), START)
+    write(folder / eva / "part_b.ipynb", a1(2), START)
+    write(folder / "Max Maus_8_assignsubmission_file_" / "a1.ipynb", a1(3), START)
+    sheet.write_text(SHEET)
+    tell = {"assignment": "a1"}
+    before, _ = grade_as(folder, out, sheet, **tell)
+    assert [v.verdict for v in before].count("LOOK") == 2
+    assert decide(out, f"{eva}/part_b.ipynb", "a1", "all", "PASS").exit_code == 0
+    after, screen = grade_as(folder, out, sheet, **tell)
+    assert [v.verdict for v in after] == ["PASS", "PASS"] and "3 handed in: 2 graded, 1 superseded" in screen
+    status = {row["path"]: row["status"] for row in table(out / "grades.csv")}
+    assert status[f"{eva}/part_a.ipynb"] == f"superseded by {eva}/part_b.ipynb"
+    assert {row["person"]: row["a1"] for row in table(out / "students.csv")}["Eva Echt"] == "PASS"
+    assert {row["Full name"]: row["Grade"] for row in table(out / "sheet.csv")}["Eva Echt"] == "1.00"
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert "0 LOOK, 0 FAIL, 2 PASS" in page and "3 handed in: 2 graded, 1 superseded" in page
+    told = (out / "feedback" / "eva_echt.md").read_text(encoding="utf-8")
+    assert "will look" not in told and "counts instead" in told
+    assert decide(out, f"{eva}/part_a.ipynb", "a1", "all", "FAIL").exit_code == 0  # may still be decided on
+    both, _ = grade_as(folder, out, sheet, **tell)
+    assert len(both) == 3
+    assert {row["person"]: row["a1"] for row in table(out / "students.csv")}["Eva Echt"] == "LOOK"
+
+
+def grade_as(folder: Path, out: Path, sheet: Path, assignment: str) -> tuple[list[Verdict], str]:
+    """Grade a folder as one assignment's, with a worksheet."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=200)
+    options, tell = Options(assignment=assignment), Telling(worksheet=sheet)
+    return grading.grade([str(folder)], out, options, console=console, tell=tell), screen.getvalue()
+
+
+def test_a_line_without_a_hash_comes_with_the_command_that_enters_it(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "grades"
+    make(folder, "ilias")
+    write(folder / "Abgaben" / "Papier_Paula_ppapier_4799" / "a1.pdf", b"%PDF-1.4", START)
+    grade(folder, out)
+    lines = "person,assignment,task,verdict,comment\nJürgen Groß,a1,all,FAIL,isn't his\nPaula Papier,a1,all,PASS,ok\n"
+    (out / "decisions.csv").write_text(lines, encoding="utf-8")  # no column sha256, as a tutor makes it
+    _, screen = grade(folder, out)
+    assert "4799/a1.pdf is left out because it is a PDF, and only what is graded can be decided" in screen
+    (command,) = [line.strip() for line in screen.splitlines() if line.startswith("  python -m course decide")]
+    words = shlex.split(command)
+    assert words[3:8] == ["decide", "Juergen Gross", "a1", "all", "FAIL"] and words[9] == "isn't his"
+    assert CliRunner().invoke(app, words[3:]).exit_code == 0
+    table_now = (out / "decisions.csv").read_text(encoding="utf-8").splitlines()
+    assert table_now[0] == "person,assignment,task,verdict,comment,sha256" and len(table_now) == 4
+    assert table_now[1:3] == lines.splitlines()[1:]
+    _, screen = grade(folder, out)
+    (row,) = [r for r in table(out / "grades.csv") if r["person"] == "Juergen Gross"]
+    assert row["verdict"] == "FAIL" and row["decided by hand"] == "all FAIL: isn't his" and "not tied" not in screen
+
+
+def test_feedback_on_blind_moodle_names_goes_back_into_the_very_folders_that_came(tmp_path):
+    folder, out, sheet = tmp_path / "in", tmp_path / "grades", tmp_path / "sheet.csv"
+    came = {
+        f"{word}_{n}_assignsubmission_file_"
+        for n, word in ((201, "Participant"), (202, "Teilnehmer"), (203, "Participant"))
+    }
+    for n, name in enumerate(sorted(came)):
+        write(folder / name / "a1.ipynb", a1(n), START)
+    (folder / "Participant_204_assignsubmission_file_").mkdir()
+    sheet.write_text("Identifier,Grade,Maximum grade,Feedback comments\r\n" + "Participant 201,,1.00,\r\n")
+    grade(folder, out, feedback_zip=tmp_path / "f.zip", worksheet=sheet)
+    names = zipfile.ZipFile(tmp_path / "f.zip").namelist()
+    assert {name.partition("/")[0] for name in names} == {path.name for path in folder.iterdir()}
+    assert {name for name in names if name.endswith("feedback.md")} == {
+        f"{path.name}/feedback.md" for path in folder.iterdir()
+    }
+    assert [row["Grade"] for row in table(out / "sheet.csv")] == ["1.00"]
+    assert len({row["id"] for row in table(out / "students.csv")} - {""}) == 4
+
+
+def test_a_worksheet_that_cannot_be_filled_says_why(tmp_path):
+    folder, out, sheet = tmp_path / "in", tmp_path / "grades", tmp_path / "sheet.csv"
+    write(folder / "eva_echt_a1.ipynb", a1(1), START)
+    sheet.write_text(SHEET)
+    _, screen = grade(folder, out, worksheet=sheet)
+    assert "0 lines of the worksheet filled in; a person is found in it by Moodle's number" in screen
 
 
 def test_what_the_tutor_gives_is_read_before_anything_is_graded(tmp_path):
