@@ -1,7 +1,7 @@
 """What became of each row of the inbox: the grader's verdict, and on top of it what a tutor decided by hand."""
 
 import datetime
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from course.grading.verdicts import Finding, Level, TaskVerdict, Verdict, level_
 from course.inbox import decisions as by_hand
 from course.inbox.archives import Remark
 from course.inbox.decisions import ALL, Decision
+from course.inbox.roster import Seen
 from course.inbox.rows import Row, unknown_assignment
 from course.notebooks.reading import printable
 
@@ -82,7 +83,7 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision], out: Path)
         if not any(is_superseded_twin(other, outcome, decision) for decision in of_row.anew for other in outcomes):
             lines += [anew(decision, outcome.row) for decision in of_row.anew]
         lines += [untied(decision, outcome.row, out) for decision in of_row.untied]
-    lines += [unused(decision, outcomes) for decision in decisions if decision.line not in used]
+    lines += unused([decision for decision in decisions if decision.line not in used], outcomes)
     return Applied(settled(applied), lines)
 
 
@@ -131,7 +132,17 @@ def untied(decision: Decision, row: Row, out: Path) -> str:
     )
 
 
-def unused(decision: Decision, outcomes: Sequence[Outcome]) -> str:
+def unused(decisions: Sequence[Decision], outcomes: Sequence[Outcome]) -> list[str]:
+    """Say of each decision why it was not applied, and of those on assignments that are not here only how many wait."""
+    here = {outcome.row.assignment for outcome in outcomes}
+    waiting = Counter(decision.assignment for decision in decisions if decision.assignment not in here)
+    lines = [why_unused(decision, outcomes) for decision in decisions if decision.assignment in here]
+    return lines + [
+        f"decisions.csv: {count} on {key} kept for later, as no {key} is here" for key, count in waiting.items()
+    ]
+
+
+def why_unused(decision: Decision, outcomes: Sequence[Outcome]) -> str:
     """Say why a decision was not applied that is about nothing that was graded."""
     where = f"decisions.csv, line {decision.line}: {decision.text}"
     for outcome in outcomes:
@@ -205,6 +216,10 @@ class Standing(NamedTuple):
     def is_nobody(self) -> bool:
         """Say whether nothing of it was graded, and nothing says whose it is."""
         return self.key.startswith("/") and not any(outcome.verdict for outcome in self.outcomes)
+
+    @property
+    def seen(self) -> Seen:
+        return Seen(self.key, self.id)
 
     @property
     def passed(self) -> int:

@@ -11,9 +11,8 @@ from pathlib import Path
 from course.assignments import ADMISSION, ASSIGNMENTS
 from course.grading.outcomes import Outcome, Standing
 from course.inbox.decisions import ALL, decide_command
-from course.inbox.roster import Listed
+from course.inbox.roster import Listed, absent, by_name
 from course.inbox.tables import BOM, parse_table, read_table
-from course.inbox.uploads import person_key
 from helpers.core.files import write_whole
 
 COLUMNS = (
@@ -80,22 +79,22 @@ def students(
     """Return the table of all persons: what each has passed, and whether that admits to the examination."""
     collected = {outcome.row.assignment for outcome in outcomes}
     rows = [["person", "id", *ASSIGNMENTS, "passed", "admitted", "open", "late", "note"]]
-    keys = {person_key(person.name): person.name for person in roster}
+    listed = by_name(roster)
     for person in people:
         if person.is_nobody:
             continue
         admitted, left = admission(person.levels, collected)
-        known = not roster or person.key in keys
+        same = listed.get(person.seen.name_key, [])
+        number = person.id or (same[0].number if len(same) == 1 else "")
+        known = not roster or same
         rows.append([
-            person.name, person.id, *(person.levels[key] for key in ASSIGNMENTS), str(person.passed), admitted, left,
+            person.name, number, *(person.levels[key] for key in ASSIGNMENTS), str(person.passed), admitted, left,
             " ".join(person.late), "" if known else "not on the roster",
         ])  # fmt: skip
-    handed_in = {person.key.partition("#")[0] for person in people}
-    for key, name in sorted(keys.items(), key=lambda item: item[1].casefold()):
-        if key not in handed_in:
-            nothing = dict.fromkeys(ASSIGNMENTS, "")
-            admitted, left = admission(nothing, collected)
-            rows.append([name, "", *nothing.values(), "0", admitted, left, "", "handed in nothing"])
+    nothing = dict.fromkeys(ASSIGNMENTS, "")
+    admitted, left = admission(nothing, collected)
+    for one in absent(roster, [person.seen for person in people]):
+        rows.append([one.name, one.number, *nothing.values(), "0", admitted, left, "", "handed in nothing"])
     return text_of([[harmless(cell) for cell in row] for row in rows], delimiter)
 
 

@@ -9,17 +9,18 @@ from rich.console import Console
 
 from course import paths
 from course.grading import alike, feedback, outcomes, tables, worksheet
-from course.grading.outcomes import Outcome
+from course.grading.outcomes import Outcome, Standing
 from course.grading.page import graded_tasks, page
 from course.grading.verdicts import Verdict
 from course.inbox.collect import AUTO
 from course.inbox.decisions import Decision, read_decisions, remember
-from course.inbox.roster import Listed, read_roster
+from course.inbox.roster import Listed, absent, by_name, read_roster
 from course.inbox.rows import counts
 from course.inbox.tables import Table, read_table
 from course.notebooks.reading import printable
 from helpers.core.files import write_whole
 
+MOST_NAMES = 8  # in a line
 MOST_LINES = 20  # of one kind on the screen
 
 
@@ -79,6 +80,7 @@ def write(out: Path, found: Sequence[Outcome], ready: Prepared, console: Console
     lines += tables.keep_or_write(
         out, "students.csv", tables.students(people, final, ready.people, ready.tell.delimiter)
     )
+    lines += against_roster(people, ready.people)
     copy_expected(out, [o.verdict for o in final if o.verdict])
     feedback.write(out, people)
     if ready.tell.feedback_zip is not None:
@@ -89,6 +91,19 @@ def write(out: Path, found: Sequence[Outcome], ready: Prepared, console: Console
     write_whole(out / "index.html", printable(html).encode())  # a link to a name that is no text may lead nowhere
     say(lines, console)
     return final
+
+
+def against_roster(people: Sequence[Standing], roster: Sequence[Listed]) -> list[str]:
+    """Say in a line who is on one side only: a name that is on no roster may be a misspelt one of it."""
+    if not roster:
+        return []
+    there = [person for person in people if not person.is_nobody]
+    missing = len(absent(roster, [person.seen for person in people]))
+    listed = by_name(roster)
+    strange = [person.name for person in there if person.seen.name_key not in listed]
+    more = f" and {len(strange) - MOST_NAMES} more" if len(strange) > MOST_NAMES else ""
+    unknown = f"; not on it: {', '.join(strange[:MOST_NAMES])}{more}" if strange else ""
+    return [f"roster: {missing} handed in nothing{unknown}"]
 
 
 def fill_worksheet(out: Path, found: Sequence[Outcome], ready: Prepared) -> list[str]:

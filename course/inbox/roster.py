@@ -19,6 +19,10 @@ HEADER = frozenset((  # words that head a column, in letters only
 FIRST = frozenset(("firstname", "givenname", "vorname"))
 LAST = frozenset(("lastname", "surname", "familyname", "nachname", "familienname"))
 FULL = frozenset(("name", "fullname", "vollstaendigername", "student", "participant", "teilnehmer"))
+NUMBERS = frozenset((
+    "id", "identifier", "idnumber", "idnummer", "matrikel", "matrikelnr", "matrikelnummer", "matriculation",
+    "studentid",
+))  # fmt: skip
 MOST_CELLS = 20  # of a line
 NUMBER = re.compile(r"\D*?(\d{3,})\D*")
 
@@ -29,6 +33,7 @@ class Listed(NamedTuple):
     name: str
     keys: frozenset[str]  # under any of which this person's files are known
     ids: frozenset[str]
+    number: str  # the one to show; empty where the table has none
 
 
 def read_roster(path: Path) -> list[Listed]:
@@ -58,7 +63,15 @@ def listed_in(row: Sequence[str], header: Sequence[str]) -> Listed:
         keys |= {person_key(f"{first} {last}")} if comma else set()
         keys |= {person_key(one.partition("@")[0])}  # the login in an address
     ids = set(cells) | {match[1] for cell in cells if (match := NUMBER.fullmatch(cell))}
-    return Listed(name_of(row, header), frozenset(keys - {""}), frozenset(ids))
+    return Listed(name_of(row, header), frozenset(keys - {""}), frozenset(ids), number_of(row, header))
+
+
+def number_of(row: Sequence[str], header: Sequence[str]) -> str:
+    """Return the number in a line: by the columns' names, else its one cell of three digits or more."""
+    by_name = [cell for key, cell in zip(header, row, strict=False) if key in NUMBERS]
+    named = [match[1] for cell in by_name if (match := re.fullmatch(r"\D*?(\d+)\D*", cell.strip()))]
+    plain = [cell.strip() for cell in row if re.fullmatch(r"\d{3,}", cell.strip())]
+    return next(iter(named), plain[0] if len(plain) == 1 else "")
 
 
 def name_of(row: Sequence[str], header: Sequence[str]) -> str:
@@ -81,6 +94,43 @@ def find(people: Sequence[Listed], row: Row) -> Listed | None:
             return by_id[0]
     by_name = [person for person in people if row.key and person_key(row.person) in person.keys]
     return by_name[0] if len(by_name) == 1 else None
+
+
+class Seen(NamedTuple):
+    """Somebody who handed something in."""
+
+    key: str  # of the name, and behind # the number where two share it
+    id: str
+
+    @property
+    def name_key(self) -> str:
+        return self.key.partition("#")[0]
+
+
+class Absent(NamedTuple):
+    """Somebody on the roster who handed in nothing."""
+
+    name: str
+    number: str
+
+
+def by_name(people: Sequence[Listed]) -> dict[str, list[Listed]]:
+    """Return who stands on the roster under each name: two of one name are two where they have two numbers."""
+    groups: dict[str, dict[str, Listed]] = {}
+    for person in people:
+        groups.setdefault(person_key(person.name), {})[person.number] = person
+    return {key: list(group.values()) for key, group in groups.items()}
+
+
+def absent(people: Sequence[Listed], seen: Sequence[Seen]) -> list[Absent]:
+    """Return who on the roster handed in nothing; of two of one name, it is by number that one is known."""
+    found: list[Absent] = []
+    for key, listed in by_name(people).items():
+        there = [one for one in seen if one.name_key == key]
+        unseen = [person for person in listed if not any(one.id and one.id in person.ids for one in there)]
+        unnumbered = len(there) - (len(listed) - len(unseen))  # who may be any of those who are left
+        found += [Absent(p.name, "" if unnumbered > 0 else p.number) for p in unseen[max(0, unnumbered) :]]
+    return sorted(found, key=lambda one: (one.name.casefold(), one.number))
 
 
 def known_by_roster(rows: Sequence[Row], people: Sequence[Listed]) -> list[Row]:

@@ -17,6 +17,7 @@ from course.grading.corpus.inboxes import START, a1, make, write
 from course.grading.judging import Options
 from course.grading.telling import Telling
 from course.grading.verdicts import Verdict
+from course.inbox.roster import Seen, absent, listed_in
 
 DAY = 24 * 3600.0
 
@@ -281,16 +282,18 @@ def test_a_line_without_a_hash_comes_with_the_command_that_enters_it(tmp_path):
     write(folder / "Abgaben" / "Papier_Paula_ppapier_4799" / "a1.pdf", b"%PDF-1.4", START)
     grade(folder, out)
     lines = "person,assignment,task,verdict,comment\nJürgen Groß,a1,all,FAIL,isn't his\nPaula Papier,a1,all,PASS,ok\n"
+    lines += "Jürgen Groß,a3,all,PASS,last week\nPaula Papier,a3,all,PASS,last week\n"
     (out / "decisions.csv").write_text(lines, encoding="utf-8")  # no column sha256, as a tutor makes it
     _, screen = grade(folder, out)
     assert "4799/a1.pdf is left out because it is a PDF, and only what is graded can be decided" in screen
+    assert "decisions.csv: 2 on a3 kept for later, as no a3 is here" in screen and "last week" not in screen
     (command,) = [line.strip() for line in screen.splitlines() if line.startswith("  python -m course decide")]
     words = shlex.split(command)
     assert words[3:8] == ["decide", "Juergen Gross", "a1", "all", "FAIL"] and words[9] == "isn't his"
     assert CliRunner().invoke(app, words[3:]).exit_code == 0
     table_now = (out / "decisions.csv").read_text(encoding="utf-8").splitlines()
-    assert table_now[0] == "person,assignment,task,verdict,comment,sha256" and len(table_now) == 4
-    assert table_now[1:3] == lines.splitlines()[1:]
+    assert table_now[0] == "person,assignment,task,verdict,comment,sha256" and len(table_now) == 6
+    assert table_now[1:5] == lines.splitlines()[1:]
     _, screen = grade(folder, out)
     (row,) = [r for r in table(out / "grades.csv") if r["person"] == "Juergen Gross"]
     assert row["verdict"] == "FAIL" and row["decided by hand"] == "all FAIL: isn't his" and "not tied" not in screen
@@ -337,3 +340,30 @@ def test_what_the_tutor_gives_is_read_before_anything_is_graded(tmp_path):
     (tmp_path / "roster.csv").write_text("name\n")
     with pytest.raises(ValueError, match="lists nobody"):
         telling.prepared(tmp_path, Telling(roster=tmp_path / "roster.csv"))
+
+
+def test_two_of_one_name_on_the_roster_are_two_persons(tmp_path):
+    folder, out, roster = tmp_path / "in", tmp_path / "grades", tmp_path / "roster.csv"
+    for n in (103, 104):
+        write(folder / f"Anna Bell_{n}_assignsubmission_file_" / "a1.ipynb", a1(n), START)
+    write(folder / "Max Maus_105_assignsubmission_file_" / "a1.ipynb", a1(5), START)
+    roster.write_text(
+        "Name;Matrikel\nAnna Bell;103\nAnna Bell;104\nAnna Bell;109\nNora Niemand;3009\nNora Niemand;3009\n"
+    )
+    _, screen = grade(folder, out, roster=roster)
+    rows = [(r["person"], r["id"], r["note"]) for r in table(out / "students.csv")]
+    assert rows == [
+        ("Anna Bell", "103", ""), ("Anna Bell", "104", ""), ("Max Maus", "105", "not on the roster"),
+        ("Anna Bell", "109", "handed in nothing"), ("Nora Niemand", "3009", "handed in nothing"),
+    ]  # fmt: skip
+    assert "roster: 2 handed in nothing; not on it: Max Maus" in screen
+
+
+def test_a_number_of_the_roster_is_shown_where_it_is_sure():
+    two = [listed_in(["Anna Bell", number], ["name", "matrikel"]) for number in ("71", "72")]
+    assert absent(two, []) == [("Anna Bell", "71"), ("Anna Bell", "72")]
+    assert absent(two, [Seen("annabell", "5")]) == [("Anna Bell", "")]  # one of the two; nobody knows which
+    assert absent(two, [Seen("annabell", "71")]) == [("Anna Bell", "72")]
+    assert absent(two, [Seen("annabell#5", "5"), Seen("annabell#6", "6")]) == []
+    assert listed_in(["1", "Eva", "Echt", "Participant 207"], ["", "", "", "identifier"]).number == "207"
+    assert listed_in(["1", "Eva", "Echt", "123456"], []).number == "123456"
