@@ -97,7 +97,7 @@ def against_roster(people: Sequence[Standing], roster: Sequence[Listed]) -> list
     """Say in a line who is on one side only: a name that is on no roster may be a misspelt one of it."""
     if not roster:
         return []
-    there = [person for person in people if not person.is_nobody]
+    there = [person for person in people if not person.key.startswith("/")]  # who has no name has a LOOK for it
     missing = len(absent(roster, [person.seen for person in people]))
     listed = by_name(roster)
     strange = [person.name for person in there if person.seen.name_key not in listed]

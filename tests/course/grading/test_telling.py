@@ -356,7 +356,7 @@ def test_two_of_one_name_on_the_roster_are_two_persons(tmp_path):
         ("Anna Bell", "103", ""), ("Anna Bell", "104", ""), ("Max Maus", "105", "not on the roster"),
         ("Anna Bell", "109", "handed in nothing"), ("Nora Niemand", "3009", "handed in nothing"),
     ]  # fmt: skip
-    assert "roster: 2 handed in nothing; not on it: Max Maus" in screen
+    assert "roster: 2 handed in nothing; not on it: Max Maus\n" in screen
 
 
 def test_a_number_of_the_roster_is_shown_where_it_is_sure():
