@@ -5,6 +5,7 @@ import datetime
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -157,18 +158,36 @@ def changed(path: Path, beside: Path, there: list[list[str]], before: list[list[
 
 
 def decisions_in(there: list[list[str]], before: list[list[str]], out: Path) -> list[str]:
-    """Return a command for each verdict that differs from what was written."""
-    old = {row.get("path", ""): row for row in as_dicts(before)}
+    """Return a command for each verdict that differs from what was written, in either table."""
+    old = {line_key(row): row for row in as_dicts(before)}
+    files = Counter(person_and_assignment(row) for row in old.values() if row.get("verdict"))
     commands = []
     for row in as_dicts(there):
-        was = old.get(row.get("path", ""))
+        was = old.get(line_key(row))
+        several = files[person_and_assignment(row)] > 1
+        who = row.get("path", "") if several or not row.get("person") else row["person"]
         for column, cell in row.items() if was else ():
             level = cell.strip().upper()
             if was and level in LEVELS and was.get(column) != cell:
-                key = row.get("assignment", "")
-                task = ALL if column == "verdict" else column.removeprefix(f"{key} ")
-                commands.append(decide_command(row.get("person") or row["path"], key, task, level, out))
+                commands.append(decide_command(who, *asked_in(row, column), level, out))
     return commands
+
+
+def line_key(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a line is about: a file, or a person."""
+    return (row["path"],) if "path" in row else (row.get("person", ""), row.get("id", ""))
+
+
+def person_and_assignment(row: Mapping[str, str]) -> tuple[str, ...]:
+    return row.get("person", ""), row.get("id", ""), row.get("assignment", "")
+
+
+def asked_in(row: Mapping[str, str], column: str) -> tuple[str, str]:
+    """Return the assignment and the task that a column is about: among persons, an assignment as a whole."""
+    key = row.get("assignment")
+    if key is None:
+        return column, ALL
+    return key, ALL if column == "verdict" else column.removeprefix(f"{key} ")
 
 
 def as_dicts(rows: list[list[str]]) -> list[dict[str, str]]:

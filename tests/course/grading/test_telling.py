@@ -367,3 +367,31 @@ def test_a_number_of_the_roster_is_shown_where_it_is_sure():
     assert absent(two, [Seen("annabell#5", "5"), Seen("annabell#6", "6")]) == []
     assert listed_in(["1", "Eva", "Echt", "Participant 207"], ["", "", "", "identifier"]).number == "207"
     assert listed_in(["1", "Eva", "Echt", "123456"], []).number == "123456"
+
+
+@pytest.mark.parametrize(("name", "find", "put"), [
+    ("grades.csv", "Max Maus,105,a1,PASS", "Max Maus,105,a1,FAIL"),
+    ("students.csv", "Max Maus,105,PASS", "Max Maus,105,FAIL"),
+])  # fmt: skip
+def test_a_verdict_changed_in_either_table_becomes_a_command_that_works(name, find, put, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "grades"
+    for n, who in ((105, "Max Maus"), (106, "Eva Echt")):
+        write(folder / f"{who}_{n}_assignsubmission_file_" / "a1.ipynb", a1(n), START)
+    grade(folder, out)
+    text = (out / name).read_bytes().decode()
+    assert text.count(find) == 1
+    (out / name).write_bytes(text.replace(find, put).encode())
+    _, screen = grade(folder, out)
+    (command,) = [line.strip() for line in screen.splitlines() if "course decide" in line]
+    assert CliRunner().invoke(app, shlex.split(command)[3:]).exit_code == 0
+    (out / name).unlink()
+    grade(folder, out)
+    assert {row["person"]: row["a1"] for row in table(out / "students.csv")} == {"Max Maus": "FAIL", "Eva Echt": "PASS"}
+
+
+def test_a_verdict_changed_on_one_of_two_files_names_the_file():
+    columns = ["person", "id", "assignment", "verdict", "path"]
+    before = [columns, ["Eva", "7", "a1", "LOOK", "x/p.ipynb"], ["Eva", "7", "a1", "LOOK", "x/q.ipynb"]]
+    there = [*before[:2], ["Eva", "7", "a1", "PASS", "x/q.ipynb"]]
+    (command,) = tables.decisions_in(there, before, Path("grades"))
+    assert shlex.split(command)[4:8] == ["x/q.ipynb", "a1", "all", "PASS"]
