@@ -116,6 +116,8 @@ def fill_worksheet(out: Path, found: Sequence[Outcome], ready: Prepared) -> list
         path = path.with_name(f"filled-{path.name}")
     write_whole(path, filled.content)
     why = "; a person is found in it by Moodle's number, and none here has a number of it" if not filled.known else ""
+    if len({outcome.row.assignment for outcome in found if outcome.verdict}) > 1:
+        why += "; it is of one assignment, so whoever handed in several stays open: give it with one download"
     return [f"{path}: {filled.count} lines of the worksheet filled in{why}; yours was left as it is", *filled.lines]
 
 

@@ -91,11 +91,12 @@ def filled(sheet: Table, outcomes: Sequence[Outcome]) -> Filled:
 
 def filled_line(row: list[str], columns: Columns, outcomes: Sequence[Outcome]) -> tuple[list[str], str]:
     """Return one line, and what to say of it where a grade that stood there is another now."""
+    before = row[columns.grade].strip()
     if len(outcomes) != 1 or outcomes[0].level not in ("PASS", "FAIL"):
-        return row, ""
+        stays = bool(outcomes) and bool(AMOUNT.fullmatch(before))
+        return row, f"  {row[columns.identifier]}: {before} stays there, though a person has to look" if stays else ""
     outcome, new = outcomes[0], [*row]
     grade = grade_of(outcome.level == "PASS", row[columns.most])
-    before = row[columns.grade].strip()
     new[columns.grade] = grade
     if columns.comment is not None and columns.comment < len(new):
         new[columns.comment] = comment_on(outcome)

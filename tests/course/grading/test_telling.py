@@ -327,6 +327,18 @@ def test_a_worksheet_that_cannot_be_filled_says_why(tmp_path):
     assert "0 lines of the worksheet filled in; a person is found in it by Moodle's number" in screen
 
 
+def test_a_grade_that_stays_in_the_worksheet_against_a_doubt_is_named(tmp_path):
+    folder, out, sheet = tmp_path / "in", tmp_path / "grades", tmp_path / "sheet.csv"
+    write(folder / "Eva Echt_7_assignsubmission_file_" / "a1.ipynb", b"{", START)
+    write(folder / "Max Maus_8_assignsubmission_file_" / "a1.ipynb", a1(1), START)
+    write(folder / "Max Maus_8_assignsubmission_file_" / "a2.ipynb", a1(2), START)
+    sheet.write_text(SHEET.replace("Echt,,", "Echt,1.00,"))
+    _, screen = grade(folder, out, worksheet=sheet)
+    assert "  Participant 7: 1.00 stays there, though a person has to look" in screen
+    assert "whoever handed in several stays open" in screen
+    assert [row["Grade"] for row in table(out / "sheet.csv")] == ["1.00", ""]
+
+
 def test_what_the_tutor_gives_is_read_before_anything_is_graded(tmp_path):
     for tell, words in (
         ({"deadline": "soon"}, "is no date"),
