@@ -84,7 +84,17 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision], out: Path)
             lines += [anew(decision, outcome.row) for decision in of_row.anew]
         lines += [untied(decision, outcome.row, out) for decision in of_row.untied]
     lines += unused([decision for decision in decisions if decision.line not in used], outcomes)
-    return Applied(settled(applied), lines)
+    final = settled(applied)
+    lines += [set_aside(o.row) for o, before in zip(final, applied, strict=True) if before.verdict and not o.verdict]
+    return Applied(final, lines)
+
+
+def set_aside(row: Row) -> str:
+    """Name a file that a decision on another sets aside: it may have come after that decision."""
+    return (
+        f"{row.file} does not count, because {row.reason} was decided on as a whole; if it came after that, look: "
+        f"to choose anew, delete that line of decisions.csv"
+    )
 
 
 def settled(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -254,6 +254,7 @@ def test_of_two_notebooks_the_one_that_is_decided_on_counts_everywhere(tmp_path)
     assert decide(out, f"{eva}/part_b.ipynb", "a1", "all", "PASS").exit_code == 0
     after, screen = grade_as(folder, out, sheet, **tell)
     assert [v.verdict for v in after] == ["PASS", "PASS"] and "3 handed in: 2 graded, 1 superseded" in screen
+    assert f"{eva}/part_a.ipynb does not count, because {eva}/part_b.ipynb was decided on as a whole" in screen
     status = {row["path"]: row["status"] for row in table(out / "grades.csv")}
     assert status[f"{eva}/part_a.ipynb"] == f"superseded by {eva}/part_b.ipynb"
     assert {row["person"]: row["a1"] for row in table(out / "students.csv")}["Eva Echt"] == "PASS"
