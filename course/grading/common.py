@@ -227,7 +227,7 @@ def judge_series(series: Series, number: int) -> Iterator[Finding]:
         return
     quarter = max(len(losses) // QUARTERS, 1)
     first, last = np.mean(losses[:quarter]), np.mean(losses[-quarter:])
-    evidence = f"code cell {number}: printed losses ({series.name[:30]}) go from {first:.4g} to {last:.4g}"
+    evidence = f"code cell {number}: printed losses ({series.name[:30]!r}) go from {first:.4g} to {last:.4g}"
     falls = last < first + LEVEL * abs(first)
     yield Finding("PASS", "decreasing", evidence) if falls else Finding("LOOK", "not_decreasing", evidence)
 

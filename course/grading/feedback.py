@@ -13,6 +13,7 @@ from pathlib import Path
 from course import paths
 from course.grading.outcomes import Outcome, Standing
 from course.grading.page import ORDER, expected_of, graded_tasks, hint
+from course.grading.quotes import pieces
 from course.grading.tables import WRITTEN
 from course.grading.verdicts import Finding, Level, Verdict
 from course.inbox.decisions import ALL
@@ -61,13 +62,25 @@ def markdown(verdict: Verdict, outcome: Outcome | None = None, pictures: str = "
 
 def bullet(finding: Finding) -> str:
     if finding.level == "PASS":
-        return f"- holds: {escaped(finding.evidence)}"
-    return f"- **{WORDS[finding.level]}**: {hint(finding)} ({escaped(finding.evidence)})"
+        return f"- holds: {told_evidence(finding.evidence)}"
+    return f"- **{WORDS[finding.level]}**: {hint(finding)} ({told_evidence(finding.evidence)})"
+
+
+def told_evidence(evidence: str) -> str:
+    """Return evidence with the student's own words in quotes and italics, without anything that they could mark up."""
+    one_line = " ".join(evidence.split())
+    marked = [f'*"{escaped(p.text)}"*' if p.quoted and p.text.strip() else p for p in pieces(one_line)]
+    return "".join(part if isinstance(part, str) else escaped_part(part.text) for part in marked)
 
 
 def escaped(text: str) -> str:
     """Return a text on one line in which Markdown finds no markup."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(text.split()))
+    return escaped_part(" ".join(text.split()))
+
+
+def escaped_part(text: str) -> str:
+    """Return a part of a line in which Markdown finds no markup; spaces at its ends stay."""
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", text)
 
 
 def meant_by(verdict: Verdict, name: str) -> list[str]:

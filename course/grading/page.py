@@ -1,8 +1,10 @@
 """The tutor's page: a table an assignment, then each submission, its figures beside the expected; LOOK first."""
 
+import contextlib
 import itertools
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -10,12 +12,18 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from course.assignments import ASSIGNMENTS, HINTS, Task
+from course.assignments.costs import cost_of, is_about_pictures
 from course.grading.outcomes import Outcome
+from course.grading.quotes import pieces
 from course.grading.verdicts import Finding, Level, Verdict
 from course.inbox.decisions import decide_command, who
+from course.notebooks import reading
+from course.notebooks.reading import Unreadable, printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 ORDER: dict[Level, int] = {"LOOK": 0, "FAIL": 1, "PASS": 2}  # what a person must decide comes first
+CELL = re.compile(r"code cell (\d{1,6})")
+LONGEST_LINE = 120  # characters of a source line that are shown
 MOST_UNFOLDED = 20  # submissions that the page opens with
 
 
@@ -32,6 +40,21 @@ class TaskSection(NamedTuple):
     requires: str
     findings: list[Finding]
     pairs: list[Pair]
+    lines: dict[int, str]  # of code cells that a LOOK names, by their numbers
+
+    def thumbnails(self, finding: Finding) -> list[str]:
+        """Return the submitted pictures that decide a LOOK."""
+        is_about = finding.level == "LOOK" and is_about_pictures(finding.code)
+        return [pair.submitted for pair in self.pairs if pair.submitted and is_about]
+
+    def source_line(self, finding: Finding) -> str:
+        """Return the first line of the code cell that a LOOK names."""
+        return next((self.lines.get(number, "") for number in cells_named(finding)), "")
+
+    @property
+    def cost(self) -> int:
+        """Return what deciding this task costs: its most expensive LOOK."""
+        return most_costly(self.findings)
 
 
 class Section(NamedTuple):
@@ -78,7 +101,7 @@ class Choice(NamedTuple):
 def page(outcomes: Sequence[Outcome], out: Path, *, notes: Sequence[str] = (), summary: str = "") -> str:
     """Return the page, which lies in ``out`` beside ``figures`` and ``expected``."""
     graded = [(outcome, outcome.verdict) for outcome in outcomes if outcome.verdict is not None]
-    graded.sort(key=lambda pair: (ORDER[pair[1].verdict], pair[1].name, pair[1].file))
+    graded.sort(key=lambda pair: (ORDER[pair[1].verdict], cost_of_all(pair[1]), pair[1].name, pair[1].file))
     verdicts = [verdict for _, verdict in graded]
     tasks = task_choices(verdicts)
     people = {label: Choice(f"p{n}", label) for n, label in enumerate(sorted({o.label for o, _ in graded}))}
@@ -105,6 +128,7 @@ def page(outcomes: Sequence[Outcome], out: Path, *, notes: Sequence[str] = (), s
         summary=summary,
         out=out,
         hint=hint,
+        pieces=pieces,
     )
 
 
@@ -132,15 +156,50 @@ def table_of(assignment: str, sections: list[Section]) -> Table:
 def section_of(number: int, outcome: Outcome, verdict: Verdict, out: Path, classes: str) -> Section:
     tasks = {task.name: task for task in graded_tasks(verdict)}
     sections, bare = [], []
+    lines = lines_named(verdict)
     for name, judged in sorted(verdict.tasks.items(), key=lambda item: ORDER[item[1].verdict]):
         if not judged.findings:
             bare.append(name)
             continue
         task = tasks.get(name)
-        findings = sorted(judged.findings, key=lambda finding: (finding.code != "decided", ORDER[finding.level]))
+        findings = sorted(judged.findings, key=by_cost)
         pairs = side_by_side(verdict, name, expected_pictures(task, out))
-        sections.append(TaskSection(name, judged.verdict, task.requires if task else "", findings, pairs))
+        sections.append(TaskSection(name, judged.verdict, task.requires if task else "", findings, pairs, lines))
+    sections.sort(key=lambda section: (ORDER[section.level], section.cost))
     return Section(number, outcome, verdict, sections, bare, who(outcome.row), classes)
+
+
+def cells_named(finding: Finding) -> list[int]:
+    """Return the numbers of the code cells that a LOOK names."""
+    return [int(number) for number in CELL.findall(finding.evidence)] if finding.level == "LOOK" else []
+
+
+def lines_named(verdict: Verdict) -> dict[int, str]:
+    """Return the first line of each code cell that a LOOK names; none where the notebook cannot be read any more."""
+    named = {number for task in verdict.tasks.values() for finding in task.findings for number in cells_named(finding)}
+    lines: dict[int, str] = {}
+    if not named:
+        return lines
+    with contextlib.suppress(OSError, Unreadable):
+        cells = reading.parse(verdict.file, reading.read_bytes(Path(verdict.path))).cells
+        for number in named:
+            source = cells[number - 1].source.strip() if 0 < number <= len(cells) else ""
+            lines[number] = printable(source.partition("\n")[0])[:LONGEST_LINE]
+    return lines
+
+
+def most_costly(findings: Iterable[Finding]) -> int:
+    return max((cost_of(finding.code) for finding in findings if finding.level == "LOOK"), default=0)
+
+
+def cost_of_all(verdict: Verdict) -> int:
+    """Return what deciding a submission costs: its most expensive LOOK."""
+    return most_costly(finding for task in verdict.tasks.values() for finding in task.findings)
+
+
+def by_cost(finding: Finding) -> tuple[bool, int, int]:
+    """Put what was decided by hand first, then each level, and in it what a glance decides first."""
+    return finding.code != "decided", ORDER[finding.level], cost_of(finding.code)
 
 
 def graded_tasks(verdict: Verdict) -> tuple[Task, ...]:
