@@ -106,7 +106,8 @@ def claims(notebook: str, data: "ImageSet | None" = None) -> Iterator[Callable[[
 
     yield claim
     reason = "stand-in data" if data is not None and not data.genuine else "quick run" if is_quick() else ""
-    display(claims_bundle(values, sheet, reason), metadata={"claims": values}, raw=True)
+    numbers = {name: value for name, value in values.items() if math.isfinite(value)}  # JSON knows no others
+    display(claims_bundle(values, sheet, reason), metadata={"claims": numbers}, raw=True)
 
 
 def claims_bundle(values: Mapping[str, float], sheet: sheets.Sheet, reason: str = "") -> dict[str, str]:

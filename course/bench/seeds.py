@@ -112,7 +112,7 @@ def claimed(output: nbformat.NotebookNode) -> dict[str, float]:
     """Return the values of the claims that an output shows, in the order of its lines: metadata are stored sorted."""
     values = output.get("metadata", {}).get("claims", {})
     names = [line.split(" | ")[1] for line in output.data["text/plain"].splitlines()[1:]] if values else []
-    return {name: values[name] for name in names}
+    return {name: values[name] for name in names if name in values}
 
 
 def updated(before: claims.Sheet, seeds: Sequence[int], runs: Sequence[Mapping[str, float]]) -> tuple[str, list[str]]:

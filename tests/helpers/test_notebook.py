@@ -202,6 +202,15 @@ def test_quick_runs_are_not_judged(monkeypatch, shown, sheet):
     assert "not judged: quick run" in told(shown, gap=5)
 
 
+def test_a_value_that_is_no_number_fails_its_claim_and_stays_out_of_what_json_holds(monkeypatch, sheet):
+    kept = []
+    monkeypatch.setattr(figures, "display", lambda bundle, metadata, raw: kept.append((bundle, metadata)))
+    with figures.claims("07_x") as claim:
+        claim("gap", math.nan)
+    ((bundle, metadata),) = kept
+    assert "0 of 1 claims hold" in bundle["text/plain"] and metadata == {"claims": {}}
+
+
 def test_a_solution_is_the_source_without_its_docstring(shown):
     figures.solution(VAE.encode, VAE.decode)
     text = shown[1][-1]["text/plain"]
