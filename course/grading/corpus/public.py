@@ -144,7 +144,7 @@ MISTAKES = (
     m("a1_functional", "three panels of four", "B3", "figure_panels", ("<< png points 1x4", "<< png points 1x3"), ('("autoencoder", "beta = 1", "beta = 3", "beta = 10")', '("autoencoder", "beta = 1", "beta = 3")')),
     m("a1_functional", "one row for four models", "B5", "figure_panels", ("<< png strips 4x15", "<< png strips 1x15"), ('zip(ax, [("autoencoder", ae), *((f"beta = {b}", p) for b, p in vaes.items())])', 'zip([ax], [("beta = 1", vaes[1])])')),
     # a1, part B in the handout's names
-    m("a1_handout", "autoencoder without a loop", "B1", "not_trained", drop("a1_handout", "    for epoch in range(num_epochs):\n        for x, y in data:", "    return autoencoder")),
+    m("a1_handout", "autoencoder without a loop", "B1", "not_trained", drop("a1_handout", "    for _ in range(num_epochs):\n        for x, y in data:", "    return autoencoder")),
     m("a1_handout", "B1 left out", "B1", "not_trained", drop("a1_handout", "%% text\n### Task B1", "%% text\n### Task B2"), ("autoencoder = Autoencoder(2).to(device)\nautoencoder = train_ae(autoencoder, data, optim.Adam(autoencoder.parameters(), 1e-3))\n", "")),
     m("a1_handout", "B2: one beta", "B2", "betas_missing one_beta", ("for beta in [1, 3, 10]:", "digits = [1, 2, 3, 10]\nfor beta in [1]:"), ("<< png curves 1x3\n<< png curves 1x3\n<< png curves 1x3", "<< png curves 1x3")),
     m("a1_handout", "B2: betas 1, 2, 4", "B2", "betas_missing one_beta", ("for beta in [1, 3, 10]:", "for beta in [1, 2, 4]:")),

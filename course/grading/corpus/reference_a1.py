@@ -246,7 +246,7 @@ class Autoencoder(nn.Module):
 
 
 def train_ae(autoencoder, data, opt, num_epochs=20):
-    for epoch in range(num_epochs):
+    for _ in range(num_epochs):
         for x, y in data:
             x = x.to(device)
             x_hat, _ = autoencoder(x)
@@ -271,7 +271,7 @@ for beta in [1, 3, 10]:
 
 # %%
 def plot_latent2D(model, data, num_batches=8, title=None, plot_idx=0):
-    plt.subplot(1, 4, plot_idx + 1)
+    plt.subplot(1, 4, 1 + plot_idx)
     codes, labels = [], []
     with torch.no_grad():
         for i, (x, y) in enumerate(data):

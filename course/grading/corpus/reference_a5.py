@@ -6,9 +6,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+LATENT_DIM = 32
 torch.manual_seed(42)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-LATENT_DIM = 32
 
 
 class VAE(nn.Module):
