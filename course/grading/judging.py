@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import importlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,7 @@ from course.grading.verdicts import Finding, TaskVerdict, Verdict, worst
 from course.inbox import likeness
 from course.inbox.names import parse_name
 from course.notebooks import reading
-from course.notebooks.reading import Picture, Unreadable, printable
+from course.notebooks.reading import Picture, Submission, Unreadable, printable
 
 VERSION = 4  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
@@ -30,6 +30,7 @@ LEAST_PICTURE = 2000  # bytes of one that is worth comparing with another person
 LEAST_OUTPUT = 60  # characters of all that is printed
 LEAST_PICTURES = 4  # of a task on the tutor's page, where there are as many
 MOST_FINDINGS, MOST_EVIDENCE, MOST_REASON = 40, 500, 300
+LONGEST_LINE = 120  # characters of a source line that the tutor's page shows
 GENERAL = {
     "zero_grad",
     "trains_on_test",
@@ -108,7 +109,8 @@ def grade_content(name: str, content: bytes, options: Options) -> Graded:
             findings = merge(findings, again)
         tasks = judge_tasks(assignment.graded, findings)
         verdict = verdict_of(name, assignment.key, content, tasks, note, options)
-        return Graded(replace(verdict, traces=traces_of(case)), pictures_of(case))
+        verdict = replace(verdict, lines=lines_named(tasks, submission), traces=traces_of(case))
+        return Graded(verdict, pictures_of(case))
     except Unreadable as error:
         return unreadable(name, content, options, str(error))
     except MemoryError:
@@ -153,6 +155,14 @@ def misplaced(name: str, content: bytes, options: Options, assignment: Assignmen
     """Return the verdict on a notebook that solves another assignment: one doubt, and none about its tasks."""
     doubt = Finding("LOOK", "other_assignment", f"this looks like assignment {other}, not {assignment.key}", FILE.name)
     return Graded(verdict_of(name, assignment.key, content, judge_tasks((FILE,), [doubt]), doubt.evidence, options), [])
+
+
+def lines_named(tasks: Mapping[str, TaskVerdict], submission: Submission) -> dict[int, str]:
+    """Return the first line of each code cell that a LOOK names: what a tutor looks at."""
+    doubts = [finding for task in tasks.values() for finding in task.findings if finding.level == "LOOK"]
+    sources = {number: cell.source.strip() for number, cell in enumerate(submission.cells, 1)}
+    named = {number for finding in doubts for number in finding.cells} & sources.keys()
+    return {number: sources[number].partition("\n")[0][:LONGEST_LINE] for number in sorted(named)}
 
 
 def traces_of(case: Case) -> tuple[str, ...]:

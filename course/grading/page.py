@@ -1,10 +1,8 @@
 """The tutor's page: a table an assignment, then each submission, its figures beside the expected; LOOK first."""
 
-import contextlib
 import itertools
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -17,13 +15,9 @@ from course.grading.outcomes import Outcome
 from course.grading.quotes import pieces
 from course.grading.verdicts import Finding, Level, Verdict
 from course.inbox.decisions import decide_command, who
-from course.notebooks import reading
-from course.notebooks.reading import Unreadable, printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 ORDER: dict[Level, int] = {"LOOK": 0, "FAIL": 1, "PASS": 2}  # what a person must decide comes first
-CELL = re.compile(r"code cell (\d{1,6})")
-LONGEST_LINE = 120  # characters of a source line that are shown
 MOST_UNFOLDED = 20  # submissions that the page opens with
 
 
@@ -40,7 +34,7 @@ class TaskSection(NamedTuple):
     requires: str
     findings: list[Finding]
     pairs: list[Pair]
-    lines: dict[int, str]  # of code cells that a LOOK names, by their numbers
+    lines: Mapping[int, str]  # the first ones of code cells that a LOOK names, by their numbers
 
     def thumbnails(self, finding: Finding) -> list[str]:
         """Return the submitted pictures that decide a LOOK."""
@@ -49,7 +43,7 @@ class TaskSection(NamedTuple):
 
     def source_line(self, finding: Finding) -> str:
         """Return the first line of the code cell that a LOOK names."""
-        return next((self.lines.get(number, "") for number in cells_named(finding)), "")
+        return next((self.lines.get(number, "") for number in finding.cells if finding.level == "LOOK"), "")
 
     @property
     def cost(self) -> int:
@@ -156,7 +150,6 @@ def table_of(assignment: str, sections: list[Section]) -> Table:
 def section_of(number: int, outcome: Outcome, verdict: Verdict, out: Path, classes: str) -> Section:
     tasks = {task.name: task for task in graded_tasks(verdict)}
     sections, bare = [], []
-    lines = lines_named(verdict)
     for name, judged in sorted(verdict.tasks.items(), key=lambda item: ORDER[item[1].verdict]):
         if not judged.findings:
             bare.append(name)
@@ -164,28 +157,11 @@ def section_of(number: int, outcome: Outcome, verdict: Verdict, out: Path, class
         task = tasks.get(name)
         findings = sorted(judged.findings, key=by_cost)
         pairs = side_by_side(verdict, name, expected_pictures(task, out))
-        sections.append(TaskSection(name, judged.verdict, task.requires if task else "", findings, pairs, lines))
+        sections.append(
+            TaskSection(name, judged.verdict, task.requires if task else "", findings, pairs, verdict.lines)
+        )
     sections.sort(key=lambda section: (ORDER[section.level], section.cost))
     return Section(number, outcome, verdict, sections, bare, who(outcome.row), classes)
-
-
-def cells_named(finding: Finding) -> list[int]:
-    """Return the numbers of the code cells that a LOOK names."""
-    return [int(number) for number in CELL.findall(finding.evidence)] if finding.level == "LOOK" else []
-
-
-def lines_named(verdict: Verdict) -> dict[int, str]:
-    """Return the first line of each code cell that a LOOK names; none where the notebook cannot be read any more."""
-    named = {number for task in verdict.tasks.values() for finding in task.findings for number in cells_named(finding)}
-    lines: dict[int, str] = {}
-    if not named:
-        return lines
-    with contextlib.suppress(OSError, Unreadable):
-        cells = reading.parse(verdict.file, reading.read_bytes(Path(verdict.path))).cells
-        for number in named:
-            source = cells[number - 1].source.strip() if 0 < number <= len(cells) else ""
-            lines[number] = printable(source.partition("\n")[0])[:LONGEST_LINE]
-    return lines
 
 
 def most_costly(findings: Iterable[Finding]) -> int:

@@ -1,12 +1,14 @@
 """The verdicts of the grader: what a check observed, what a task is worth, what became of a submission."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from course.notebooks.reading import printable
 
 Level = Literal["PASS", "FAIL", "LOOK"]
+CELL = re.compile(r"code cell (\d{1,6})")
 LEVELS: tuple[Level, ...] = ("PASS", "LOOK", "FAIL")  # the better first
 
 
@@ -17,6 +19,11 @@ class Finding(NamedTuple):
     code: str  # of its hint; for a PASS, of what holds
     evidence: str
     task: str = ""
+
+    @property
+    def cells(self) -> list[int]:
+        """The numbers of the code cells that its evidence names."""
+        return [int(number) for number in CELL.findall(self.evidence)]
 
 
 def worst(levels: Iterable[Level]) -> Level:
@@ -84,6 +91,7 @@ class Verdict:
     options: str  # those that change verdicts
     path: str = ""
     pictures: tuple[StoredPicture, ...] = ()
+    lines: Mapping[int, str] = field(default_factory=dict)  # the first one of each code cell that a LOOK names
     traces: tuple[str, ...] = ()  # "picture 0af3" and "output 9c1e": what two persons may have handed in alike
 
     def to_json(self) -> dict[str, Any]:
@@ -106,11 +114,13 @@ class Verdict:
             tasks = {name: TaskVerdict.from_json(task, name) for name, task in content["tasks"].items()}
             pictures = tuple(StoredPicture(*map(printable, map(str, picture))) for picture in content["pictures"])
             keys = ("file", "name", "assignment", "sha256", "options", "path")
+            lines = {int(number): printable(str(line)) for number, line in content["lines"].items()}
             texts = {name: printable(str(content[name])) for name in keys}
             traces = tuple(printable(str(trace)) for trace in content["traces"])
             note = None if content["note"] is None else printable(str(content["note"]))
             return cls(
-                verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, traces=traces, **texts
-            )
+                verdict=level_of(content["verdict"]), tasks=tasks, note=note, pictures=pictures, lines=lines,
+                traces=traces, **texts,
+            )  # fmt: skip
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"this is no verdict of the grader ({type(error).__name__}: {error})") from error

@@ -73,6 +73,7 @@ CONTROLLED = {
     "code": replace(PLAIN, tasks={"A1": TaskVerdict("FAIL", (Finding("FAIL", SCRIPT, "text", "A1"),))}),
     "task": replace(PLAIN, tasks={SCRIPT: TaskVerdict("FAIL", (Finding("FAIL", "x", "text", SCRIPT),))}),
     "task without evidence": replace(PLAIN, tasks={SCRIPT: TaskVerdict("LOOK")}),
+    "lines of a cell": replace(with_evidence("code cell 3 differs"), lines={3: SCRIPT}),
     "picture": replace(PLAIN, pictures=(StoredPicture("B3", SCRIPT, SCRIPT),)),
 }
 

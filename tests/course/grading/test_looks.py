@@ -1,10 +1,15 @@
 """A LOOK on the page: the cheap ones first, with what to look at, and the student's words told from the grader's."""
 
+import json
 from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 
 from course.assignments import HINTS
 from course.assignments.costs import COSTS, GLANCE, READING, RUN, cost_of
 from course.grading.feedback import bullet
+from course.grading.judging import lines_named
 from course.grading.outcomes import Outcome
 from course.grading.page import Pair, TaskSection, by_cost, page
 from course.grading.quotes import Piece, pieces
@@ -12,6 +17,7 @@ from course.grading.verdicts import Finding, TaskVerdict, Verdict
 from course.inbox.archives import Place
 from course.inbox.rows import Row
 from course.inbox.uploads import Copy
+from course.notebooks.reading import parse
 
 
 def outcome(file: str, finding: Finding) -> Outcome:
@@ -64,3 +70,14 @@ def test_a_page_shows_own_words_in_their_style_and_the_cheap_submission_first(tm
     text = page(outcomes, tmp_path)
     assert text.index("<b>z_cheap_a1.ipynb") < text.index("<b>a_dear_a1.ipynb")
     assert '<q class="quoted">&lt;b&gt;x&lt;/b&gt;</q>' in text
+
+
+def test_the_first_line_of_a_cell_that_a_look_names_is_stored_with_the_verdict() -> None:
+    cells = [new_code_cell("import torch"), new_code_cell("draw(model)\nprint(1)")]
+    submission = parse("x_a1.ipynb", nbformat.writes(new_notebook(cells=cells)).encode())
+    doubts = (Finding("LOOK", "own_way", "code cell 2 draws"), Finding("PASS", "own_way", "code cell 1 too"))
+    tasks = {"B1": TaskVerdict("LOOK", (*doubts, Finding("LOOK", "own_way", "code cell 99")))}
+    lines = lines_named(tasks, submission)
+    assert lines == {2: "draw(model)"}
+    verdict = Verdict("x", "x", "a1", "LOOK", tasks, None, "0" * 64, "", lines=lines)
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))).lines == lines
