@@ -67,7 +67,8 @@ def page(measurement: Measurement, printed: str, day: datetime.date) -> str:
     Raises:
         ValueError: nothing was printed.
     """
-    lines = [line.rstrip() for line in COLOURS.sub("", printed).splitlines()]
+    printed = COLOURS.sub("", printed).replace(f"{clone()}{os.sep}", "")  # where it lies is of one machine
+    lines = [line.rstrip() for line in printed.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:

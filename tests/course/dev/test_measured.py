@@ -23,6 +23,11 @@ def test_all_lines_are_kept_where_none_are_counted():
     assert "```text\none\ntwo\n```" in measured.page(measured.Measurement("make x", 0), "one\ntwo", DAY)
 
 
+def test_where_the_repository_lies_on_one_machine_stands_in_no_page():
+    printed = f"written to {measured.clone()}/executed"
+    assert "\nwritten to executed\n" in measured.page(measured.Measurement("make x", 0), printed, DAY)
+
+
 def test_a_command_that_prints_nothing_is_no_measurement():
     with pytest.raises(ValueError, match="make x has printed nothing"):
         measured.page(measured.Measurement("make x", 0), "\n \n", DAY)
