@@ -121,16 +121,15 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
     return {requirement.name: requirement for requirement in parsed}
 
 
-def test_requirements_and_the_notebooks_extra_are_the_same_but_for_numpy():
+def test_requirements_and_the_notebooks_extra_are_the_same():
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     listed = requirements([line.partition("#")[0].strip() for line in text.splitlines() if line[0] != "#"])
-    base, extra = requirements(PROJECT["project"]["dependencies"]), requirements(EXTRAS["notebooks"])
-    assert listed == extra | {"numpy": base["numpy"]}
+    assert listed == requirements(EXTRAS["notebooks"])
 
 
 def test_validating_and_grading_from_outputs_install_nothing_of_the_notebooks():
     base = requirements(PROJECT["project"]["dependencies"])
-    assert not set(base) & {"torch", "torchvision", "matplotlib", "scikit-learn", "scikit-image", "ipykernel"}
+    assert not set(base) & {"torch", "torchvision", "numpy", "matplotlib", "scikit-learn", "scikit-image", "ipykernel"}
 
 
 def test_probes_are_kept_from_every_package_that_the_project_lists():

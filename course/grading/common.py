@@ -1,10 +1,9 @@
 """Checks by outputs that several assignments share. A check takes (submission, task); what else is here helps one."""
 
 import ast
+import math
 import re
 from collections.abc import Iterator
-
-import numpy as np
 
 from course.assignments import Task
 from course.grading import training, writing
@@ -221,12 +220,12 @@ def losses_fall(submission: Submission, task: Task) -> Iterator[Finding]:
 def judge_series(series: Series, number: int) -> Iterator[Finding]:
     """Judge one training's losses, of the code cell of this number."""
     losses = series.values
-    if not np.isfinite(losses[-1]):
+    if not math.isfinite(losses[-1]):
         yield Finding("LOOK", "not_finite", f"code cell {number} prints {series.lines[1].strip()[:MOST_QUOTED]!r}")
-    if len(losses) < LEAST_LOSSES or not np.isfinite(losses).all():
+    if len(losses) < LEAST_LOSSES or not all(map(math.isfinite, losses)):
         return
     quarter = max(len(losses) // QUARTERS, 1)
-    first, last = np.mean(losses[:quarter]), np.mean(losses[-quarter:])
+    first, last = sum(losses[:quarter]) / quarter, sum(losses[-quarter:]) / quarter
     evidence = f"code cell {number}: printed losses ({series.name[:30]!r}) go from {first:.4g} to {last:.4g}"
     falls = last < first + LEVEL * abs(first)
     yield Finding("PASS", "decreasing", evidence) if falls else Finding("LOOK", "not_decreasing", evidence)

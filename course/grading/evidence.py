@@ -6,11 +6,14 @@ write are text and hints like any other, worth what their numbers and pictures a
 """
 
 import hashlib
+import itertools
+import math
 import re
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import numpy as np
+from PIL import Image
 
 from course.figures import pictures
 from course.figures.png import FigureError, same_pixels
@@ -21,6 +24,7 @@ from course.notebooks.reading import FORMATS, Submission
 
 SMALL = 150  # pixels of the shorter side that a picture is reduced to
 INK = 12  # gray levels: what differs from the border by more is drawn
+DRAWN = 255  # marks a pixel as drawn
 BLANK = 0.002  # share of drawn pixels below which a picture is empty
 LEAST_PANEL = 0.06  # of the height or width: narrower stretches are labels
 FRAME = 0.5  # share of drawn pixels that makes a line of pixels the edge of a frame
@@ -43,10 +47,11 @@ def look_at(data: bytes) -> Look:
         gray = pictures.reduced(data, FORMATS, SMALL)
     except FigureError as error:
         return Look(False, (0, 0), str(error)[:MOST_PROBLEM])
-    small = np.asarray(gray, dtype=np.int16)
-    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    ink = np.abs(small - int(np.median(border))) > INK
-    return Look(bool(ink.mean() < BLANK), (_panels(ink), _panels(ink.T)), None, gray.width / gray.height)
+    paper = _paper(gray)
+    ink = gray.point([DRAWN * (abs(level - paper) > INK) for level in range(256)])
+    blank = ink.histogram()[DRAWN] < BLANK * ink.width * ink.height
+    panels = _panels(ink), _panels(ink.transpose(Image.Transpose.TRANSPOSE))
+    return Look(blank, panels, None, gray.width / gray.height)
 
 
 class Trace(NamedTuple):
@@ -66,19 +71,25 @@ def trace_of(data: bytes) -> Trace:
     return Trace(hashlib.sha256(pixels).hexdigest()[:DIGEST], None)
 
 
-def _panels(ink: np.ndarray) -> int:
-    """Count panels along the first axis: stretches between gaps; or frames, two lines each, where labels fill gaps."""
-    stretches = _stretches(ink.max(axis=1))
-    apart = int((stretches > LEAST_PANEL * len(ink)).sum())
-    lines = _stretches(ink.mean(axis=1) > FRAME)
-    thick = int((lines > LEAST_PANEL * len(ink)).sum())
-    return max(apart, thick + (len(lines) - thick) // 2)
+def _paper(gray: Image.Image) -> int:
+    """Return the gray of the background: the median along the four sides."""
+    pixels, width = gray.tobytes(), gray.width
+    return int(statistics.median(pixels[:width] + pixels[-width:] + pixels[::width] + pixels[width - 1 :: width]))
 
 
-def _stretches(filled: np.ndarray) -> np.ndarray:
+def _panels(ink: Image.Image) -> int:
+    """Count panels from top to bottom: stretches between gaps; or frames, two lines each, where labels fill gaps."""
+    pixels, width = ink.tobytes(), ink.width
+    drawn = [pixels.count(DRAWN, start, start + width) for start in range(0, len(pixels), width)]
+    apart = [length for length in _stretches(count > 0 for count in drawn) if length > LEAST_PANEL * len(drawn)]
+    lines = _stretches(count > FRAME * width for count in drawn)
+    thick = sum(length > LEAST_PANEL * len(drawn) for length in lines)
+    return max(len(apart), thick + (len(lines) - thick) // 2)
+
+
+def _stretches(filled: Iterable[bool]) -> list[int]:
     """Return the lengths of the stretches of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(np.int8), [0]])))
-    return edges[1::2] - edges[::2]
+    return [len(list(run)) for full, run in itertools.groupby(filled) if full]
 
 
 # ---------------------------------------------------------------- printed results
@@ -191,7 +202,7 @@ OTHER_RUN = 0.35  # nats: more than another run with another seed changes the EL
 def final_triples(of_cell: list[Triple]) -> list[Triple]:
     """Return what a cell prints after training: the lines that name no epoch, else the last one."""
     finals = [triple for triple in of_cell if not triple.epoch] or of_cell[-1:]
-    return [t for t in finals if abs(t.elbo) < LARGEST_ELBO and np.isfinite([t.elbo, t.kl, t.nll]).all()]
+    return [t for t in finals if abs(t.elbo) < LARGEST_ELBO and all(map(math.isfinite, t[:3]))]
 
 
 # ---------------------------------------------------------------- losses

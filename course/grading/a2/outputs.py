@@ -5,11 +5,10 @@ A number that was rounded is right within its rounding. Only a number behind the
 """
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
-
-import numpy as np
 
 from course.assignments import Task
 from course.assignments.a2 import NUMPY_MISTAKES, NUMPY_VALUES
@@ -132,7 +131,7 @@ def numbers_by_label(text: str) -> Printed:
     """Return printed numbers by what the last label before each says."""
     printed: Printed = {"L_recon": [], "L_KL": [], "Loss": [], "": []}
     for reading in readings(text):
-        if not np.isfinite(reading.value):
+        if not math.isfinite(reading.value):
             continue
         kind = KINDS.get(kind_of(reading.label) or "", "")
         about_beta = any(word in reading.text.lower() for word in BETA_LINE)

@@ -1,7 +1,10 @@
 """What is read out of outputs and sources: printed numbers, pictures, signs of training on the test set."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from course.grading import evidence, training
 from course.grading.corpus.notebooks import png
@@ -87,3 +90,33 @@ def test_a_picture_without_ink_is_blank_and_what_is_none_has_a_problem():
 def test_gradients_on_a_test_set_are_seen_in_the_source_and_a_name_alone_is_no_evidence(source, certain):
     shown = training.gradient_on_test_set(Sources((Cell(1, source, 1, (), "", None, ""),)))
     assert (shown.certain if shown else None) == certain
+
+
+def panels_by_numpy(ink: np.ndarray) -> int:
+    """Count panels as before Pillow did it alone: the same definition, by whole arrays."""
+
+    def stretches(filled: np.ndarray) -> np.ndarray:
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(np.int8), [0]])))
+        return edges[1::2] - edges[::2]
+
+    lines, least = stretches(ink.mean(axis=1) > evidence.FRAME), evidence.LEAST_PANEL * len(ink)
+    thick = int((lines > least).sum())
+    return max(int((stretches(ink.max(axis=1)) > least).sum()), thick + (len(lines) - thick) // 2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_picture_says_the_same_as_its_pixels_taken_as_an_array(seed):
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(20, 150, 2)
+    levels = np.full((height, width), rng.integers(256), np.uint8)
+    for _ in range(rng.integers(0, 6)):  # filled and empty frames anywhere
+        top, left = rng.integers(0, height - 5), rng.integers(0, width - 5)
+        levels[top : rng.integers(top, height) + 1, left : rng.integers(left, width) + 1] = rng.integers(256)
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "PNG")
+    small = levels.astype(int)
+    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    ink = np.abs(small - int(np.median(border))) > evidence.INK
+    look = evidence.look_at(file.getvalue())
+    assert look.panels == (panels_by_numpy(ink), panels_by_numpy(ink.T))
+    assert look.blank == (ink.mean() < evidence.BLANK)
