@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 VERSIONS ?= locked
 BUILD := $(if $(GPU),$(if $(filter 0,$(GPU)),cpu,gpu),auto)
+# an environment that uv has made has no pip
+PIP := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install) --quiet
 .PHONY: run quick figures test long unit coverage lint fresh browser mistakes matrix bench grader-table attack-table
 .PHONY: site site-look decoders setup lock clean
 
@@ -41,9 +43,10 @@ lint: setup
 
 fresh:
 	$(PYTHON) -m course.dev.fresh
+	$(PYTHON) -m course.dev.light
 
 browser: setup
-	$(BIN)/python -m pip install --quiet playwright
+	$(PIP) playwright
 	$(BIN)/python -m course.dev.browser
 
 mistakes: setup
@@ -68,7 +71,7 @@ site: setup
 
 # every page in a headless browser, at two widths; screenshots in executed/site-look
 site-look: site
-	$(BIN)/python -m pip install --quiet playwright
+	$(PIP) playwright
 	$(BIN)/python -m course.dev.site.look
 
 # the networks of the site's latent plane, out of what the notebooks train
@@ -85,7 +88,9 @@ ifneq ($(origin GPU)$(origin VERSIONS),undefinedfile)  # asked for: look again a
 endif
 
 # the versions that are installed become the locked ones, after the tests have passed with them
-lock: test
+lock: setup
+	command -v uv || $(PIP) uv
+	$(MAKE) test
 	$(BIN)/python -m course.dev.lock
 
 clean:

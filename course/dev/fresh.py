@@ -28,9 +28,11 @@ NOWHERE = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", 
 INHERITED = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS")  # and what pip needs to find its index
 FOR_PIP = ("PIP_", "UV_", "SSL_", "REQUESTS_")
 STEPS = ("setup", "quick", "test")
+# no "pip freeze": where uv has made the environment, there is no pip
+PACKAGES = "from importlib.metadata import distributions as d; [print(f'{i.name}=={i.version}') for i in d()]"
 LISTED = ("torch", "torchvision", "numpy", "matplotlib", "nbval")  # packages whose versions are printed
-SIZE = re.compile(r"Downloading \S+ \(([\d.]+) ?([kMG])i?B\)")  # as pip says it, and uv
-UNITS = {"k": 1e-6, "M": 1e-3, "G": 1.0}  # in GB
+SIZE = re.compile(r"Downloading \S+ \(([\d.]+) ?([kKMG]i?)B\)")  # as pip says it, and uv, which lists the larger ones
+UNITS = {"k": 1e-6, "M": 1e-3, "G": 1.0, "Ki": 2**10 / 1e9, "Mi": 2**20 / 1e9, "Gi": 2**30 / 1e9}  # in GB
 
 
 class Step(NamedTuple):
@@ -93,7 +95,8 @@ def report(mode: str, steps: list[Step], folder: Path) -> list[str]:
     """Return the lines that are printed of one mode: times, disk, packages."""
     checkout = folder / "checkout"
     venv = gigabytes(checkout / ".venv")
-    freeze = subprocess.run([checkout / ".venv/bin/pip", "freeze"], capture_output=True, text=True).stdout.splitlines()
+    ran = subprocess.run([checkout / ".venv/bin/python", "-c", PACKAGES], capture_output=True, text=True)
+    freeze = ran.stdout.splitlines()
     download = downloaded_gb((folder / "setup.log").read_text(encoding="utf-8"))
     versions = [package for package in freeze if package.split("==")[0] in LISTED]
     return [

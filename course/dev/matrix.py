@@ -1,16 +1,20 @@
 """The regression run on other processors' code paths, thread counts and versions: it must not cry wolf.
 
-    python -m course.dev.matrix --list
-    python -m course.dev.matrix                        # all rows, all notebooks: a quarter of an hour to an hour a row
-    python -m course.dev.matrix --rows avx2 --rows avx512 01 03
+    python -m course.dev.matrix --list                      # rows, and which notebooks have been run in each
+    python -m course.dev.matrix                             # what is missing: minutes a notebook, hours for all
+    python -m course.dev.matrix --rows avx2 --jobs 2 01 03  # some of it, two notebooks at a time
+    python -m course.dev.matrix --page                      # write the page again, and run nothing
 
-Prints a table of rows, and one of figures: the largest measured difference of each kind over all rows beside what the
-figure is allowed (``course/figures/comparison.py``). Keeps everything in ``executed/matrix``, the numbers in
-``differences.json``. Rows with other versions get a virtual environment there, on top of the packages of this one.
-The table of rows is written to ``table.md`` there, for the documentation. Exits with 1 unless every row ran and passed.
+Each notebook of each row is a cell of the matrix. A cell that has run, with its real budgets and compared as by
+``course check``, is stored in ``docs/measured/matrix.json`` with its day, versions and differences. What is stored is
+not run again unless its notebook has changed since, or with ``--again``: the matrix can be run over several sittings.
+The page ``docs/measured/matrix.md`` is written from what is stored. (There is no ``--quick``: shrunken budgets give
+other results, so there would be nothing to compare with.) Rows with other versions get a virtual environment in
+``executed/matrix``, on top of the packages of this one. Exits with 1 unless every cell asked for has run and passed.
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import os
@@ -19,22 +23,23 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
-from course.assignments import FIGURES
-from course.figures.comparison import KINDS, tolerance, worst
+from course.bench.table import processor
+from course.figures.comparison import tolerance, worst
 from course.paths import EXECUTED, ROOT, notebook_paths
-from course.regression.results import NotebookResult, load
+from course.regression.results import load
 from helpers.core.files import write_whole
 
 FOLDER = EXECUTED / "matrix"
-NEAREST = 12  # figures that the table for the documentation lists
+STORE = ROOT / "docs" / "measured" / "matrix.json"
+PAGE = STORE.with_suffix(".md")
+NEAREST = 12  # figures that the page lists
 
 
 @dataclass(frozen=True)
@@ -92,139 +97,176 @@ def python_of(row: Row) -> str:
 
 VERSIONS = """
 import importlib.metadata as m, torch
-print("torch", m.version("torch"), "matplotlib", m.version("matplotlib"), "numpy", m.version("numpy"),
-      torch.backends.cpu.get_cpu_capability(), torch.get_num_threads(), "thread(s)")
+print("torch", m.version("torch") + ", Matplotlib", m.version("matplotlib") + ", NumPy", m.version("numpy") + ",",
+      torch.backends.cpu.get_cpu_capability() + ",", torch.get_num_threads(), "thread(s)")
 """
 
 
-@dataclass
-class RowResult:
-    """How a row went; ``problem`` is why it did not run, else empty."""
+@dataclass(frozen=True)
+class Cell:
+    """How one notebook went in one row."""
+
+    row: str
+    notebook: str  # its stem
+    day: str
+    digest: str  # of the notebook, as it is stored
+    versions: str
+    machine: str
+    seconds: float
+    failed: list[str]  # "cell 3", names of figures
+    measured: dict[str, dict[str, float]]  # how far each figure was from the expected one, by kinds of difference
+
+
+class Ready(NamedTuple):
+    """A row that can be run: its interpreter, and what runs there."""
 
     row: Row
-    versions: str = ""
-    problem: str = ""
-    results: list[NotebookResult] = field(default_factory=list)
-    status: int = 1
-
-    @property
-    def failed_cells(self) -> list[str]:
-        """Return the failed cells as ``04:12``."""
-        cells = []
-        for result in self.results:
-            cells += [f"{result.stem[:2]}:{cell}" for cell in result.failed_cells]
-        return cells
-
-    @property
-    def failed_figures(self) -> list[str]:
-        """Return the names of the failed figures."""
-        names = []
-        for result in self.results:
-            names += [figure.name for figure in result.figures if figure.failed]
-        return names
-
-    @property
-    def passed(self) -> bool:
-        return not self.problem and self.status == 0 and not self.failed_figures
+    python: str
+    versions: str
 
 
-def run_row(row: Row, notebooks: Sequence[str]) -> RowResult:
-    """Run the notebooks as ``course check`` does; its output goes to a file beside the results."""
-    folder = FOLDER / row.name.replace(", ", "-").replace(" ", "-")
-    environment = os.environ | row.environment | {"CHECKPOINTS_DIR": str(folder / "checkpoints")}
-    outcome = RowResult(row)
-    try:
-        python = python_of(row)
-        outcome.versions = _versions(python, environment)
-    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        outcome.problem = f"not run: {error}"
-        return outcome
-    shutil.rmtree(folder, ignore_errors=True)  # with its checkpoints: what another row trained would prove nothing
-    share = ["-n", "0"] if int(row.environment.get("OMP_NUM_THREADS", 1)) > 1 else []  # else two notebooks at a time
-    command = [python, "-m", "course", "check", f"--results={folder}", *share, *notebooks]
-    check = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    write_whole(folder / "output.txt", (check.stdout + check.stderr).encode())
-    stems = {path.stem for path in notebook_paths(list(notebooks))}
-    outcome.status = check.returncode
-    outcome.results = [result for result in load(folder) if result.stem in stems]
-    if {result.stem for result in outcome.results} != stems:
-        outcome.problem = f"not all notebooks ran, see {folder / 'output.txt'}"
-    elif not all(result.compared for result in outcome.results):
-        outcome.problem = "on stand-in data: nothing was compared"
-    return outcome
+# ---------------------------------------------------------------- running
 
 
-def _versions(python: str, environment: Mapping[str, str]) -> str:
-    """Return what the row runs with.
+def ready(row: Row) -> Ready:
+    """Prepare a row.
 
     Raises:
-        RuntimeError: Its packages cannot be imported.
+        RuntimeError: Its packages cannot be installed or imported, or this processor lacks what it asks for.
     """
-    probe = subprocess.run([python, "-c", VERSIONS], cwd=ROOT, env=environment, capture_output=True, text=True)
+    try:
+        python = python_of(row)
+        command, environment = [python, "-c", VERSIONS], {**os.environ, **row.environment}
+        probe = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeError(str(error)) from error
     if probe.returncode:
-        raise RuntimeError(probe.stderr.strip().splitlines()[-1])
-    return probe.stdout.strip()
+        raise RuntimeError((probe.stderr.strip().splitlines() or ["its Python does not start"])[-1])
+    asked = row.environment.get("ATEN_CPU_CAPABILITY", "").upper()
+    if asked and f" {asked}," not in probe.stdout.upper():
+        raise RuntimeError(f"this processor has no {asked}: {probe.stdout.strip()}")
+    return Ready(row, python, probe.stdout.strip())
 
 
-def differences(rows: Sequence[RowResult]) -> dict[str, dict[str, float]]:
-    """Return the largest difference of each kind that each figure showed in any row."""
-    measured: dict[str, list[dict[str, float]]] = {}
-    for row in rows:
-        for result in row.results:
-            for figure in result.figures:
-                measured.setdefault(figure.name, []).append(figure.measured)
-    return {name: worst(values) for name, values in sorted(measured.items())}
+def run_cell(there: Ready, notebook: Path) -> Cell:
+    """Run a notebook as ``course check`` does; what is printed goes to a file beside the results.
+
+    Raises:
+        RuntimeError: It did not run to its end, or on stand-in data, where nothing is compared.
+    """
+    folder = FOLDER / there.row.name.replace(", ", "-").replace(" ", "-") / notebook.stem
+    shutil.rmtree(folder, ignore_errors=True)  # with its checkpoints: what another run trained would prove nothing
+    environment = {**os.environ, **there.row.environment, "CHECKPOINTS_DIR": str(folder / "checkpoints")}
+    command = [there.python, "-m", "course", "check", f"--results={folder}", "-n", "0", notebook.stem]
+    check = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    write_whole(folder / "output.txt", (check.stdout + check.stderr).encode())
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    results = [result for result in load(folder) if result.stem == notebook.stem]
+    if not results:
+        raise RuntimeError(f"the notebook did not run, see {folder / 'output.txt'}")
+    (result,) = results
+    if not result.compared:
+        raise RuntimeError("on stand-in data nothing is compared: python -m course data --fetch")
+    failed = [f"cell {cell}" for cell in result.failed_cells] + [f.name for f in result.figures if f.failed]
+    if bool(failed) != bool(check.returncode):
+        raise RuntimeError(f"check ended with {check.returncode}, see {folder / 'output.txt'}")
+    measured = {f.name: {kind: float(f"{v:.3g}") for kind, v in f.measured.items()} for f in result.figures}
+    return Cell(
+        there.row.name, notebook.stem, date.today().isoformat(), digest(notebook), there.versions, processor(),
+        round(result.seconds), failed, measured,
+    )  # fmt: skip
 
 
-def rows_table(rows: Sequence[RowResult]) -> Table:
-    """Return how each row went."""
-    table = Table(title="The regression run elsewhere", show_lines=True)
-    for column in ("row", "ran with", "seconds", "cells that failed", "figures that failed", "result"):
-        table.add_column(column, overflow="fold")
-    for outcome in rows:
-        seconds = sum(result.seconds for result in outcome.results)
-        cells, figures = ", ".join(outcome.failed_cells) or "none", ", ".join(outcome.failed_figures) or "none"
-        verdict = outcome.problem or ("ok" if outcome.passed else "FAILED")
-        table.add_row(outcome.row.name, outcome.versions, f"{seconds:.0f}", cells, figures, verdict)
-    return table
+def digest(notebook: Path) -> str:
+    """Return a short digest of a notebook as it is stored, outputs and all: what a cell was compared with."""
+    return hashlib.sha256(notebook.read_bytes()).hexdigest()[:12]
 
 
-def figures_table(measured: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return each figure's differences beside what it is allowed."""
-    table = Table(title="Largest difference over all rows / allowed", caption="kinds as in comparison.Tolerance")
-    for column in ("figure", "tolerance", *KINDS):
-        table.add_column(column)
-    for name, values in measured.items():
-        allowed = tolerance(name)
-        cells = [f"{values[kind]:.2g} / {getattr(allowed, kind):g}" if kind in values else "" for kind in KINDS]
-        table.add_row(name, FIGURES[name].tolerance, *cells)
-    return table
+# ---------------------------------------------------------------- what is stored
 
 
-def markdown(rows: Sequence[RowResult], measured: Mapping[str, Mapping[str, float]]) -> str:
-    """Return the table of rows for the documentation, with its date, and the figures nearest to their limits."""
+def stored() -> list[Cell]:
+    """Return all cells that have run."""
+    text = STORE.read_text(encoding="utf-8") if STORE.is_file() else "[]"
+    return [Cell(**cell) for cell in json.loads(text)]
+
+
+def with_cell(cells: Iterable[Cell], new: Cell) -> list[Cell]:
+    """Return cells with one more, in the place of an older one of the same row and notebook; in the matrix's order."""
+    rows = [row.name for row in ROWS]
+    kept = [cell for cell in cells if (cell.row, cell.notebook) != (new.row, new.notebook) and cell.row in rows]
+    return sorted([*kept, new], key=lambda cell: (rows.index(cell.row), cell.notebook))
+
+
+def missing(rows: Sequence[Row], notebooks: Sequence[Path], cells: Iterable[Cell]) -> list[tuple[Row, Path]]:
+    """Return what has not run yet, or only before its notebook changed."""
+    done = {(cell.row, cell.notebook, cell.digest) for cell in cells}
+    pairs = itertools.product(rows, notebooks)
+    return [(row, path) for row, path in pairs if (row.name, path.stem, digest(path)) not in done]
+
+
+def keep(cells: Sequence[Cell]) -> None:
+    """Write the store, a cell a line, and the page."""
+    lines = ",\n".join(json.dumps(asdict(cell)) for cell in cells)
+    write_whole(STORE, f"[\n{lines}\n]\n".encode())
+    write_whole(PAGE, page(cells, notebook_paths([])).encode())
+
+
+# ---------------------------------------------------------------- the page
+
+
+def page(cells: Sequence[Cell], notebooks: Sequence[Path]) -> str:
+    """Return the table of rows and notebooks, and the figures nearest to their limits."""
+    of = {(cell.row, cell.notebook): cell for cell in cells}
+    days = sorted(cell.day for cell in cells)
+    number = len(ROWS) * len(notebooks)
+    when = f" between {days[0]} and {days[-1]}" if days else ""
+    machines = ", ".join(sorted({cell.machine for cell in cells})) or "no machine"
     lines = [
-        f"Run {date.today().isoformat()}.",
+        f"{len(cells)} of {number} cells were run{when}, each with the notebook's real budgets, on {machines}. A "
+        "number is the seconds of a cell that passed; a dash is a cell that has not been run yet.",
         "",
-        "| row | ran with | seconds | failed | result |",
-        "|---|---|---|---|---|",
+        f"| row | {' | '.join(path.stem[:2] for path in notebooks)} | ran with |",
+        "|---|" + "---:|" * len(notebooks) + "---|",
     ]
-    for outcome in rows:
-        seconds = sum(result.seconds for result in outcome.results)
-        failed = ", ".join([*outcome.failed_cells, *outcome.failed_figures]) or "nothing"
-        verdict = outcome.problem or ("ok" if outcome.passed else "FAILED")
-        lines.append(f"| {outcome.row.name} | {outcome.versions} | {seconds:.0f} | {failed} | {verdict} |")
-    shares = {name: _share_of_limit(name, values) for name, values in measured.items() if values}
-    lines += ["", "| figure | largest difference, as a share of what is allowed |", "|---|---|"]
-    nearest = sorted(shares, key=lambda name: -shares[name])[:NEAREST]
-    return "\n".join([*lines, *(f"| {name} | {shares[name]:.0%} |" for name in nearest), ""])
+    for row in ROWS:
+        here = [of.get((row.name, path.stem)) for path in notebooks]
+        entries = [_entry(cell, path) for cell, path in zip(here, notebooks, strict=True)]
+        versions = "; ".join(dict.fromkeys(cell.versions for cell in here if cell))
+        lines.append(f"| {row.name} | {' | '.join(entries)} | {versions} |")
+    lines += ["", "| figure | nearest to its limit in | largest difference | allowed |", "|---|---|---:|---:|"]
+    near = sorted(differences(cells).items(), key=lambda pair: -_share(*pair)[0])[:NEAREST]
+    for name, values in near:
+        kind = _share(name, values)[1]
+        lines.append(f"| {name} | {kind} | {values[kind]:g} | {getattr(tolerance(name), kind):g} |")
+    return "\n".join([*lines, ""])
 
 
-def _share_of_limit(name: str, values: Mapping[str, float]) -> float:
+def _entry(cell: Cell | None, notebook: Path) -> str:
+    if cell is None:
+        return "–"
+    result = f"failed: {', '.join(cell.failed)}" if cell.failed else f"{cell.seconds:.0f}"
+    return result if cell.digest == digest(notebook) else f"{result} (before the notebook changed)"
+
+
+def differences(cells: Iterable[Cell]) -> dict[str, dict[str, float]]:
+    """Return the largest difference of each kind that each figure showed in any cell."""
+    measured: dict[str, list[dict[str, float]]] = {}
+    for cell in cells:
+        for name, values in cell.measured.items():
+            measured.setdefault(name, []).append(values)
+    largest = {name: worst(values) for name, values in sorted(measured.items())}
+    return {name: values for name, values in largest.items() if values}
+
+
+def _share(name: str, values: Mapping[str, float]) -> tuple[float, str]:
+    """Return the kind of difference that is nearest to what the figure is allowed, and how near."""
     allowed = tolerance(name)
-    return max(
-        value / limit if (limit := getattr(allowed, kind)) else float(value > 0) for kind, value in values.items()
-    )
+    limits = {kind: getattr(allowed, kind) for kind in values}
+    return max((values[kind] / limit if limit else float(values[kind] > 0), kind) for kind, limit in limits.items())
+
+
+# ---------------------------------------------------------------- the command
 
 
 def parse() -> argparse.Namespace:
@@ -232,30 +274,56 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("notebooks", nargs="*", help="names or numbers; all of them where none is given")
     parser.add_argument("--rows", action="append", default=[], help="rows whose name begins so; may be repeated")
-    parser.add_argument("--list", action="store_true", help="list the rows and stop")
+    parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time")
+    parser.add_argument("--again", action="store_true", help="also what has been run")
+    parser.add_argument("--list", action="store_true", help="list the rows, and what is missing of each")
+    parser.add_argument("--page", action="store_true", help="write the page again, and run nothing")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Run the chosen rows, print both tables, and return 1 unless every row ran and passed."""
+    """Run what is missing, store each cell when it is done, and return 1 unless all that was asked for has passed."""
     arguments = parse()
-    starts = tuple(arguments.rows) or ("",)
-    rows = [row for row in ROWS if row.name.startswith(starts)]
+    rows = [row for row in ROWS if row.name.startswith(tuple(arguments.rows) or ("",))]
+    notebooks = notebook_paths(arguments.notebooks)
+    if arguments.page:
+        keep(stored())
+        return 0
     if arguments.list or not rows:
-        print("\n".join(row.name for row in ROWS))
+        for row in ROWS:
+            left = [path.stem[:2] for _, path in missing([row], notebooks, stored())]
+            print(f"{row.name:<20} {'missing: ' + ', '.join(left) if left else 'done'}")
         return int(not rows)
-    console = Console(width=None if sys.stdout.isatty() else 180)
-    outcomes: list[RowResult] = []
-    for row in rows:
-        console.print(f"{row.name} ...")
-        outcomes.append(run_row(row, arguments.notebooks))
-        measured = differences(outcomes)  # after each row: an interrupted run keeps what it measured
-        write_whole(FOLDER / "differences.json", json.dumps(measured, indent=1).encode())
-    measured = differences(outcomes)
-    console.print(rows_table(outcomes))
-    console.print(figures_table(measured))
-    write_whole(FOLDER / "table.md", markdown(outcomes, measured).encode())
-    return int(not all(outcome.passed for outcome in outcomes))
+    wanted = missing(rows, notebooks, [] if arguments.again else stored())
+    problems = run_all(wanted, arguments.jobs)
+    print("\n".join(["", *problems, PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""]))
+    asked = {(row.name, path.stem) for row, path in itertools.product(rows, notebooks)}
+    return int(bool(problems) or any(cell.failed for cell in stored() if (cell.row, cell.notebook) in asked))
+
+
+def run_all(wanted: Sequence[tuple[Row, Path]], jobs: int) -> list[str]:
+    """Run cells, some at a time, store each when it is done, and return what could not be run and why."""
+    problems, prepared = [], {}
+    for row in {row.name: row for row, _ in wanted}.values():
+        try:
+            prepared[row.name] = ready(row)
+        except RuntimeError as error:
+            problems.append(f"{row.name}: not run: {error}")
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        started = {
+            pool.submit(run_cell, prepared[row.name], path): f"{row.name}, {path.stem}"
+            for row, path in wanted
+            if row.name in prepared
+        }
+        for future in as_completed(started):
+            try:
+                cell = future.result()
+            except RuntimeError as error:
+                problems.append(f"{started[future]}: not run: {error}")
+                continue
+            keep(with_cell(stored(), cell))
+            print(f"{started[future]}: {', '.join(cell.failed) or 'ok'}, {cell.seconds:.0f} s", flush=True)
+    return problems
 
 
 if __name__ == "__main__":

@@ -140,9 +140,15 @@ def test_a_python_that_the_lock_does_not_know_gets_the_newest_versions(capsys):
     assert install.versions("locked", (3, 99)) == [] and "3.99 is newer" in capsys.readouterr().out
 
 
-def test_downloads_are_counted_from_what_pip_says():
+def test_downloads_are_counted_from_what_pip_and_uv_say():
     log = "Downloading a-1.whl (190.5 MB)\n  Downloading b.whl (500 kB)\nDownloading c.whl.metadata (3.1 kB)\nno (9 MB)"
     assert fresh.downloaded_gb(log) == pytest.approx(0.1910031)
+    assert fresh.downloaded_gb("Downloading torch (760.3MiB)\n Downloaded torch") == pytest.approx(0.797232)
+
+
+def test_versions_are_listed_where_uv_has_made_an_environment_without_pip():
+    listed = subprocess.run([sys.executable, "-c", fresh.PACKAGES], capture_output=True, text=True).stdout.splitlines()
+    assert any(line.startswith("torch==2.") for line in listed)
 
 
 def untested(table: str, tests: set[str]) -> list[str]:
