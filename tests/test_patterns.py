@@ -9,10 +9,9 @@ import importlib
 import pkgutil
 import random
 import re
+import sys
 import time
 from collections.abc import Iterator
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 
 import pytest
 
@@ -22,6 +21,13 @@ from course.grading import evidence
 from course.inbox import names
 from course.notebooks import code, printed
 from course.paths import ROOT
+
+if sys.version_info >= (3, 11):
+    from re import _constants as codes  # type: ignore[attr-defined]
+    from re import _parser as parser  # type: ignore[attr-defined]
+else:
+    import sre_constants as codes
+    import sre_parse as parser
 
 TIMES = (24, 400, 1600, 6400)
 TELLING_S = 0.02  # processor time below which growth is noise: at these lengths, whatever is linear
@@ -91,6 +97,7 @@ def literals(name: str) -> Iterator[str]:
             yield node.args[0].value
 
 
+REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, getattr(codes, "POSSESSIVE_REPEAT", ""))  # the last from Python 3.11 on
 pytestmark = pytest.mark.slow  # each pattern is tried on growing texts; those that are not linear take their time
 PATTERNS = all_patterns()
 AT_ONE_PLACE = (code.COMMAND, code.CAPTURE, code.QUESTION, names.FORM)  # never searched for, as their modules show
@@ -129,9 +136,9 @@ class Sampler:
                 self.groups[value[0]] = self.text[before:]
         elif op is codes.GROUPREF:
             self.text += self.groups.get(value, "")
-        elif op in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
+        elif op in REPEATS:
             self.repeat(*value)
-        elif op is codes.ATOMIC_GROUP:
+        elif op is getattr(codes, "ATOMIC_GROUP", ""):
             self.write(value)
 
     def repeat(self, least: int, most, tree) -> None:

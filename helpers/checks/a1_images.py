@@ -86,7 +86,7 @@ def decoder(student: Student) -> str:
         if pixels.min() > 0.45:
             raise Mistake(evidence, "sigmoid_twice")
         strong(network, 1.0)  # smaller, for the logits of pixels near 0 and 1 are rounded
-        if superposition(lambda z: torch.logit(network(z).double(), 1e-9), *torch.randn(2, 1, 2)) < AFFINE_LOGITS:
+        if superposition(lambda z: torch.logit(network(z).cpu().double(), 1e-9), *torch.randn(2, 1, 2)) < AFFINE_LOGITS:
             raise Mistake("before its sigmoid, the image is an affine function of the code", "decoder_linear")
     return "gives images of shape (batch, 1, 28, 28) with pixels in [0, 1]"
 

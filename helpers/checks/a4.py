@@ -318,7 +318,7 @@ def test_elbo(student: Student, model: Any, images: Any, elbo: Any) -> str:
     total = 0.0
     for part in x.split(500):
         with torch.no_grad():
-            mu, logvar = (t.double().cpu() for t in model.encode(part.to(device)))
+            mu, logvar = (t.cpu().double() for t in model.encode(part.to(device)))
             z = torch.distributions.Normal(mu, (logvar / 2).exp()).sample()
             decoded = as_array(model.decode(z.float().to(device)), "decode(z)").reshape(len(part), -1)
         kl = kl_from_standard(as_array(mu, "mu"), np.exp(as_array(logvar, "logvar") / 2))

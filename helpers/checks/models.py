@@ -41,7 +41,7 @@ def beta_of(vae: Any, x: Tensor, repeats: int = 3) -> tuple[float, float]:
             *_, kl, nll = vae(x.to(next(encoder.parameters()).device))
             for i, term in enumerate((nll, kl)):
                 (slope,) = torch.autograd.grad(term.mean(), shift, retain_graph=True)
-                slopes[i] += slope.double().cpu().numpy()
+                slopes[i] += slope.cpu().double().numpy()
             total += float(kl.mean().detach()) / repeats
     finally:
         vae.encoder = encoder
