@@ -407,7 +407,7 @@ def neighbourhood(codes: Tensor, n: int, scale: float, *, isotropic: bool, seed:
             spread, so that 1 draws from the Gaussian with the mean and the covariance of ``codes``.
     """
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(n, codes.shape[1], generator=generator).to(codes)
+    noise = torch.randn(n, codes.shape[1], generator=generator, device="cpu").to(codes)
     ### START CODE HERE ###
     if not isotropic:
         noise = noise @ torch.linalg.cholesky(torch.cov(codes.T) + 1e-6 * torch.eye(codes.shape[1]).to(codes)).T

@@ -62,7 +62,7 @@ def generate_swiss_roll(n_samples: int = 1000, *, generator: torch.Generator | N
     """
     if n_samples < 1:
         raise ValueError(f"n_samples must be at least 1, got {n_samples}: it counts the points to draw")
-    return roll(T_MIN * (1 + 2 * torch.rand(n_samples, generator=generator)))
+    return roll(T_MIN * (1 + 2 * torch.rand(n_samples, generator=generator, device="cpu")))
 
 
 class SwissRollBatches:

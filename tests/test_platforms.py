@@ -3,19 +3,25 @@
 Everything but ``grade --rerun`` works there, or says in one sentence what does not.
 """
 
+import ast
 import io
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 from torch.overrides import TorchFunctionMode
+from torch.utils._device import _device_constructors
 
 from course.__main__ import print_what_can_be
+from helpers.checks import all_checks, run
+from helpers.checks.student import Student
 from helpers.core import files, kept, speed
 from helpers.toy_vae import VAE, load_toy
 
@@ -40,11 +46,22 @@ for name in ("geteuid", "getuid", "fork", "sched_getaffinity", "setsid", "mkfifo
 def refuse(*_, **__):
     raise OSError(1314, "A required privilege is not held by the client")
 os.symlink = refuse
+
+def name_it(event, arguments):  # Windows has no such names, and no name may end in a dot or a space
+    if event in ("open", "os.mkdir", "os.rename", "os.link"):
+        for path in arguments[:2]:
+            parts = os.fspath(path).split("/") if isinstance(path, (str, os.PathLike)) else []
+            bad = [p for p in parts if set(p) & set('<>:"|?*') or (p.strip(".") and p[-1] in ". ")]
+            if bad and not os.fspath(path).startswith(("/proc", "/sys", sys.prefix, sys.base_prefix)):
+                raise OSError(123, f"The filename, directory name, or volume label syntax is incorrect: {path!r}")
+sys.addaudithook(name_it)
 multiprocessing.set_start_method("spawn")
 from course.__main__ import app
 if __name__ == "__main__":
     app(sys.argv[1:])
 """
+
+ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 def put(folder: Path, name: str = "max_mustermann_a2.ipynb") -> Path:
@@ -70,12 +87,16 @@ def call(script: str, *arguments: object, cwd: Path, **environment: str) -> subp
         (["submit", "--first", "Max", "--last", "Mustermann", "--assignment", "a2", "--no-run"], "written"),
         (["validate", "max_mustermann_a2.ipynb"], "to mend"),
         (["release", "student", "--assignment", "a2"], "student"),
-        (["grade", "inbox", "--workers", "1", "--out", "grades"], "1 submissions"),
+        (["collect", "inbox"], "max_mustermann_a2"),
+        (["grade", "inbox", "--workers", "2", "--out", "grades"], "3 submissions"),  # processes are spawned
     ],
     ids=lambda value: " ".join(value[:1] + value[-1:]) if isinstance(value, list) else None,
 )
 def test_on_windows_every_verb_but_the_rerun_works(tmp_path, arguments, says):
     put(tmp_path / "inbox")
+    for name in ("erika_musterfrau_a2.ipynb", "a: what?. /Zoë <Z>: a2*.ipynb"):  # a zip made elsewhere has any names
+        with zipfile.ZipFile(tmp_path / "inbox" / f"{len(name)}.zip", "w") as archive:
+            archive.write(tmp_path / "inbox" / "max_mustermann_a2.ipynb", name)
     if arguments[0] == "validate":
         put(tmp_path)
     ran = call(WINDOWS, *arguments, cwd=tmp_path)
@@ -83,18 +104,30 @@ def test_on_windows_every_verb_but_the_rerun_works(tmp_path, arguments, says):
     assert says in said and "Traceback" not in said, said
 
 
-def test_on_windows_a_notebook_runs(tmp_path):
-    script = WINDOWS.partition("from course")[0] + (
-        "from pathlib import Path\nfrom rich.console import Console\nfrom course import paths\n"
-        "from course.regression import run\n"
-        f"paths.NOTEBOOKS, paths.EXECUTED = Path({str(tmp_path)!r}), Path({str(tmp_path / 'out')!r})\n"
+def running() -> str:
+    """Return a script that runs the notebooks of the folder that it is started in, and prints 0 where all went well."""
+    return (
+        "from pathlib import Path\nfrom course import paths\nfrom course.regression import run\n"
+        "paths.NOTEBOOKS, paths.EXECUTED = Path.cwd(), Path.cwd() / 'out'\n"
         "if __name__ == '__main__':\n"
         "    print(run.run_and_print([], inplace=False, quick=False, jobs=None))\n"
     )
+
+
+def test_on_windows_a_notebook_runs(tmp_path):
     put(tmp_path, "01_a.ipynb")
-    ran = call(script, cwd=tmp_path)
+    ran = call(WINDOWS.partition("from course")[0] + running(), cwd=tmp_path)
     assert ran.stdout.decode(errors="replace").strip().endswith("0"), ran
     assert (tmp_path / "out" / "01_a.ipynb").is_file()
+
+
+def test_a_notebook_runs_in_a_folder_with_umlauts_with_an_ascii_locale_and_a_home_that_cannot_be_written_to(tmp_path):
+    folder = tmp_path / "Übung 1 (Kopie)"
+    put(folder, "01_a.ipynb")
+    (tmp_path / "file").write_text("")  # no folder can be made in a file, whoever asks
+    ran = call(running(), cwd=folder, HOME=str(tmp_path / "file" / "home"), **ASCII)
+    assert ran.stdout.decode(errors="replace").strip().endswith("0"), ran
+    assert (folder / "out" / "01_a.ipynb").is_file()
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
@@ -118,8 +151,7 @@ def test_folders_with_spaces_umlauts_and_an_ascii_locale(tmp_path):
     folder = tmp_path / "Übung 1 (Kopie)"
     put(folder / "Abgaben", "max_mustermann_a2.ipynb")
     script = "import sys\nfrom course.__main__ import app\nif __name__ == '__main__':\n    app(sys.argv[1:])\n"
-    there = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    ran = call(script, "grade", "Abgaben", "--workers", "1", "--out", "Noten ä", cwd=folder, **there)
+    ran = call(script, "grade", "Abgaben", "--workers", "1", "--out", "Noten ä", cwd=folder, **ASCII)
     assert (folder / "Noten ä" / "grades.csv").is_file(), ran
 
 
@@ -141,29 +173,75 @@ def test_the_reason_of_a_failed_write_is_not_hidden_by_the_cleaning_up(tmp_path)
 # ---------------------------------------------------------------- a device without float64
 
 
-class WithoutFloat64(TorchFunctionMode):
-    """Refuse float64 as MPS does: on the device; a tensor that was brought to the CPU may be anything."""
+class OnMps(TorchFunctionMode):
+    """Take what is made inside, and all that is computed from it, for tensors on MPS, until they are brought back.
+
+    MPS has no float64, gives NumPy no tensor of its own, and takes no random numbers from a generator of the CPU.
+    """
 
     def __torch_function__(self, function, types, arguments=(), options=None):
         options = options or {}
-        moved = any(isinstance(a, torch.Tensor) and getattr(a, "was_moved", False) for a in arguments)
+        made = function in _device_constructors() and options.get("device") is None
+        parts = [part for a in arguments for part in (a if isinstance(a, list | tuple) else [a])]
+        there = made or any(isinstance(p, torch.Tensor) and getattr(p, "on_mps", False) is True for p in parts)
         name = getattr(function, "__name__", "")
-        if (name == "double" or torch.float64 in (*arguments, options.get("dtype"))) and not moved:
-            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        if there and options.get("generator") is not None:
+            raise RuntimeError("Expected a 'mps' device type for generator but found 'cpu'")
+        if there and name in ("numpy", "__array__"):
+            raise TypeError("can't convert mps:0 device type tensor to numpy")
         result = function(*arguments, **options)
-        if name == "cpu" and isinstance(result, torch.Tensor):
-            result = result.detach().clone()
-            result.was_moved = True
+        if there and name == "cpu":
+            return result.view_as(result)  # another tensor, which is not marked
+        for tensor in result if isinstance(result, list | tuple) else [result]:
+            if there and isinstance(tensor, torch.Tensor) and name != "__get__":
+                if tensor.dtype == torch.float64:
+                    raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+                tensor.on_mps = True  # pyright: ignore[reportAttributeAccessIssue]
         return result
+
+
+@pytest.mark.parametrize(
+    ("mistake", "says"),
+    [
+        (lambda: torch.zeros(2).double(), "float64"),
+        (lambda: (torch.zeros(2) + 1).numpy(), "to numpy"),
+        (lambda: torch.tensor(np.zeros(2)), "float64"),
+        (lambda: torch.randn(2, generator=torch.Generator()), "generator"),
+    ],
+)
+def test_the_simulated_device_refuses_what_a_real_one_refuses(mistake, says):
+    with OnMps():
+        with pytest.raises((TypeError, RuntimeError), match=says):
+            mistake()
+        assert torch.zeros(2).cpu().double().numpy().sum() == 0
 
 
 def test_the_gap_of_the_toy_notebook_is_computed_off_the_device():
     data = load_toy(1)
-    nll = torch.zeros(len(data.test))
-    with WithoutFloat64():
-        with pytest.raises(TypeError, match="MPS"):
-            nll.double()
-        assert data.gap(nll) < 0
+    with OnMps():
+        assert data.gap(torch.zeros(len(data.test))) < 0
+
+
+@pytest.mark.parametrize("assignment", ["a1", "a2", "a3", "a4", "a5"])
+def test_every_check_that_needs_nothing_works_where_a_notebook_computes_on_such_a_device(monkeypatch, assignment):
+    monkeypatch.setattr(Student, "on_device", lambda self: OnMps())
+    ready = [one for one in all_checks(assignment) if not one.needs]
+    results = [result for one in ready for result in run(one.key)]
+    assert len(results) >= 5 and [str(r) for r in results if r.state != "right"] == []
+
+
+def test_float64_is_made_of_what_is_on_the_cpu():
+    """By reading: whatever becomes float64 was brought to the CPU before, or has never been elsewhere."""
+    never_elsewhere = {"latent.grid((-1, 1), (-1, 1), 50)", "torch.pdist(p[:1000]).argsort().argsort()"}
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "helpers").rglob("*.py")]
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(path, as_version=4).cells
+        sources += [cell.source for cell in cells if cell.cell_type == "code" and "%" not in cell.source[:1]]
+    calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    methods = [call.func for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "double"]
+    made_of = {ast.unparse(method.value) for method in methods}
+    assert len(made_of) > 5
+    assert {text for text in made_of if not text.endswith(".cpu()")} == never_elsewhere
 
 
 def test_bfloat16_is_not_asked_of_a_device_that_may_lack_it():

@@ -95,9 +95,9 @@ def noted(model: Any) -> Iterator[list[Parts]]:
 
 def likelihood(decoded: Array, x: Array) -> Array:
     """Compute log p(x|z) of binary pixels, from logits, or from probabilities where all values are some."""
-    values = torch.tensor(decoded)
+    values = torch.from_numpy(decoded)
     logits = torch.logit(values, 1e-7) if is_probability(decoded) else values
-    return as_array(Bernoulli(logits=logits).log_prob(torch.tensor(x)).sum(1), "log p(x|z)")
+    return as_array(Bernoulli(logits=logits).log_prob(torch.from_numpy(x)).sum(1), "log p(x|z)")
 
 
 def is_probability(decoded: Array) -> bool:

@@ -65,7 +65,7 @@ class TensorBatches:
         if not self.shuffle:
             yield from zip(*(t.split(self.batch_size) for t in self.tensors), strict=True)
             return
-        order = torch.randperm(len(self.tensors[0]), generator=self.generator).to(self.tensors[0].device)
+        order = torch.randperm(len(self.tensors[0]), generator=self.generator, device="cpu").to(self.tensors[0].device)
         for rows in order.split(self.batch_size):
             yield tuple(t.index_select(0, rows) for t in self.tensors)
 
