@@ -14,8 +14,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 SECONDS = 60  # of the processor, for one check: the slowest takes a few; a busy machine is nobody's fault
 
 
@@ -103,6 +101,7 @@ def undisturbed(seconds: float = SECONDS) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _random_states() -> Iterator[None]:
+    import numpy as np  # not above: it is a third of the start of a command that runs no check
 
     torch = sys.modules.get("torch")  # notebook 01 does without
     python, legacy = random.getstate(), np.random.get_state()
