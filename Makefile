@@ -64,9 +64,8 @@ grader-table: setup
 attack-table: setup
 	$(BIN)/python -m course.grading.corpus.attack_table
 
-# static pages of what is committed, in site/; nothing is executed
+# static pages of what is committed, in site/; nothing is executed, nothing is trained
 site: setup
-	test -f docs/_static/play/checked.json || $(BIN)/python -m course.dev.export_decoders
 	$(BIN)/python -m course.dev.site
 
 # every page in a headless browser, at two widths; screenshots in executed/site-look
@@ -74,7 +73,7 @@ site-look: site
 	$(PIP) playwright
 	$(BIN)/python -m course.dev.site.look
 
-# the networks of the site's latent plane, out of what the notebooks train
+# the networks of the site's latent plane, which are committed: after 04 or 06 was trained anew
 decoders: setup
 	$(BIN)/python -m course.dev.export_decoders
 

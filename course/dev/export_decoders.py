@@ -3,8 +3,8 @@
     python -m course.dev.export_decoders
 
 The networks are those that the notebooks train: kept trainings are loaded from ``checkpoints``, others are trained
-first. Weights are stored in half precision and used in float32, and pixels that stay black all over the plane are left
-out, so that all files together have about two megabytes. ``checked.json`` holds what PyTorch draws with the networks as
+first. So export after a run that stored 04 or 06; a test compares what is committed with the figures that the notebooks
+store. Weights are stored in 16 bits and used in float32. ``checked.json`` holds what PyTorch draws with the networks as
 they were trained, for the test in the browser. Everything goes into ``docs/_static/play``.
 """
 
@@ -32,9 +32,9 @@ FOLDER = ROOT / "docs" / "_static" / "play"
 NUM_CODES = 1000  # of the test set: what the plane shows, and where the nearest ones come from
 COLUMNS = 40  # of images side by side in the picture that holds them all
 VAE_SIDE = 3.5  # the plane of a VAE: its prior has all but a thousandth of its mass inside
-INVISIBLE = 2e-4  # a pixel that is never brighter is left out
 FEW = 5000  # weights of a layer that are not worth rounding: the first layer's, whose errors all others multiply
-ROUNDED = 5e-4  # where rounding changes a pixel more than this, it is not done; the browser may differ by twice that
+MOST = 2**15 - 1  # of 16 bits: half precision has as many, and is five times coarser on these weights
+ROUNDED = 8e-4  # where rounding changes a pixel more than this, it is not done; the browser may differ by 1e-3
 PER_CHECK = 3  # places at which a decoder is compared in the browser
 
 
@@ -52,28 +52,6 @@ class Plane(NamedTuple):
 # ---------------------------------------------------------------- the networks for the browser
 
 
-class Visible(nn.Module):
-    """Two layers of a decoder, without the pixels that stay black: shape (1, 2) to (1, 784), all of them again.
-
-    Args:
-        pixels: the numbers of those that do not stay black.
-    """
-
-    def __init__(self, first: nn.Linear, last: nn.Linear, pixels: Tensor) -> None:
-        super().__init__()
-        self.first, self.last = first, nn.Linear(last.in_features, len(pixels))
-        self.last.weight = nn.Parameter(last.weight[pixels])
-        self.last.bias = nn.Parameter(last.bias[pixels])
-        place = torch.full((last.out_features,), len(pixels))  # that of the black one
-        place[pixels] = torch.arange(len(pixels))
-        self.register_buffer("place", place)
-        self.place: Tensor
-
-    def forward(self, z: Tensor) -> Tensor:
-        visible = torch.sigmoid(self.last(torch.relu(self.first(z))))
-        return torch.cat([visible, torch.zeros_like(visible[:, :1])], dim=1)[:, self.place]
-
-
 class Garment(nn.Module):
     """The decoder of notebook 06, shape (1, 32) to (1, 784)."""
 
@@ -85,39 +63,39 @@ class Garment(nn.Module):
         return self.decoder(self.decoder_fc(z).reshape(-1, 64, 7, 7)).flatten(1)
 
 
-class Half(nn.Module):
-    """A network whose matrices are stored in half precision, and used in float32."""
+class Rounded(nn.Module):
+    """A network whose matrices are stored as integers of 16 bits, with a scale a row, and used in float32."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
         self.names = [name for name, _ in network.named_parameters()]
         for place, value in enumerate(network.parameters()):
-            self.register_buffer(f"stored{place}", value.detach().half() if value.numel() > FEW else value.detach())
+            value, scale = value.detach(), torch.ones(())
+            if value.numel() > FEW:
+                scale = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True) / MOST
+                value = (value / scale).round().short()
+            self.register_buffer(f"stored{place}", value)
+            self.register_buffer(f"scale{place}", scale)
 
     def forward(self, z: Tensor) -> Tensor:
-        weights = {name: self.get_buffer(f"stored{place}").float() for place, name in enumerate(self.names)}
+        weights = {
+            name: self.get_buffer(f"stored{place}").float() * self.get_buffer(f"scale{place}")
+            for place, name in enumerate(self.names)
+        }
         return torch.func.functional_call(self.network, weights, (z,))
 
 
-def visible_pixels(plane: Plane, points: int = 101) -> Tensor:
-    """Return the numbers of the pixels that are brighter than ``INVISIBLE`` somewhere on the plane."""
-    z = latent.grid(*plane.corners, points)
-    drawn = torch.sigmoid(plane.last(torch.relu(plane.first(z))))
-    return (drawn.amax(0) > INVISIBLE).nonzero().flatten()
-
-
-def export(network: nn.Module, whole: nn.Module, z: Tensor, path: Path) -> None:
+def export(network: nn.Module, z: Tensor, path: Path) -> None:
     """Write a network with one input ``z`` and one output ``image`` as an ONNX file, whole or not at all.
 
     Args:
-        whole: the network as it was trained, against which the rounded weights are tried.
-        z: the codes to try them on, shape (N, latents).
+        z: the codes to try rounded weights on, shape (N, latents).
     """
-    half = Half(network).eval()
-    error = float((half(z) - whole(z)).abs().max())
-    stored = half if error < ROUNDED else network.eval()
-    outcome = "" if stored is half else ", so it is not done"
+    rounded = Rounded(network).eval()
+    error = float((rounded(z) - network(z)).abs().max())
+    stored = rounded if error < ROUNDED else network.eval()
+    outcome = "" if stored is rounded else ", so it is not done"
     print(f"{path.name}: rounding changes a pixel by {error:.1e} at most{outcome}")
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # of the exporter's own ways
@@ -170,7 +148,7 @@ def planes_of(run: Mapping[str, Any]) -> list[Plane]:
 # ---------------------------------------------------------------- files
 
 
-def rounded(values: Tensor, digits: int) -> list[Any]:
+def shortened(values: Tensor, digits: int) -> list[Any]:
     """Return numbers with so many digits after the point, as JSON takes them."""
     return np.round(values.detach().double().cpu().numpy(), digits).tolist()
 
@@ -194,7 +172,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def checks(draw: nn.Module, codes: Tensor) -> list[dict[str, Any]]:
     """Return codes, and the pixels that a network as trained draws from them."""
-    return [{"z": rounded(z, 6), "pixels": rounded(draw(z[None].round(decimals=6))[0], 5)} for z in codes]
+    return [{"z": shortened(z, 6), "pixels": shortened(draw(z[None].round(decimals=6))[0], 5)} for z in codes]
 
 
 @torch.no_grad()
@@ -203,10 +181,9 @@ def write_planes(run: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     about, checked = [], {}
     for plane in planes_of(run):
         whole = nn.Sequential(plane.first, nn.ReLU(), plane.last, nn.Sigmoid())
-        visible = Visible(plane.first, plane.last, visible_pixels(plane))
-        export(visible, whole, latent.grid(*plane.corners, 61), folder / f"{plane.name}.onnx")
+        export(whole, latent.grid(*plane.corners, 61), folder / f"{plane.name}.onnx")
         about.append(
-            {"name": plane.name, "title": plane.title, "corners": plane.corners, "codes": rounded(plane.codes, 3)}
+            {"name": plane.name, "title": plane.title, "corners": plane.corners, "codes": shortened(plane.codes, 3)}
         )
         inside = latent.grid(*plane.corners, 7)[[10, 24, 36]]
         checked[plane.name] = checks(whole, inside)
@@ -225,13 +202,13 @@ def write_garment(run: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     test_x, test_y = run["test_x"].cpu(), run["test_y"].cpu()
     firsts = [int((test_y == category).nonzero()[0]) for category in range(len(names))]
     codes = run["encode_to_mu"](test_x[firsts], model=vae).cpu()
-    export(Garment(vae), Garment(vae), codes, folder / "garment.onnx")
+    export(Garment(vae), codes, folder / "garment.onnx")
     best = run["latent_rates"](vae, test_x).topk(6)
     dials = [
         {"latent": j, "nats": round(rate, 2)}
         for j, rate in zip(best.indices.tolist(), best.values.tolist(), strict=True)
     ]
-    start = [{"name": name, "code": rounded(code, 4)} for name, code in zip(names, codes, strict=True)]
+    start = [{"name": name, "code": shortened(code, 4)} for name, code in zip(names, codes, strict=True)]
     write_json(folder / "garment.json", {"notice": notice_of(run["data"]), "dials": dials, "start": start})
     return {"garment": checks(Garment(vae), codes[:PER_CHECK])}
 

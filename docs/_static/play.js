@@ -280,7 +280,7 @@ for (const [name, start] of Object.entries(starts)) {
       status.textContent =
         location.protocol === "file:"
           ? "Browsers load no network from a file: run python -m http.server in the site's folder, and open this page there."
-          : `The decoders could not be loaded: ${error.message}. make decoders writes them, make site puts them here.`;
+          : `The decoders could not be loaded: ${error.message}. make site puts them here.`;
     },
   );
 }

@@ -1,6 +1,9 @@
-"""An exported decoder draws what PyTorch draws; the networks are untrained, which changes nothing of that."""
+"""An exported decoder draws what PyTorch draws (tried on untrained networks); those of the site are the notebooks'."""
 
+import base64
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -9,17 +12,10 @@ import torch
 from torch import nn
 
 from course.dev import export_decoders
+from course.figures.png import read_fingerprint
+from course.paths import EXPECTED
 from helpers.core import latent
 from helpers.fashion_latent_space import VAE
-
-
-@pytest.fixture
-def plane() -> export_decoders.Plane:
-    torch.manual_seed(0)
-    first, last = nn.Linear(2, 64), nn.Linear(64, 784)
-    with torch.no_grad():
-        last.bias[:100] -= 30  # pixels that stay black
-    return export_decoders.Plane("any", "Any", first, last, torch.zeros(1, 2), ((-3.5, 3.5), (-2, 2)))
 
 
 def drawn(path, codes) -> np.ndarray:
@@ -28,35 +24,27 @@ def drawn(path, codes) -> np.ndarray:
 
 
 @torch.no_grad()
-def test_pixels_that_stay_black_are_left_out_and_drawn_black(plane):
-    pixels = export_decoders.visible_pixels(plane)
-    assert len(pixels) == 684 and pixels.min() == 100
-    whole = nn.Sequential(plane.first, nn.ReLU(), plane.last, nn.Sigmoid())
-    z = latent.grid(*plane.corners, 9)
-    visible = export_decoders.Visible(plane.first, plane.last, pixels)(z)
-    assert (visible - whole(z)).abs().max() < export_decoders.INVISIBLE
-    assert not visible[:, :100].any()
-
-
-@torch.no_grad()
 def test_a_garments_decoder_is_exported_as_it_draws(tmp_path):
     torch.manual_seed(0)
     vae, codes = VAE().eval(), torch.randn(5, 32)
     network = export_decoders.Garment(vae)
-    export_decoders.export(network, network, codes, tmp_path / "garment.onnx")
-    assert (tmp_path / "garment.onnx").stat().st_size < 300_000  # half precision
+    export_decoders.export(network, codes, tmp_path / "garment.onnx")
+    assert (tmp_path / "garment.onnx").stat().st_size < 300_000  # 16 bits
     expected = vae.decode(codes).flatten(1).numpy()
     assert np.abs(drawn(tmp_path / "garment.onnx", codes) - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize(("size", "limit"), [(0.1, 8e-4), (1000.0, 1e-5)], ids=["rounded", "too large to be rounded"])
 @torch.no_grad()
-def test_weights_are_not_rounded_where_that_could_be_seen(tmp_path, plane, capsys):
-    plane.last.weight *= 100
-    whole = nn.Sequential(plane.first, nn.ReLU(), plane.last, nn.Sigmoid())
-    z = latent.grid(*plane.corners, 9)
-    export_decoders.export(whole, whole, z, tmp_path / "any.onnx")
-    assert "so it is not done" in capsys.readouterr().out
-    assert np.abs(drawn(tmp_path / "any.onnx", z) - whole(z).numpy()).max() < 1e-5
+def test_weights_are_rounded_only_where_that_cannot_be_seen(tmp_path, capsys, size, limit):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 784), nn.Sigmoid())
+    network[2].weight *= size
+    z = latent.grid((-3.5, 3.5), (-2, 2), 9)
+    export_decoders.export(network, z, tmp_path / "any.onnx")
+    assert ("so it is not done" in capsys.readouterr().out) == (size > 1)
+    assert ((tmp_path / "any.onnx").stat().st_size < 150_000) == (size < 1)
+    assert np.abs(drawn(tmp_path / "any.onnx", z) - network(z).numpy()).max() < limit
 
 
 def test_a_notebook_runs_only_until_its_names_are_there(tmp_path, monkeypatch):
@@ -68,3 +56,61 @@ def test_a_notebook_runs_only_until_its_names_are_there(tmp_path, monkeypatch):
     path.write_text(json.dumps(notebook))
     monkeypatch.setattr(export_decoders, "notebook_paths", lambda names: [path])
     assert export_decoders.names_of("01", ("a", "b"))["b"] == 2
+
+
+# ------------------------------------------------------------------------------- what is committed
+
+GRIDS = {  # a decoder's file: its title in the notebook's figure, and the sides of the square that is decoded there
+    "autoencoder": ("Autoencoder", 5),
+    "beta1": ("learned, beta = 1", 3),
+    "beta3": ("learned, beta = 3", 3),
+    "beta10": ("learned, beta = 10", 3),
+}
+ONE_GREY = 1.01  # of 255: what rounding may do
+
+
+def images_of(figure: str) -> dict[str, np.ndarray]:
+    """The images of a figure as the notebook stores it, by their titles, in square blocks of 255 grey levels."""
+    record: Any = read_fingerprint((EXPECTED / f"{figure}.png").read_bytes())
+    thumbnails = {
+        axes["title"]: artist["thumbnail"]
+        for axes in record["axes"]
+        for artist in axes["artists"]
+        if artist["kind"] == "image"
+    }
+    return {
+        title: np.frombuffer(base64.b64decode(t["bytes"]), np.uint8).reshape(t["shape"])[..., 0].astype(float)
+        for title, t in thumbnails.items()
+    }
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_digits_decoder_draws_the_grid_that_its_notebook_shows(name):
+    title, side = GRIDS[name]
+    shown = images_of("part_b_reconstructions")[title]
+    codes = latent.grid((-side, side), (-side, side), 12)
+    grid = latent.tile(torch.from_numpy(drawn(export_decoders.FOLDER / f"{name}.onnx", codes)).reshape(-1, 28, 28), 12)
+    blocks = 255 * grid.reshape(112, 3, 112, 3).mean((1, 3)).numpy()
+    assert np.abs(blocks - shown).max() < ONE_GREY, "another training of notebook 04: make decoders"
+
+
+def test_the_garments_decoder_draws_the_boot_that_its_notebook_shows():
+    about = json.loads((export_decoders.FOLDER / "garment.json").read_text(encoding="utf-8"))
+    code = torch.tensor(next(start["code"] for start in about["start"] if start["name"] == "Ankle boot"))
+    for dial in about["dials"]:
+        code[dial["latent"]] = code[dial["latent"]].clamp(-3, 3)
+    picture = 255 * drawn(export_decoders.FOLDER / "garment.onnx", code[None]).reshape(28, 28)
+    shown = images_of("fashion_explore")["decoded"]
+    assert np.abs(picture - shown).max() < ONE_GREY, "another training of notebook 06: make decoders"
+
+
+def test_each_decoder_draws_what_pytorch_drew_and_the_page_lacks_no_file():
+    folder = Path(export_decoders.FOLDER)
+    checked = json.loads((folder / "checked.json").read_text(encoding="utf-8"))
+    assert set(checked) == {*GRIDS, "garment"}
+    for name, cases in checked.items():
+        codes = torch.tensor([case["z"] for case in cases])
+        assert np.abs(drawn(folder / f"{name}.onnx", codes) - [case["pixels"] for case in cases]).max() < 1e-3, name
+    about = json.loads((folder / "planes.json").read_text(encoding="utf-8"))
+    assert {model["name"] for model in about["models"]} == set(GRIDS) and not about["notice"]
+    assert (folder / "digits.png").is_file()

@@ -2,13 +2,17 @@
 
 import ast
 import base64
+import hashlib
+import io
 import re
+import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
-from course.dev.site import docstrings, notebooks
+from course.dev.site import docstrings, notebooks, packages
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -128,3 +132,58 @@ def test_each_link_of_a_page_leads_to_a_file(page):
 def test_the_readme_fits_on_one_screen():
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 50
+
+
+# ------------------------------------------------------------------------------- what comes from the npm registry
+
+
+@pytest.fixture
+def registry(monkeypatch) -> SimpleNamespace:
+    """Stands in for npm and its registry: serves one package, or refuses; counts how often it is asked."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name in ("LICENSE", "dist/run.js", "dist/unused.js"):
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(name)
+            archive.addfile(entry, io.BytesIO(name.encode()))
+    fake = SimpleNamespace(content=buffer.getvalue(), asked=0, reachable=True)
+
+    def npm(arguments, *, cwd, **options):
+        fake.asked += 1
+        if fake.reachable:
+            (cwd / "any-1.0.tgz").write_bytes(fake.content)
+        return SimpleNamespace(returncode=0 if fake.reachable else 1)
+
+    checksum = base64.b64encode(hashlib.sha512(fake.content).digest()).decode()
+    package = packages.Package("any", "1.0", checksum, ("LICENSE", "dist/run.js"))
+    monkeypatch.setattr(packages, "PACKAGES", (package,))
+    monkeypatch.setattr(packages, "npm", npm)
+    return fake
+
+
+def test_a_package_is_downloaded_once_and_then_the_site_is_built_without_a_network(tmp_path, registry):
+    packages.bring(tmp_path / "vendor", tmp_path / "npm")
+    registry.reachable = False
+    packages.bring(tmp_path / "again", tmp_path / "npm")
+    assert registry.asked == 1
+    assert sorted(path.name for path in (tmp_path / "again" / "any").iterdir()) == ["LICENSE", "run.js"]
+
+
+def test_a_download_that_was_cut_short_is_done_again(tmp_path, registry):
+    (tmp_path / "npm").mkdir()
+    (tmp_path / "npm" / "any-1.0.tgz").write_bytes(registry.content[:50])
+    packages.bring(tmp_path / "vendor", tmp_path / "npm")
+    assert (tmp_path / "vendor" / "any" / "run.js").read_text() == "dist/run.js"
+
+
+def test_without_a_network_one_sentence_names_the_file_that_is_missing(tmp_path, registry):
+    registry.reachable = False
+    with pytest.raises(OSError, match=r"any 1\.0, .* could not be downloaded .*put any-1\.0\.tgz into "):
+        packages.bring(tmp_path / "vendor", tmp_path / "npm")
+
+
+def test_another_file_than_the_chosen_one_is_not_shipped(tmp_path, registry):
+    registry.content = registry.content[:-1] + b"!"
+    with pytest.raises(OSError, match="came as another file"):
+        packages.bring(tmp_path / "vendor", tmp_path / "npm")
+    assert not (tmp_path / "vendor").exists()
