@@ -16,9 +16,11 @@ from course.grading.page import ORDER, expected_of, graded_tasks, hint
 from course.grading.quotes import pieces
 from course.grading.tables import WRITTEN
 from course.grading.verdicts import Finding, Level, Verdict
+from course.inbox.archives import UTF8
 from course.inbox.decisions import ALL
 from course.inbox.kinds import HOLDS_NONE
 from course.inbox.uploads import person_key
+from course.notebooks.reading import printable
 from helpers.core.files import write_whole
 
 SENTENCES: dict[Level, str] = {"FAIL": "Not right", "LOOK": "A person will look at"}
@@ -192,9 +194,9 @@ def zipped(people: Sequence[Standing]) -> bytes:
     people = [person for person in people if not person.is_nobody]
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for stem, person in zip(stems(people), people, strict=True):
-            folders = sorted({outcome.row.folder for outcome in person.outcomes})
+            folders = sorted({outcome.row.own_folder for outcome in person.outcomes})
             for folder in folders:
-                mine = [outcome for outcome in person.outcomes if outcome.row.folder == folder]
+                mine = [outcome for outcome in person.outcomes if outcome.row.own_folder == folder]
                 prefix = f"{folder}/" if folder else ""
                 shared = "" if folder else f"{PICTURES}/"
                 put(
@@ -208,9 +210,28 @@ def zipped(people: Sequence[Standing]) -> bytes:
     return buffer.getvalue()
 
 
+class Named(zipfile.ZipInfo):
+    """A member whose name is written byte by byte as the platform's folder has it, UTF-8 or not."""
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # what zipfile calls, for both places where a name stands
+        content = bytes_of(self.filename)
+        try:
+            return content, self.flag_bits | (0 if content.decode().isascii() else UTF8)
+        except UnicodeDecodeError:
+            return content, self.flag_bits & ~UTF8
+
+
+def bytes_of(name: str) -> bytes:
+    """Return a file's name as a disk or a zip has it."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # from Windows: half of a character, which no zip can hold
+        return printable(name).encode()
+
+
 def put(archive: zipfile.ZipFile, name: str, content: bytes, moment: tuple[int, ...]) -> None:
     """Add a file to a zip, once."""
     if name not in archive.NameToInfo:
-        info = zipfile.ZipInfo(name, (*moment[:5], 0) if moment[0] >= FIRST_DAY[0] else (*FIRST_DAY, 0, 0, 0))  # pyright: ignore[reportArgumentType]
+        info = Named(name, (*moment[:5], 0) if moment[0] >= FIRST_DAY[0] else (*FIRST_DAY, 0, 0, 0))  # pyright: ignore[reportArgumentType]
         info.external_attr = 0o644 << 16
         archive.writestr(info, content, zipfile.ZIP_DEFLATED)

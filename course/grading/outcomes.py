@@ -76,6 +76,7 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision], out: Path)
     applied: list[Outcome] = []
     lines: list[str] = []
     used: set[int] = set()
+    decisions = by_hand.in_their_names(decisions, [outcome.row for outcome in outcomes])
     for outcome in outcomes:
         of_row = by_hand.for_row(decisions, outcome.row) if outcome.verdict else by_hand.Sorted({}, [], [])
         used |= {decision.line for decision in (*of_row.applied.values(), *of_row.anew, *of_row.untied)}

@@ -24,6 +24,7 @@ HEAD = 64  # bytes of a file that tell its kind
 MOST_NAMES = 5  # of notebooks in a sentence
 LONGEST_NAME = 80
 MOST_LETTERS, MOST_SUFFIX = 255, 32  # of a file's name, and of its end, which tells its kind
+UTF8 = 0x800  # the flag of a member's name that is in UTF-8
 END, END_64 = b"PK\x05\x06", b"PK\x06\x06"
 BROKEN = (
     zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, OSError,
@@ -52,6 +53,7 @@ class Member(NamedTuple):
     size: int  # as the zip says
     crc: int
     time: float
+    as_stored: tuple[str, ...]  # the parts of its name, byte by byte: what is no UTF-8 as Python's file names have it
 
 
 class Content(NamedTuple):
@@ -148,15 +150,15 @@ class Reader:
         members = []
         for number, info in enumerate(self.archive(place).infolist()):
             if not info.is_dir():
-                members.append(Member(number, name_in(info), info.file_size, info.CRC, time_of(info)))
+                members.append(Member(number, name_in(info), info.file_size, info.CRC, time_of(info), as_stored(info)))
         return members
 
-    def empty_folders(self, place: Place) -> list[str]:
-        """List the folders of a zip in which there is nothing."""
+    def empty_folders(self, place: Place) -> dict[str, tuple[str, ...]]:
+        """Return the folders of a zip in which there is nothing, each with the parts of its name as they are stored."""
         infos = self.archive(place).infolist()
         used = {part for info in infos for part in parents_of(name_in(info))}
-        folders = {name_in(info).rstrip("/") for info in infos if info.is_dir()}
-        return sorted(folders - used - {""})
+        folders = {name_in(info).rstrip("/"): as_stored(info) for info in infos if info.is_dir()}
+        return {name: folders[name] for name in sorted(folders.keys() - used - {""})}
 
 
 def parents_of(name: str) -> list[str]:
@@ -185,13 +187,30 @@ def check_directory(file: io.BufferedReader | io.BytesIO) -> None:
 
 def name_in(info: zipfile.ZipInfo) -> str:
     """Return a member's name: in Unicode even where a Mac did not say so, with slashes, without a way out."""
-    name = info.orig_filename if "\0" not in info.orig_filename else info.filename
-    if not info.flag_bits & 0x800 and not name.isascii():
+    name = said_name(info)
+    if not info.flag_bits & UTF8 and not name.isascii():
         with contextlib.suppress(UnicodeError):  # else it is what it says: cp437
             name = name.encode("cp437").decode("utf-8")
-    parts = printable(unicodedata.normalize("NFC", name)).replace("\\", "/").split("/")
-    end = "/" if parts[-1] == "" else ""
-    return "/".join(bounded(part) for part in parts if part not in ("", ".", "..")) + end
+    parts = parts_of(printable(unicodedata.normalize("NFC", name)))
+    end = "/" if name.endswith(("/", "\\")) else ""
+    return "/".join(bounded(part) for part in parts) + end
+
+
+def as_stored(info: zipfile.ZipInfo) -> tuple[str, ...]:
+    """Return the parts of a member's name as its bytes are, without a way out."""
+    name = said_name(info)
+    if not info.flag_bits & UTF8:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8", "surrogateescape")
+    return parts_of(name)
+
+
+def said_name(info: zipfile.ZipInfo) -> str:
+    return info.orig_filename if "\0" not in info.orig_filename else info.filename
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))
 
 
 def bounded(name: str) -> str:

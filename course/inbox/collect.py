@@ -29,6 +29,7 @@ class Item(NamedTuple):
     time: float
     is_empty_folder: bool = False
     problem: str = ""  # why it cannot be read, where that is known already
+    as_stored: tuple[str, ...] = ()  # its parts byte by byte, where they are not so already
 
     @property
     def name(self) -> str:
@@ -87,7 +88,8 @@ def collect(
                 path = above(root, item)
                 owner = layouts.owner_of(path, chosen, crowded, by_hand=layout == chosen)
                 shelf = str(root.joinpath(*path[: path.index(owner.folder)])) if owner.folder in path else str(root)
-                row = replace(row_of(item, path, owner, reader, assignment), shelf=printable(shelf))
+                row = row_of(item, path, owner, reader, assignment)
+                row = replace(row, shelf=printable(shelf), own_folder=folder_as_stored(root, item, path, owner))
                 label = f"{printable(root.name)}/{row.file}" if len(roots) > 1 and len(item.parts) > 0 else row.file
                 rows.append(replace(row, file=label))
     if not rows and not ignored:
@@ -161,11 +163,10 @@ def time_of(path: Path) -> float:
 def items_in_zip(place: Place, reader: Reader) -> Iterator[Item]:
     for member in reader.members(place):
         inner = Place(place.path, (*place.members, member.number))
-        yield Item(tuple(member.name.split("/")), inner, member.time)
-    for number, folder in enumerate(reader.empty_folders(place)):
-        yield Item(
-            tuple(folder.split("/")), Place(place.path, (*place.members, -1 - number)), 0.0, is_empty_folder=True
-        )
+        yield Item(tuple(member.name.split("/")), inner, member.time, as_stored=member.as_stored)
+    for number, (folder, as_stored) in enumerate(reader.empty_folders(place).items()):
+        inner = Place(place.path, (*place.members, -1 - number))
+        yield Item(tuple(folder.split("/")), inner, 0.0, is_empty_folder=True, as_stored=as_stored)
 
 
 def holds_everything(place: Place, reader: Reader, *, named: bool = False) -> bool:
@@ -204,6 +205,14 @@ def above(root: Path, item: Item) -> tuple[str, ...]:
     parts = (name, *item.parts) if platform and root.is_dir() else item.parts
     parts = tuple(unicodedata.normalize("NFC", part) for part in parts)
     return (*parts, "") if item.is_empty_folder else parts
+
+
+def folder_as_stored(root: Path, item: Item, path: tuple[str, ...], owner: Owner) -> str:
+    """Return the person's own folder byte by byte as the platform made it; empty where there is none."""
+    if owner.folder not in path[:-1]:
+        return ""
+    stored = (*(item.as_stored or item.parts), *([""] * item.is_empty_folder))
+    return (root.absolute().name, *stored)[path.index(owner.folder) - len(path)]
 
 
 def layout_of(root: Path, items: Sequence[Item], layout: str) -> Layout:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course.assignments import ASSIGNMENTS
+from course.inbox import spellings
 from course.inbox.rows import Row
 from course.inbox.tables import BOM, parse_table, read_table, write_table
 from course.inbox.uploads import person_key
@@ -126,7 +127,7 @@ def is_about(decision: Decision, row: Row) -> bool:
 
 def names(text: str, row: Row | Known) -> bool:
     """Say whether a text means a row: by its person's name in any spelling, a number, or its file."""
-    key = person_key(text)
+    key = spellings.letters_of(text)
     return text in (row.file, row.name) or (bool(text) and text == row.id) or (bool(key) and key == person_key(row.key))
 
 
@@ -205,7 +206,8 @@ def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
     Raises:
         ValueError: there is none, or there are several.
     """
-    of_person = [row for row in rows if names(person, row) or person_key(row.person) == person_key(person) != ""]
+    of_person = [row for row in rows if names(person, row) or spellings.is_same(person, row.person)]
+    of_person = of_person or rows_of(rows, person)
     meant = [row for row in of_person if row.assignment == assignment]
     if len(meant) == 1:
         return meant[0]
@@ -214,8 +216,30 @@ def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
         choices = choices or [row.file for row in meant]
         raise ValueError(f"{person!r} may mean {len(meant)} files of {assignment}; say which: {'; '.join(choices)}")
     if of_person:
-        raise ValueError(f"{of_person[0].person} handed in nothing that was graded for {assignment}")
-    raise ValueError(f"nobody called {person!r} was graded there: expected a name, a number or a file of grades.csv")
+        people = " and ".join(sorted({row.person for row in of_person}))
+        raise ValueError(f"{people} handed in nothing that was graded for {assignment}")
+    like = spellings.near(person, [row.person for row in rows])
+    hint = "expected a name, a number or a file of grades.csv"
+    hint = f"did you mean {' or '.join(map(repr, like))}?" if like else hint
+    raise ValueError(f"nobody called {person!r} was graded there: {hint}")
+
+
+def rows_of(rows: Sequence[Known], text: str) -> list[Known]:
+    """Return the rows of whoever a text means: all who bear the name that is nearest to it."""
+    people = spellings.meant_by(text, [row.person for row in rows])
+    return [row for row in rows if row.person in people]
+
+
+def in_their_names(decisions: Sequence[Decision], rows: Sequence[Row]) -> list[Decision]:
+    """Return decisions under the names that rows have, where a line spells the name of one person otherwise."""
+    named = []
+    for decision in decisions:
+        if not any(names(decision.person, row) for row in rows):
+            people = spellings.meant_by(decision.person, [row.person for row in rows])
+            labels = {label_of(row) for row in rows if row.key and row.person in people}
+            decision = decision._replace(person=labels.pop()) if len(labels) == 1 else decision
+        named.append(decision)
+    return named
 
 
 def decide_command(person: str, assignment: str, task: str, level: str, out: Path, why: str = "your reason") -> str:

@@ -30,13 +30,14 @@ class Row:
     notebook: Place | None  # what is graded: in a zip, its one notebook
     problem: Remark | None  # why a person has to look instead of the grader
     remarks: tuple[Remark, ...]
-    folder: str  # the person's own, as a learning platform made it
+    folder: str  # the person's own, which a learning platform made
     sure: bool  # that two files of this name are one person's
     copy: Copy
     part: tuple[str, ...]  # words of its name that tell it from another part of the same work
     time: float
     sha256: str
     size: int
+    own_folder: str = ""  # the person's own byte by byte, for what goes back into it
 
     @property
     def status_text(self) -> str:

@@ -7,6 +7,7 @@ gradients, or a call of one, with an autoencoder in it; a loop over beta = 1, 3,
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,9 +26,11 @@ from course.notebooks.printed import kind_of, readings
 NAME_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\dA-Za-z_]+")
 VARIATIONAL = re.compile(r"variation|v(?:ar)?$|vaes?$|\w?vae|вариац")
 AUTOENCODER = re.compile(r"aes?$|autoen[ck]od|autokod|автокодиров|автоэнкод")
+MOST_NAMES = 5000  # that are remembered: the same few hundred are asked about again and again
 TRAINING_WORDS = re.compile(r"train|^fit|learn|lern|обуч", re.I)
 
 
+@lru_cache(MOST_NAMES)
 def names_autoencoder(text: str) -> bool:
     """Say whether a name or a line is about an autoencoder that is not a variational one."""
     parts = [part.lower() for part in NAME_PARTS.findall(text)]
@@ -278,28 +281,38 @@ def beta_without_effect(submission: Case) -> Iterator[Finding]:
 IMAGES = re.compile(r"\bmnist\b", re.I)
 
 
-def task_of(submission: Case, index: int, series: Series | None = None) -> str:
+def first_about_images(submission: Case) -> int:
+    """Return the index of the first cell that names MNIST; what stands before it is about the toy data."""
+    indices = (index for index, cell in enumerate(submission.cells) if IMAGES.search(cell.source))
+    return next(indices, len(submission.cells))
+
+
+def task_of(submission: Case, index: int, series: Series, images: int) -> str:
     """Return whose training a cell prints: A2 (toy data), B1 (the autoencoder) or B2 (the betas)."""
-    if series is not None and names_autoencoder(series.name):
+    if names_autoencoder(series.name):
         return "B1"
     section = submission.sections.get(submission.cells[index].number)
     if section in ("A2", "B1", "B2"):
         return section
-    images = next((n for n, cell in enumerate(submission.cells) if IMAGES.search(cell.source)), len(submission.cells))
-    reach = submission.code.reach(index)
-    names = identifiers(submission.code.trees[index]) if submission.code.trees[index] else set()  # pyright: ignore[reportArgumentType]
-    about_autoencoder = any(map(names_autoencoder, {*names, *reach.calls}))
-    if re.search(r"beta|β", (series.name if series else ""), re.I):
+    if re.search(r"beta|β", series.name, re.I):
         return "B2"
-    if about_autoencoder and not (series and index == images):
+    if index != images and is_about_autoencoder_cell(submission, index):
         return "B1"
     return "B2" if index > images else "A2"
 
 
+def is_about_autoencoder_cell(submission: Case, index: int) -> bool:
+    """Say whether a cell, or what it calls, names an autoencoder."""
+    tree = submission.code.trees[index]
+    names = identifiers(tree) if tree else frozenset[str]()
+    return any(map(names_autoencoder, {*names, *submission.code.reach(index).calls}))
+
+
 def losses_of(submission: Case, task: str) -> Iterator[Finding]:
+    images = first_about_images(submission)
     for index, of_cell in enumerate(submission.series):
         for series in of_cell:
-            if task_of(submission, index, series) == task:
+            if task_of(submission, index, series, images) == task:
                 yield from judge_series(series, index + 1)
 
 

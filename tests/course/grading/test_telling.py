@@ -235,6 +235,19 @@ def test_a_decision_about_nobody_or_about_two_is_one_sentence(tmp_path):
     assert students["Eva Echt"] == "PASS"
 
 
+def test_a_line_in_another_spelling_is_applied_under_the_name_that_is_in_the_table(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "grades"
+    make(folder, "ilias")
+    grade(folder, out)
+    (row,) = [r for r in table(out / "grades.csv") if r["person"] == "Juergen Gross"]
+    lines = f'"Groß, Jürgen",a1,B3,FAIL,why,{row["sha256"]}\n"Ploeg Annalena",a1,B3,FAIL,why,{"0" * 64}\n'
+    (out / "decisions.csv").write_text(f"person,assignment,task,verdict,comment,sha256\n{lines}", encoding="utf-8")
+    _, screen = grade(folder, out)
+    (row,) = [r for r in table(out / "grades.csv") if r["person"] == "Juergen Gross"]
+    assert row["B3"] == "FAIL" and row["decided by hand"] == "B3 FAIL: why"
+    assert "line 3: Anna-Lena van der Ploeg a1 B3 FAIL was not applied, because" in screen
+
+
 SHEET = (
     "Identifier,Full name,Grade,Maximum grade,Feedback comments\r\n"
     "Participant 7,Eva Echt,,1.00,\r\nParticipant 8,Max Maus,,1.00,\r\n"
