@@ -41,7 +41,7 @@ def print_rows(words: Sequence[str], rounds: int, epochs: int | None, *, as_json
 
 
 def print_quality(target: float, most: int) -> None:
-    """Train both ways until the target is reached, and print what it took."""
+    """Train in each way, and print what the target took and where it ended."""
     results = quality.ways(_images("mnist"), target, most)
     Console(width=None if sys.stdout.isatty() else WIDTH).print(quality.table(results, target))
 
