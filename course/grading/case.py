@@ -29,6 +29,11 @@ class View:
     def look(self) -> Look:
         return Look(False, (0, 0), self.trace.problem) if self.trace.problem else evidence.look_at(self.picture.data)
 
+    @cached_property
+    def pieces(self) -> int:
+        """How many pieces its coloured parts fall into; none where it is black and white, or cannot be opened."""
+        return 0 if self.trace.problem else evidence.pieces_of(self.picture.data)
+
     @property
     def problem(self) -> str | None:
         """Why it cannot be opened, as far as its file says without being decoded."""

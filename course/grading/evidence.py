@@ -16,6 +16,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from course.figures import pictures
+from course.figures.pieces import coloured_pieces
 from course.figures.png import FigureError, same_pixels
 from course.notebooks.printed import Reading, kind_of, readings
 from course.notebooks.reading import FORMATS, Submission
@@ -69,6 +70,14 @@ def trace_of(data: bytes) -> Trace:
     except FigureError as error:
         return Trace("", str(error)[:MOST_PROBLEM])
     return Trace(hashlib.sha256(pixels).hexdigest()[:DIGEST], None)
+
+
+def pieces_of(data: bytes) -> int:
+    """Count the coloured pieces of a picture; none where it cannot be decoded."""
+    try:
+        return coloured_pieces(data, FORMATS)
+    except FigureError:
+        return 0
 
 
 def _paper(gray: Image.Image) -> int:

@@ -32,7 +32,6 @@ class Reach(NamedTuple):
     titles: tuple[str, ...]  # what they call their figures, lower case
     saved: tuple[str, ...]  # the names under which they save them, lower case, without a suffix
     calls: frozenset[str]  # the last names of all functions that they call
-    strings: frozenset[str] = frozenset()  # all short strings, lower case
 
 
 class Sources:
@@ -75,14 +74,12 @@ class Sources:
                     pending += function.body
         titles: list[str] = []
         saved: list[str] = []
-        strings: set[str] = set()
         for node in nodes:
             says = self._says_of(node)
             titles += says.titles
             saved += says.saved
-            strings |= says.strings
         once = tuple(dict.fromkeys(titles))[:MOST_TITLES]
-        return Reach(tuple(nodes), once, tuple(dict.fromkeys(saved)), frozenset(calls), frozenset(strings))
+        return Reach(tuple(nodes), once, tuple(dict.fromkeys(saved)), frozenset(calls))
 
     def _says_of(self, node: ast.AST) -> "Says":
         if node not in self._says:
@@ -173,13 +170,10 @@ class Says(NamedTuple):
     calls: tuple[str, ...]
     titles: tuple[str, ...]
     saved: tuple[str, ...]
-    strings: frozenset[str]
 
 
 def says_of(node: ast.AST) -> Says:
-    texts = (literal(inner) for inner in walk(node))
-    strings = frozenset(text.lower() for text in texts if 1 < len(text) < LONGEST_TITLE)
-    return Says(tuple(dict.fromkeys(called_names(node))), tuple(titles_in(node)), tuple(saved_in(node)), strings)
+    return Says(tuple(dict.fromkeys(called_names(node))), tuple(titles_in(node)), tuple(saved_in(node)))
 
 
 def units_of(tree: ast.Module, index: int) -> Iterator[tuple[str, ast.AST, int]]:

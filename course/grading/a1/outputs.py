@@ -14,7 +14,7 @@ from course.grading.a1.models import (
     vae_losses_fall,
     vae_zero_grad,
 )
-from course.grading.case import Case, holds
+from course.grading.case import Case, Share, View, holds
 from course.grading.evidence import ToyResults, Triple, contradicting
 from course.grading.verdicts import Finding
 
@@ -139,26 +139,50 @@ def judge_band(number: int, triple: Triple) -> Finding:
     return Finding("LOOK", code, f"{evidence}, expected {expected}")
 
 
+LEAST_POINTS = 40  # coloured pieces: curves with marks on them have ten, clouds of points hundreds
+CLOUDS, PLANES = 3, 4  # panels of points: one a data set, as the latent plane alone is one; those of task B3
 CURVES = ("elbo", "training", "loss", "kl", "nll", "verlust", "curve", "history", "likelihood", "verlauf", "lernkurve",
           "part_a_vae_dataset1", "part_a_vae_dataset2", "part_a_vae_dataset3", "потер")  # fmt: skip
 SAMPLES = ("sample", "generated", "noise", "rausch", "erzeugt", "gezogen", "stichprobe", "выбор", "сген", "echantillon")
 
 
 def curves_and_samples(submission: Case, task: Task) -> Iterator[Finding]:
-    """Judge whether curves of the training and samples of the models are among the task's figures, by their titles."""
+    """Judge whether curves of the training and samples of the models are among the task's figures, by their pixels.
+
+    Where none of them has colour, what the source calls them tells; words elsewhere in it say nothing.
+    """
     share = submission.share(task)
     if not share.certain or not share.opens:
         return  # the figures' own check says so
+    coloured = [view for view in share.opened if view.pieces]
+    lines = [view for view in coloured if view.pieces < LEAST_POINTS]
+    clouds = sum(panels_of(view) for view in coloured if view.pieces >= LEAST_POINTS)
+    # in a notebook of one cell, the planes of task B3 are among them
+    needed = CLOUDS + (PLANES if any("B3" in submission.certain_tasks(view) for view in coloured) else 0)
+    titles = titles_of(submission, share)
+    missing = []
+    if not (lines if coloured else names(titles, CURVES)):
+        missing.append("curves of the training")
+    if not (clouds >= needed if coloured else names(titles, SAMPLES)):
+        missing.append("samples of each data set's model")
+    if missing:
+        evidence = f"among the figures in {share.places} there are no {' and no '.join(missing)}, as far as is seen"
+        yield Finding("LOOK", "figure_missing", evidence)
+
+
+def panels_of(view: View) -> int:
+    rows, columns = view.look.panels
+    return rows * columns
+
+
+def names(titles: set[str], words: tuple[str, ...]) -> bool:
+    return any(holds(title.replace("_samples", " sample"), words) for title in titles)
+
+
+def titles_of(submission: Case, share: Share) -> set[str]:
+    """Return what the source calls a task's figures: titles, names of files, and the functions that draw them."""
     titles: set[str] = set()
     for view in share.views:
         reach = submission.code.reach(view.picture.cell)
-        titles |= {view.picture.label, *reach.strings, *reach.saved}
-        titles |= {"curves", "samples"} if "train_vae" in reach.calls else set()  # the handout's own, which draws both
-    missing = []
-    for what, words in (("curves of the training", CURVES), ("samples", SAMPLES)):
-        if not any(holds(title.replace("_samples", " sample"), words) for title in titles):
-            missing.append(what)
-    if missing:
-        yield Finding(
-            "LOOK", "figure_missing", f"no title of the figures in {share.places} names {' or '.join(missing)}"
-        )
+        titles |= {view.picture.label, *reach.titles, *reach.saved, *reach.calls}
+    return titles
