@@ -108,7 +108,7 @@ class Tiles(NamedTuple):
     cell: int
     who: str
     codes: np.ndarray  # (rows, columns, latents)
-    extent: list[float] | None
+    near: float = -1.0  # how far the codes are from codes of images, a latent; below zero: there are none
 
 
 def tiles_drawn(answers: Answers) -> list[Tiles]:
@@ -127,7 +127,7 @@ def tiles_drawn(answers: Answers) -> list[Tiles]:
             rows, columns = (int(number(n)) for n in picture["shape"])
             if rows * columns > 1:
                 codes = numbers(picture["codes"]).reshape(rows, columns, -1)
-                found.append(Tiles(cell, str(picture["who"]), codes, [number(e) for e in picture["extent"]]))
+                found.append(Tiles(cell, str(picture["who"]), codes, number(picture["near"])))
         found += joined(cell, [p for p in pictures if list(p["shape"]) == [1, 1] and p["at"]])
     return found
 
@@ -140,21 +140,36 @@ def joined(cell: int, pictures: list[dict[str, Any]]) -> Iterator[Tiles]:
         rows.setdefault(row, []).append(picture)
     arrays = [numbers([p["codes"][0] for p in row]) for row in rows.values()]
     who = [max({str(p["who"]) for p in row}, key=[str(p["who"]) for p in row].count) for row in rows.values()]
+    near = min((number(p["near"]) for p in pictures), default=-1.0)
     if len(arrays) > 1 and len({a.shape for a in arrays}) == 1:
-        yield Tiles(cell, who[0], np.stack(arrays), None)
+        yield Tiles(cell, who[0], np.stack(arrays), near)
     for name, array in zip(who, arrays, strict=True):
         if array.ndim == 2 and len(array) > 1:
-            yield Tiles(cell, name, array[None], None)
+            yield Tiles(cell, name, array[None], near)
 
 
+def codes_drawn(answers: Answers) -> Iterator[Tiles]:
+    """Yield the codes of the pictures most of whose tiles were decoded: of drawn pixels, not each can be told."""
+    for figure in answers.content.get("figures", []):
+        tiles = [code for picture in figure["pictures"] for code in picture["codes"]]
+        codes = [code for code in tiles if code]
+        if codes and len(codes) >= MOST_OF_TILES * len(tiles):
+            near = min(number(picture["near"]) for picture in figure["pictures"])
+            yield Tiles(int(number(figure["cell"])), "", numbers(codes)[None], near)
+
+
+MOST_OF_TILES = 0.8
 LEAST_SAMPLES, MEAN_OFF, SPREAD_OFF = 9, 0.35, 0.35  # of codes drawn from N(0, 1), by all their numbers together
+LEAST_APART = 0.5  # of draws from codes of images, a latent: reconstructions are nearer
 
 
 def samples(answers: Answers, task: Task) -> Iterator[Finding]:
     """Say so where a figure shows decoded draws of the prior."""
-    for tiles in tiles_drawn(answers):
-        codes = tiles.codes.reshape(-1, tiles.codes.shape[-1])
+    for tiles in codes_drawn(answers):
+        codes = tiles.codes[0]
         if len(np.unique(codes, axis=0)) < LEAST_SAMPLES or walked(tiles.codes) or stepped(codes):
+            continue
+        if 0 <= tiles.near < LEAST_APART:
             continue
         mean, spread = np.abs(codes.mean(0)).mean(), codes.std()
         if mean < MEAN_OFF and abs(spread - 1) < SPREAD_OFF:

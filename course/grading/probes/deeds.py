@@ -24,7 +24,8 @@ MOST_STEPS, MOST_PARTS = 24, 240  # of an optimizer; candidates for a part of it
 ENOUGH_STEPS, FITS = 6, 1e-3  # for a fit; what it may leave over, as a share of how much the loss varies
 MOST_DECODED, MOST_CODES = 4000, 30_000  # images, and rows of codes, since the last step
 MOST_FIGURES, MOST_TILES, MOST_POINTS = 60, 640, 12_000
-SAME_TILE, SAME_POINT = 0.99, 1e-3  # correlation of pixels; distance of a point from a code
+SAME_TILE, SAME_DRAW = 0.99, 0.25  # correlation of a tile with the image; with the one whose pixels were drawn
+SAME_POINT, MOST_COMPARED = 1e-3, 6000  # distance of a point from a code; codes that others are compared with
 DEEPEST = 2
 
 
@@ -34,15 +35,31 @@ class Known(NamedTuple):
     who: list[str]
     codes: list[np.ndarray]
     images: np.ndarray  # such that products are correlations
+    encoded: list[np.ndarray]  # codes that were made of images
 
     def looked_up(self, tiles: np.ndarray) -> dict[str, Any]:
         """Return of which codes tiles are the images, and who decoded most of them."""
         likeness = centred(tiles.reshape(-1, PIXELS)) @ self.images.T
         best = likeness.argmax(1)
-        right = likeness[np.arange(len(best)), best] > SAME_TILE
+        binary = bool(((tiles == 0) | (tiles == tiles.max())).all())
+        right = likeness[np.arange(len(best)), best] > (SAME_DRAW if binary else SAME_TILE)
         codes = [np.round(self.codes[i], 4).tolist() if ok else None for i, ok in zip(best, right, strict=True)]
         names = [self.who[i] for i in best[right]]
-        return {"shape": list(tiles.shape[:2]), "who": max(names, key=names.count, default=""), "codes": codes}
+        near = self.nearness(np.array([code for code in codes if code]))
+        return {"shape": list(tiles.shape[:2]), "who": max(names, key=names.count, default=""), "codes": codes,
+                "near": near}  # fmt: skip
+
+    def nearness(self, codes: np.ndarray) -> float:
+        """Return how far codes are from the nearest code of an image, a latent, in the median."""
+        if codes.ndim != 2:
+            return -1.0
+        latents = codes.shape[1]
+        pool = [rows[:, :latents] for rows in self.encoded if rows.shape[1] in (latents, 2 * latents)]
+        if not pool:
+            return -1.0
+        known = np.concatenate(pool)[-MOST_COMPARED:]
+        squares = (codes**2).sum(1)[:, None] + (known**2).sum(1) - 2 * codes @ known.T
+        return float(np.sqrt(np.median(np.maximum(squares.min(1), 0)) / latents))
 
 
 class Deeds:
@@ -179,7 +196,8 @@ class Deeds:
                 who += [name] * len(form)
                 codes += list(array(rows))
                 images.append(form)
-        return Known(who, codes, centred(np.concatenate(images))) if images else None
+        encoded = [array(rows) for _, rows in self.codes]
+        return Known(who, codes, centred(np.concatenate(images)), encoded) if images else None
 
     def planes(self, figure: Any) -> list[dict[str, Any]]:
         """Return how many points of each axes' scatters are codes of images, and how many colours they have."""

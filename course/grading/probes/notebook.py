@@ -115,7 +115,7 @@ def definitions(source: str) -> str:
     return ast.unparse(tree)
 
 
-def new_shell(watch: Watch, data: str | None) -> Any:
+def new_shell(watch: Watch, data: str | None, cells: list[str]) -> Any:
     """Return an IPython shell on a machine that shows no window and has no accelerator."""
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -126,7 +126,7 @@ def new_shell(watch: Watch, data: str | None) -> Any:
     shell.showtraceback = shell.showsyntaxerror = lambda *_, **__: None  # the outcome says it
     shell.user_ns[RECORDER], shell.user_ns[NOTER] = watch.record, watch.deeds.wrap
     stand_in()
-    prepare(shell, data)
+    prepare(shell, data, cells)
     return shell
 
 
@@ -173,7 +173,7 @@ def execute(job: dict[str, Any], watch: Watch, data: str | None, tell: Callable[
     """
     cells, definitions_only = job["cells"], job["definitions"]
     clock = Clock()
-    shell = new_shell(watch, data)
+    shell = new_shell(watch, data, cells)
     notebook = Notebook(shell.user_ns, data)
     room = MOST_TEXT
     clock.start(float(job["seconds"]))
