@@ -91,7 +91,7 @@ ASSIGNMENT = Assignment(
             checks=("walk",),
             from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
             words=("interpol", "travers", "интерпол", "walk", "von einer", "morph"),
-            calls=("interpolate", "traverse", "latent_traversal", "interpolations"),
+            calls=("interpolate", "traverse", "latent_traversal", "interpolations", "lerp", "slerp"),
             expected=("conv_vae_interpolations", "conv_vae_traversals"),
         ),
     ),

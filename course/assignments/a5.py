@@ -44,7 +44,7 @@ ASSIGNMENT = Assignment(
             from_outputs=("figure", "two_strips", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("strips",),
             words=("interpol", "интерпол", "pixel", "mischung", "weg im", "t-shirt to", "walk"),
-            calls=("show_interpolation_strip",),
+            calls=("show_interpolation_strip", "lerp", "slerp"),
             elsewhere=("varying", "boot", "arithmet"),
             expected=("fashion_interpolation",),
         ),
