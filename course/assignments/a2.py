@@ -74,7 +74,10 @@ ASSIGNMENT = Assignment(
                 ("L_KL a second time", r"(?is)L_KL.*L_KL"),
             ),
             writes=(
-                ("what the collapse does", r"collaps|kollaps|коллапс|analy|scenario|szenario|сценари|latent|reconstr"),
+                (
+                    "what the collapse does",
+                    r"col+aps|kollaps|effondr|коллапс|analy|s[cz]enari|escenari|scénari|сценари|latent|reconstr",
+                ),
             ),
             apart=r"beta|β|бета",
             checks=("scenario_2",),

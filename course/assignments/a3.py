@@ -26,6 +26,7 @@ ASSIGNMENT = Assignment(
             checks=("reparameterize",),
             from_outputs=("trained_function", "text"),
             from_rerun=("reparameterize",),
+            own_ways=("noise",),
         ),
         Task(
             name="KL",
@@ -36,6 +37,7 @@ ASSIGNMENT = Assignment(
             checks=("loss", "score_function"),
             from_outputs=("trained_function",),
             from_rerun=("losses",),
+            own_ways=("swiss_loss",),
         ),
         Task(
             name="train",

@@ -24,6 +24,7 @@ ASSIGNMENT = Assignment(
             checks=("calc_elbo",),
             from_outputs=("identity",),
             from_rerun=("elbo",),
+            own_ways=("likelihood_and_kl",),
         ),
         Task(
             name="2",
@@ -35,6 +36,7 @@ ASSIGNMENT = Assignment(
             checks=("sample",),
             from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("sample",),
+            own_ways=("samples",),
             words=(
                 "sample",
                 "conv_vae_samples",
@@ -89,7 +91,7 @@ ASSIGNMENT = Assignment(
             checks=("walk",),
             from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
             words=("interpol", "travers", "интерпол", "walk", "von einer", "morph"),
-            calls=("interpolate", "traverse", "latent_traversal", "interpolations"),
+            calls=("interpolate", "traverse", "latent_traversal", "interpolations", "lerp", "slerp"),
             expected=("conv_vae_interpolations", "conv_vae_traversals"),
         ),
     ),

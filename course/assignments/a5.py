@@ -22,6 +22,7 @@ ASSIGNMENT = Assignment(
             checks=("reparameterize", "loss"),
             from_outputs=("loss_numbers", "losses_fall", "zero_grad", "trains_on_test"),
             from_rerun=("reparameterize", "losses", "zero_grad", "losses_fall", "trains_on_test", "trained"),
+            own_ways=("likelihood_and_kl", "noise"),
         ),
         Task(
             name="1",
@@ -43,7 +44,7 @@ ASSIGNMENT = Assignment(
             from_outputs=("figure", "two_strips", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("strips",),
             words=("interpol", "интерпол", "pixel", "mischung", "weg im", "t-shirt to", "walk"),
-            calls=("show_interpolation_strip",),
+            calls=("show_interpolation_strip", "lerp", "slerp"),
             elsewhere=("varying", "boot", "arithmet"),
             expected=("fashion_interpolation",),
         ),
@@ -57,6 +58,7 @@ ASSIGNMENT = Assignment(
             checks=("direction", "add_direction", "arithmetic"),
             from_outputs=("figure", "direction", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("arithmetic",),
+            own_ways=("added_codes",),
             words=("boot", "arithmet", "арифмет", "stiefel", "sandal", "rechnen"),
             expected=("fashion_arithmetic",),
         ),
@@ -69,6 +71,7 @@ ASSIGNMENT = Assignment(
             checks=("region_map", "grid"),
             from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("region_map",),
+            own_ways=("grid_of_two",),
             words=(
                 "slice",
                 "region",

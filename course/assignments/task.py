@@ -40,6 +40,7 @@ class Task:
     # what shows whether it is right
     from_outputs: tuple[str, ...] = ()  # checks on what is stored in the file, by the names of their functions
     from_rerun: tuple[str, ...] = ()  # checks by behaviour
+    own_ways: tuple[str, ...] = ()  # what shows it in a rerun where nothing bears the assignment's names
     words: tuple[str, ...] = ()  # begin a word in the names and titles of its figures
     calls: tuple[str, ...] = ()  # the assignment's own functions that draw them
     elsewhere: tuple[str, ...] = ()  # in a name or title: the figure is another task's

@@ -187,10 +187,21 @@ def section_pattern(assignment: Assignment) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(named + numbered)})(?!\w)", re.I)
 
 
+BARE = re.compile(r"(\d)(?!\w|[.,]\d)")
+
+
+def are_numbered(titles: list[str], assignment: Assignment) -> bool:
+    """Say whether headings bear the numbers of all tasks and nothing before them, each once and in their order."""
+    numbers = [found[1] for title in titles if (found := BARE.match(title))]
+    return len(numbers) > LEAST_SECTIONS and numbers == [t.name for t in assignment.tasks if t.name.isdigit()]
+
+
 def sections_of(prose: Iterable[tuple[int, str]], cells: list[int], assignment: Assignment) -> dict[int, str]:
     """Return the task whose section each cell stands in; a heading of its level or above ends a section."""
-    pattern, names = section_pattern(assignment), {task.name.lower(): task.name for task in assignment.tasks}
+    names = {task.name.lower(): task.name for task in assignment.tasks}
     headings = {number: HEADING.findall(text) for number, text in prose}
+    titles = [title.strip(" *_\t") for of_cell in headings.values() for _, title in of_cell]
+    pattern = BARE if are_numbered(titles, assignment) else section_pattern(assignment)
     named = {
         found[0].lower()
         for of_cell in headings.values()

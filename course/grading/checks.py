@@ -9,9 +9,13 @@ from typing import Any, Literal
 from course.assignments.task import Assignment, Task
 from course.grading.verdicts import Finding
 
-Kind = Literal["outputs", "behaviour"]
+Kind = Literal["outputs", "behaviour", "own_ways"]
 Check = Callable[[Any, Task], Iterator[Finding]]
-COMMON = {"outputs": "course.grading.common", "behaviour": "course.grading.common_behaviour"}
+COMMON = {
+    "outputs": "course.grading.common",
+    "behaviour": "course.grading.common_behaviour",
+    "own_ways": "course.grading.common_own_ways",
+}
 
 
 def modules_of(assignment: Assignment, kind: Kind) -> list[ModuleType]:
@@ -34,7 +38,8 @@ def checks_of(assignment: Assignment, task: Task, kind: Kind) -> list[Check]:
         ValueError: no module has a function of that name.
     """
     checks = []
-    for name in task.from_outputs if kind == "outputs" else task.from_rerun:
+    named = {"outputs": task.from_outputs, "behaviour": task.from_rerun, "own_ways": task.own_ways}
+    for name in named[kind]:
         check = next((getattr(m, name) for m in modules_of(assignment, kind) if hasattr(m, name)), None)
         if check is None:
             raise ValueError(

@@ -260,4 +260,8 @@ def may_answer(block: writing.Block, task: Task, pattern: str, *, in_sections: b
         return False
     said = re.search(pattern, f"{block.heading}\n{block.text}", re.I)
     about_other = task.apart and re.search(task.apart, block.text, re.I)
-    return bool(said) and not (about_other and not re.search(pattern, block.heading, re.I))
+    if not said or not about_other or re.search(pattern, block.heading, re.I):
+        return bool(said)
+    paragraphs = re.split(r"\n\s*\n", block.text)  # one text may answer both, a paragraph each
+    own = [p for p in paragraphs if re.search(pattern, p, re.I) and not re.search(task.apart, p, re.I)]
+    return any(len(writing.words_of(p)) >= LEAST_OWN for p in own)

@@ -18,7 +18,8 @@ from course.grading.case import HEADING, Case
 from course.notebooks.reading import parse
 
 FOLDER = Path(__file__).with_name("handouts")
-WORDS = re.compile(r"[^\W_]+")
+UNSPACED = "\u3040-\u30ff\u3400-\u9fff"  # Chinese and Japanese: about two letters a word, and no spaces
+WORDS = re.compile(rf"[{UNSPACED}]{{1,2}}|[^\W_{UNSPACED}]+")
 TOGETHER, BYTES = 3, 3  # words to a fingerprint, and bytes of one
 LINE = 120  # characters
 LEAST_SENTENCE = 8  # words of a printed line that is read as a sentence

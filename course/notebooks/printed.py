@@ -87,15 +87,23 @@ POINT = re.compile(r"\d\.\d")
 WORD = re.compile(r"[^\W\d_]")
 ASIDE = re.compile(r" [^\W\d][^()\n]{0,40}\)")
 MOST_LINE, MOST_LINES, MOST_LABEL = 1000, 50_000, 60
+IN_BRACKETS = re.compile(r"\([^()\n]{0,40}\)")
+END = r"(?:start|begin|first|initial|init|anfang|inizio|inicio|début|debut|end|final|last|ende|fine|fin)"
+ENDS = re.compile(rf"\W*{END}(?:[ _](?:value|wert))?\W*", re.I)
 LEAST_COLUMNS = 2
 
 # what a label says that a number is, in the languages of those who hand in
 KINDS = {
     "elbo": re.compile(r"(?<![a-z])elbo(?![a-z])"),
     "kl": re.compile(r"(?<![a-z])kld?(?![a-z])|kullback|divergen[zc]|дивергенц"),
-    "nll": re.compile(r"(?<![a-z])(?:nll|mse|bce|sse)(?![a-z])|re[ck]on|реконстр|восстан|cross.?ent|squared|quadrat"),
+    "nll": re.compile(
+        r"(?<![a-z])(?:nll|mse|bce|sse)(?![a-z])|re[ck]on|ricostr|реконстр|восстан|cross.?ent|squared|quadrat"
+    ),
     "ll": re.compile(r"log.?lik|(?<![a-z])log_?p[x_(]|(?<![a-z])ll(?![a-z])|правдоп"),
-    "loss": re.compile(r"loss|verlust|total|gesamt|summe|(?<![a-z])sum(?![a-z])|потер|objective|zielfunktion|perte"),
+    "loss": re.compile(
+        r"loss|verlust|total|gesamt|summe|(?<![a-z])sum(?![a-z])|потер|objective|zielfunktion|perte|p[eé]rdida|perdita"
+        r"|(?<![a-z])perda(?![a-z])|kayıp|strata|verlies|损失|損失"
+    ),
 }  # fmt: skip
 NEGATIVE = re.compile(
     r"(?:neg\w{0,10}|minus|(?:^|[^\w)])[-\u2212])[ ._-]{0,3}(?:test[ _-]?)?(?:elbo|log|ll(?![a-z]))|elbo[ _-]?loss"
@@ -154,10 +162,12 @@ def readings(text: str) -> list[Reading]:
         if set(line.strip()) <= set("|-+: =\u2500"):
             continue  # a rule below a table's head, or an empty line
         of_line = list(of_plain_line(line, number))
-        if columns and len(of_line) >= len(columns) and not _words_between(line):
-            found += of_table_row(of_line, columns)
+        named = bool(columns) and len(of_line) == len(columns) - 1 and bool(WORD.match(line.strip("| ")))
+        if columns and (named or len(of_line) >= len(columns)) and not _words_between(line):
+            found += of_table_row(of_line, columns[named:])  # the names of the rows have a column, too
             continue
-        head = [] if of_line and not line.lstrip().startswith("|") else columns_of(line)
+        is_head = line.lstrip().startswith("|") or not READING.search(IN_BRACKETS.sub(" ", line))
+        head = columns_of(line) if is_head else []
         if head and any(map(kind_of, head)):
             columns = head
             continue
@@ -180,7 +190,9 @@ def of_plain_line(line: str, number: int) -> Iterator[Reading]:
         if line[match.start() - 1 : match.start()] == "(" and ASIDE.match(line, match.end()):
             continue  # "(4 samples)" is part of a label
         before = line[end : match.start()]
-        if WORD.search(before) or not label:
+        if label and ENDS.fullmatch(before):  # "loss: start 0.3, end 0.1" is a loss twice
+            label = f"{label} {before.lower().strip()}"[-MOST_LABEL:]
+        elif WORD.search(before) or not label:
             label = before[-MOST_LABEL:].lower().strip()
         end = match.end()
         digits = match[0]

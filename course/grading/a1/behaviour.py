@@ -4,6 +4,7 @@ from course.grading.a1.pictures import grid, interpolation, latent_plot, panels,
 from course.grading.a1.printed import printed_bands, printed_terms
 from course.grading.a1.training import (
     drawn,
+    image_losses_fall,
     learning,
     loaders,
     models,
@@ -11,6 +12,7 @@ from course.grading.a1.training import (
     steps,
     test_images,
     test_set,
+    toy_losses_fall,
     train_ae,
     trained_autoencoder,
     trained_images,
@@ -31,8 +33,8 @@ from course.grading.a1.vae import (
 )
 
 __all__ = [
-    "decode", "drawn", "elbo", "encode_latent", "flags", "gradients", "grid", "interpolation", "kl", "latent_plot",
-    "learning", "loaders", "models", "nll", "objective", "panels", "parts", "posterior", "printed_bands",
-    "printed_terms", "ranges", "reductions", "sample", "shapes", "steps", "test_images", "test_set", "train_ae",
-    "trained_autoencoder", "trained_images", "trained_toys", "walks",
+    "decode", "drawn", "elbo", "encode_latent", "flags", "gradients", "grid", "image_losses_fall", "interpolation",
+    "kl", "latent_plot", "learning", "loaders", "models", "nll", "objective", "panels", "parts", "posterior",
+    "printed_bands", "printed_terms", "ranges", "reductions", "sample", "shapes", "steps", "test_images", "test_set",
+    "toy_losses_fall", "train_ae", "trained_autoencoder", "trained_images", "trained_toys", "walks",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 
 from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
-from course.grading.common_behaviour import judge_trainings, trainings_of
+from course.grading.common_behaviour import data_of, judge_losses, judge_trainings, trainings_of
 from course.grading.verdicts import Finding
 
 ALL_STEPS = 6  # of two epochs of three batches
@@ -217,6 +217,23 @@ LEAST_EPOCHS = 10  # the assignment says 15 to 20
 
 
 TOY_TRAININGS, IMAGE_TRAININGS = 3, 4  # three data sets; the autoencoder and VAEs with three betas
+
+
+def toy_losses_fall(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge the losses of the models of the plane."""
+    yield from judge_losses(losses_on(answers, "plane"))
+
+
+def image_losses_fall(answers: Answers, task: Task) -> Iterator[Finding]:
+    """Judge the losses of the models of images."""
+    yield from judge_losses(losses_on(answers, "image"))
+
+
+def losses_on(answers: Answers, kind: str) -> list[dict[str, Any]]:
+    """Return the losses of the optimizers whose models are of this kind, or of one that nobody knows."""
+    trainings = trainings_of(answers)
+    others = {record.get("number") for record in trainings if data_of(answers, record) not in (kind, "")}
+    return [record for number, record in answers.records("optimizers").items() if number not in others]
 
 
 def trained_toys(answers: Answers, task: Task) -> Iterator[Finding]:

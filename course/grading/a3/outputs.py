@@ -80,22 +80,11 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
 # ---------------------------------------------------------------- the latent space over the training
 
 STAGES = (
-    "before",
-    "after",
-    "step",
-    "during",
-    "iteration",
-    "epoch",
-    "vor dem",
-    "nach",
-    "schritt",
-    "untrained",
-    "init",
-    "до",
-    "после",
-    "шаг",
-)
-LOSS_CURVE = ("loss", "steps", "verlust", "training loss", "steps")
+    "before", "after", "step", "during", "iteration", "epoch", "untrained", "init", "vor dem", "nach", "schritt",
+    "до", "после", "шаг", "prima", "dopo", "passo", "antes", "después", "despues", "paso", "avant", "après", "étape",
+    "öncesi", "sonrası", "adım",
+)  # fmt: skip
+LOSS_CURVE = ("loss", "steps", "verlust", "training loss", "perdita", "pérdida", "perte")
 LEAST_STAGES = 3  # before, during and after training
 
 

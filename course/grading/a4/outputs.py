@@ -9,6 +9,7 @@ from course.assignments.a4 import CONV_TEST_ELBO
 from course.grading.case import Case
 from course.grading.evidence import PLAIN_NUMBER, Triple, triples
 from course.grading.sources import identifiers
+from course.grading.training import assignments, comes_from_test_images
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import Submission
@@ -106,6 +107,7 @@ class Printed(NamedTuple):
     magnitude: float
     line: str
     of_test: bool  # whether its line, or its cell, says that it is of the test set
+    cell: int  # the index of its code cell
 
 
 CLAIMED = re.compile(rf"elbo[^\n]{{0,80}}?(?:measured|=|:)[^\n\d+\-\u2212]{{0,24}}?{PLAIN_NUMBER}", re.I)
@@ -114,21 +116,24 @@ CLAIMED = re.compile(rf"elbo[^\n]{{0,80}}?(?:measured|=|:)[^\n\d+\-\u2212]{{0,24
 def printed_elbos(submission: Submission) -> list[Printed]:
     """Return the printed ELBOs, those on the lines of our own claims last."""
     found, claimed = [], []
-    for cell in submission.cells:
+    for index, cell in enumerate(submission.cells):
         around = bool(TEST.search(f"{cell.heading}\n{cell.source}"))
         for reading in readings(cell.text):
             if kind_of(reading.label) in ("elbo", "-elbo"):
                 of_test = around or bool(TEST.search(reading.text))
-                found.append(Printed(abs(reading.value), reading.text.strip()[:MOST_EVIDENCE], of_test))
+                found.append(Printed(abs(reading.value), reading.text.strip()[:MOST_EVIDENCE], of_test, index))
         for match in CLAIMED.finditer(cell.text):
             value = abs(float(match[1].replace("\u2212", "-")))
-            claimed.append(Printed(value, match[0][:MOST_EVIDENCE], around or bool(TEST.search(match[0]))))
+            claimed.append(Printed(value, match[0][:MOST_EVIDENCE], around or bool(TEST.search(match[0])), index))
     return found + claimed
 
 
-def test_elbo(submission: Submission, task: Task) -> Iterator[Finding]:
+def test_elbo(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether an ELBO of the test set was printed, and has the size of an honest one."""
-    elbos = [elbo for elbo in printed_elbos(submission) if elbo.of_test]
+    values = assignments(submission.code)
+    trees = enumerate(submission.code.trees)
+    tested = {index for index, tree in trees if tree and comes_from_test_images(tree, values)}
+    elbos = [elbo for elbo in printed_elbos(submission) if elbo.of_test or elbo.cell in tested]
     honest = [elbo for elbo in elbos if LOWEST <= elbo.magnitude <= HIGHEST]
     densities = [
         t for t in printed_terms(submission) if t.nll < 0 and t.elbo > 0 and fault_of(t) is None and t.kl >= LEAST_KL

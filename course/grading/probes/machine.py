@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 ROWS = {True: 60_000, False: 10_000}  # of the training and the test set, as the real ones have
+SPLITS = re.compile(r"(?<![\w.])(?:[1-6]\d_?000|8_?000|9_?000)(?![\w.])")  # numbers by which these are cut in two
 MOST_TRAINED, MOST_TESTED = 2048, 2560  # images of a pass over them: as many as are distinct, and as tasks demand
 LARGE = 4000  # rows of a set of images beyond which a pass is cut short
 PIXELS = 784
@@ -19,10 +21,10 @@ KEPT_MAGICS = {"time", "timeit", "capture", "prun", "writefile"}  # the others c
 BODY_IS_PYTHON = {"time", "timeit", "prun", "capture", "memit", "debug", "script"}
 
 
-def prepare(shell: Any, data: str | None) -> None:
+def prepare(shell: Any, data: str | None, cells: list[str]) -> None:
     """Change what a notebook would find missing here."""
     if data:
-        point_torchvision_at(data)
+        point_torchvision_at(data, rows_for("\n".join(cells)))
     shorten_passes()
     quiet_magics(shell)
     torch.Tensor.cuda = lambda self, *_, **__: self  # type: ignore[assignment]
@@ -94,7 +96,17 @@ def once(shell: Any, statement: str) -> Any:
 # ---------------------------------------------------------------- images
 
 
-def point_torchvision_at(folder: str) -> None:
+def rows_for(source: str) -> dict[bool, int]:
+    """Return how many rows the sets have: the real number, or, where own loops pass over all of them, fewer.
+
+    A loader's pass is cut short, a loop over rows is not; a notebook that counts rows itself needs all of them.
+    """
+    if "DataLoader" in source or SPLITS.search(source):
+        return ROWS
+    return {True: MOST_TRAINED, False: MOST_TESTED}
+
+
+def point_torchvision_at(folder: str, counts: dict[bool, int]) -> None:
     """Wherever a notebook wants its data, let it read the one folder that is there, with as many rows as it expects."""
     from torchvision import datasets
 
@@ -103,7 +115,7 @@ def point_torchvision_at(folder: str) -> None:
     def init(self: Any, root: Any = None, *args: Any, **kwargs: Any) -> None:
         kwargs.pop("download", None)
         plain_init(self, folder, *args[:3], **kwargs)
-        rows = ROWS[bool(self.train)]
+        rows = counts[bool(self.train)]
         if 0 < len(self.data) < rows:
             index = torch.arange(rows) % len(self.data)
             self.data, self.targets = self.data[index], self.targets[index]

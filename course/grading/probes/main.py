@@ -108,7 +108,8 @@ def main() -> None:
     watch.end(notebook.space)
     line.tell(plain({
         "calls": watch.calls, "optimizers": watch.optimizers, "tagged": watch.tagged, "trainings": watch.trainings,
-        "rows": summarize_rows(watch, notebook.space), "names": sorted(notebook.versions)[:MOST_NAMES],
+        "rows": summarize_rows(watch, notebook.space), "losses": watch.deeds.fits(), "figures": watch.deeds.figures,
+        "names": sorted(notebook.versions)[:MOST_NAMES],
     }))  # fmt: skip
     signal.signal(signal.SIGPROF, late)
     acts = acts_of(notebook, watch)

@@ -18,7 +18,7 @@ from .watch import TRAINING_AND_PLOTS, Watch
 
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 HARMLESS_CALLS = ("torch.device", "torch.cuda.is_available", "Path", "dict", "float", "int")
-RECORDER = "__record_call__"
+RECORDER, NOTER = "__record_call__", "__note_call__"
 MOST_ERROR, MOST_TEXT, MOST_CELL_TEXT = 300, 2_000_000, 200_000
 ACCELERATORS = ("cuda", "mps")
 
@@ -85,6 +85,8 @@ class Rewrite(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         self.generic_visit(node)
+        if not node.name.startswith("__") and node.name != "forward":  # which a module's hook sees
+            node.decorator_list.append(ast.copy_location(ast.Name(NOTER, ast.Load()), node))
         if node.name in TRAINING_AND_PLOTS:
             node.decorator_list.insert(0, ast.copy_location(ast.Name(RECORDER, ast.Load()), node))
         return node
@@ -113,7 +115,7 @@ def definitions(source: str) -> str:
     return ast.unparse(tree)
 
 
-def new_shell(watch: Watch, data: str | None) -> Any:
+def new_shell(watch: Watch, data: str | None, cells: list[str]) -> Any:
     """Return an IPython shell on a machine that shows no window and has no accelerator."""
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -122,9 +124,9 @@ def new_shell(watch: Watch, data: str | None) -> Any:
     shell.colors = "nocolor" if hasattr(shell, "colors") else shell.colors
     shell.ast_transformers.append(Rewrite())
     shell.showtraceback = shell.showsyntaxerror = lambda *_, **__: None  # the outcome says it
-    shell.user_ns[RECORDER] = watch.record
+    shell.user_ns[RECORDER], shell.user_ns[NOTER] = watch.record, watch.deeds.wrap
     stand_in()
-    prepare(shell, data)
+    prepare(shell, data, cells)
     return shell
 
 
@@ -171,7 +173,7 @@ def execute(job: dict[str, Any], watch: Watch, data: str | None, tell: Callable[
     """
     cells, definitions_only = job["cells"], job["definitions"]
     clock = Clock()
-    shell = new_shell(watch, data)
+    shell = new_shell(watch, data, cells)
     notebook = Notebook(shell.user_ns, data)
     room = MOST_TEXT
     clock.start(float(job["seconds"]))
@@ -186,6 +188,7 @@ def execute(job: dict[str, Any], watch: Watch, data: str | None, tell: Callable[
         definitions_only = definitions_only or clock.up
         room -= len(text)
         notebook.note_versions()
+        watch.deeds.look(number)
         record: dict[str, Any] = {
             "cell": number,
             "whole": whole,

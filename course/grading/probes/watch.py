@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from .deeds import Deeds
+
 
 def plain(value: Any, digits: int = 7) -> Any:
     """Return tensors and arrays as nested lists of floats."""
@@ -47,6 +49,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.cell = 0
+        self.deeds = Deeds()
         self.trainings: list[dict[str, Any]] = []  # what the optimizers did, for the grader
         self.starts: dict[str, list[tuple[nn.Parameter, torch.Tensor]]] = {}  # by optimizer: parameters as they were
         self.steps: dict[str, int] = {}
@@ -72,6 +75,7 @@ class Watch:
 
     def install(self) -> None:
         """Hook into modules, optimizers and ``backward``."""
+        self.deeds.install(lambda: self.cell)
         register_optimizer_step_pre_hook(lambda optimizer, *_: self.remember(optimizer))
         register_optimizer_step_post_hook(lambda optimizer, *_: self.step(optimizer))
         nn.modules.module.register_module_forward_pre_hook(self.enter)
@@ -90,7 +94,7 @@ class Watch:
         for note in self.undecided.values():
             self.record_rows(note, trained=False)
         self.undecided.clear()
-        self.on = False
+        self.on = self.deeds.on = False
         modules = [*modules_in(space), *self.seen.values()]
         for number, start in list(self.starts.items())[:MOST_MODELS]:
             self.trainings.append(self.training(number, start, modules))
@@ -106,7 +110,7 @@ class Watch:
         record: dict[str, Any] = {
             "class": type(owner).__name__[:80] if owner is not None else "", "steps": self.steps.get(number, 0),
             "moved": max(moved, default=0.0), "cell": self.optimizers.get(number, {}).get("cell", 0), "model": None,
-            "object": id(owner),
+            "object": id(owner), "number": number,
         }  # fmt: skip
         if owner is not None:
             record["model"] = len(self.trained)
@@ -148,6 +152,8 @@ class Watch:
 
     def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """After it: wait until a gradient flows back through one of its outputs, for a while."""
+        if self.on:
+            self.deeds.note(f"{type(module).__name__} {id(module)}", inputs, output)
         self.depth = max(self.depth - 1, 0)
         if self.depth or self.current is None:
             return
@@ -195,6 +201,7 @@ class Watch:
         if not self.on:
             return
         number = self.numbers[optimizer]
+        self.deeds.step(number)
         self.steps[number] = self.steps.get(number, 0) + 1
         record = self.optimizers.setdefault(number, {"losses": [], "stale": 0, "cell": self.cell})
         if self.pending and len(record["losses"]) < MOST_LOSSES:
@@ -205,6 +212,7 @@ class Watch:
 
     def backward(self, loss: torch.Tensor) -> None:
         """Before ``backward``: its loss, and which gradients it adds to that a step has used already."""
+        self.deeds.backward(loss)
         if loss.numel() == 1:
             self.pending.append(float(loss.detach()))
         stale = set()

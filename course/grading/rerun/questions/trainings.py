@@ -48,12 +48,12 @@ def seen(record: dict[str, Any]) -> dict[str, Any]:
     return {
         "class": str(record["class"])[:80], "steps": int(number(record["steps"])), "moved": number(record["moved"]),
         "cell": int(number(record["cell"])), "model": None if model is None else int(number(model)),
-        "rows": int(number(record.get("rows", 0))), "kind": "",
+        "rows": int(number(record.get("rows", 0))), "kind": "", "number": str(record.get("number", ""))[:20],
     }  # fmt: skip
 
 
 def errors(ask: Asker, model: int, inputs: list[np.ndarray]) -> dict[str, float]:
-    """Return the mean squared error before and after training, on the inputs where it fell most.
+    """Return the mean squared error before and after training, on the inputs where it fell most, and what is random.
 
     Raises:
         NotAnswered, Tampered: the model reconstructs no such input.
@@ -61,14 +61,18 @@ def errors(ask: Asker, model: int, inputs: list[np.ndarray]) -> dict[str, float]
     pairs = []
     for x in inputs:
         flat = x.reshape(len(x), -1)
-        outs = [array(ask("reconstruct", seconds=SECONDS, model=model, x=x, before=before)) for before in (True, False)]
+        outs = [
+            array(ask("reconstruct", seconds=SECONDS, model=model, x=x, before=before))
+            for before in (True, False, False)
+        ]
         if any(out.shape != flat.shape for out in outs):
             raise Tampered("expected a reconstruction")
         if flat.shape[1] == PIXELS and max(np.abs(out - 0.5).max() for out in outs) > BEYOND:
             outs = [1 / (1 + np.exp(-np.clip(out, -50, 50))) for out in outs]  # a decoder that gives logits
-        pairs.append([float(((out - flat) ** 2).mean()) for out in outs])
-    before, after = min(pairs, key=lambda pair: pair[1] / max(pair[0], 1e-12))
-    return {"before": before, "after": after}
+        before, after = (float(((out - flat) ** 2).mean()) for out in outs[:2])
+        pairs.append((before, after, float(np.abs(outs[1] - outs[2]).max())))
+    before, after, noise = min(pairs, key=lambda pair: pair[1] / max(pair[0], 1e-12))
+    return {"before": before, "after": after, "noise": noise}
 
 
 def points(ask: Asker) -> list[np.ndarray]:
