@@ -16,6 +16,7 @@ from course.inbox.collect import AUTO
 from course.inbox.decisions import Decision, read_decisions, remember
 from course.inbox.roster import Listed, absent, by_name, read_roster
 from course.inbox.rows import counts
+from course.inbox.spellings import Named, may_be_one
 from course.inbox.tables import Table, read_table
 from course.notebooks.reading import printable
 from helpers.core.files import write_whole
@@ -80,6 +81,7 @@ def write(out: Path, found: Sequence[Outcome], ready: Prepared, console: Console
     lines += tables.keep_or_write(
         out, "students.csv", tables.students(people, final, ready.people, ready.tell.delimiter)
     )
+    lines += may_be_one(Named(o.row.key, o.row.person, o.row.id) for o in final)
     lines += against_roster(people, ready.people)
     copy_expected(out, [o.verdict for o in final if o.verdict])
     feedback.write(out, people)

@@ -5,6 +5,7 @@ from pathlib import Path
 from course.inbox.collect import collect
 from course.inbox.roster import read_roster
 from course.inbox.rows import Row, counts, ignored_text, unknown_assignment
+from course.inbox.spellings import Named, may_be_one
 
 WIDEST = 60
 
@@ -20,7 +21,8 @@ def listing(paths: list[str], layout: str, assignment: str | None, roster: Path 
     lines = [line_of(row) for row in collected.rows]
     widths = [min(WIDEST, max((len(line[at]) for line in lines), default=0)) for at in range(3)]
     table = ["  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[3]]) for line in lines]
-    ends = [*filter(None, [ignored_text(collected.ignored)]), counts(collected.rows)]
+    doubts = may_be_one(Named(row.key, row.person, row.id) for row in collected.rows)
+    ends = [*doubts, *filter(None, [ignored_text(collected.ignored)]), counts(collected.rows)]
     return "\n".join([*collected.layouts, *table, *ends])
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from course.inbox.uploads import person_key, words_of
 
@@ -71,3 +72,26 @@ def near(text: str, names: Iterable[str]) -> Sequence[str]:
     by_word = [name for name in names if word and word in {plain(person_key(w)) for w in words_of(name)}]
     by_letters = difflib.get_close_matches(text.casefold(), [name.casefold() for name in names], MOST_NEAR, NEAR)
     return [*by_word, *(name for name in names if name.casefold() in by_letters and name not in by_word)][:MOST_NEAR]
+
+
+class Named(NamedTuple):
+    """Somebody who handed something in, as far as the names of files and folders say."""
+
+    key: str
+    name: str
+    id: str
+
+
+def may_be_one(people: Iterable[Named]) -> list[str]:
+    """Return a sentence for each set of persons whose names are one name in two orders or spellings."""
+    groups: dict[str, dict[str, Named]] = {}
+    for person in people:
+        if person.key and (letters := min(map(plain, turned(person.name)), default="")):
+            groups.setdefault(letters, {}).setdefault(person.key, person)
+    sentences = []
+    for group in groups.values():
+        numbers = {person.id for person in group.values()} - {""}
+        if len(group) > 1 and len(numbers) < 2:  # two numbers are two persons
+            names = " and ".join(sorted(person.name for person in group.values()))
+            sentences.append(f"{names} may be one person: rename the files of one, or give --roster, which knows them")
+    return sorted(sentences)

@@ -1,8 +1,9 @@
 """Measure how long a class takes from outputs alone, and how much memory.
 
-    python -m course.grading.corpus.grade_class [--count 300]
+    python -m course.grading.corpus.grade_class [--count 300] [--small]
 
 Every submission is this repository's own for assignment 1, with its stored outputs: a few megabytes of pictures each.
+With ``--small`` it is the solution of the inbox's tests: 200 kB, with pictures of a few hundred pixels.
 """
 
 import argparse
@@ -19,13 +20,13 @@ import psutil
 from rich.console import Console
 
 from course.assignments import ASSIGNMENTS
+from course.grading.corpus import inboxes
 from course.grading.grade import grade
 from course.grading.judging import Options
 from course.grading.verdicts import Verdict
 from course.handin import submit as submission
 
 MEGA = 1e6
-A1 = ASSIGNMENTS["a1"]
 
 
 class Sample(NamedTuple):
@@ -41,11 +42,16 @@ class Measured(NamedTuple):
     processor: float  # seconds of processor time, grader and workers together
 
 
-def measure(folder: Path, count: int, workers: int) -> Measured:
-    """Grade ``count`` submissions; memory is sampled four times a second."""
+def ours() -> bytes:
+    """Return this repository's own submission for assignment 1."""
     a1 = ASSIGNMENTS["a1"]
     notebook, _ = submission.join(submission.stored_notebooks(a1), a1, "Max Mustermann", executed=False)
-    size = hand_in(folder / "in", json.dumps(notebook).encode(), count)
+    return json.dumps(notebook).encode()
+
+
+def measure(folder: Path, count: int, workers: int, *, small: bool = False) -> Measured:
+    """Grade ``count`` submissions; memory is sampled four times a second."""
+    size = hand_in(folder / "in", inboxes.a1() if small else ours(), count)
     print(f"{count} submissions of {size / MEGA:.1f} MB", flush=True)
     samples: list[Sample] = []
     used: dict[int, float] = {}
@@ -96,9 +102,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--small", action="store_true", help="small notebooks")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="class-") as folder:
-        result = measure(Path(folder), arguments.count, arguments.workers)
+        result = measure(Path(folder), arguments.count, arguments.workers, small=arguments.small)
     counts = {v: sum(x.verdict == v for x in result.verdicts) for v in ("PASS", "LOOK", "FAIL")}
     print(f"{len(result.verdicts)} verdicts {counts} in {result.seconds:.1f} s with {arguments.workers} workers")
     share = result.processor / arguments.workers

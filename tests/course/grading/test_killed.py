@@ -14,7 +14,7 @@ import pytest
 from course.grading.corpus.inboxes import START, a1, make, write
 
 ROOT = Path(__file__).resolve().parents[3]
-LIMIT_S = 120.0
+LIMIT_S = 600.0  # of one run, on however busy a machine
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 
 

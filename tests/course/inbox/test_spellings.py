@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course.inbox.decisions import Known, row_meant
-from course.inbox.spellings import meant_by, near
+from course.inbox.spellings import Named, may_be_one, meant_by, near
 
 COURSE = (
     "Max Mustermann", "Jürgen Groß", "Anna-Lena van der Ploeg", "Max Emil Maus", "José Müller", "Soeren Kuehn",
@@ -103,3 +103,14 @@ def test_whatever_is_done_to_a_name_it_is_found_again(words, data):
 def test_names_that_differ_are_kept_apart():
     for one, other in itertools.permutations(COURSE, 2):
         assert other not in meant_by(one, COURSE)
+
+
+def test_two_spellings_of_one_name_are_pointed_out_and_two_numbers_are_two_persons():
+    one, other = Named("maxmustermann", "max mustermann", ""), Named("mustermannmax", "Mustermann Max", "")
+    (sentence,) = may_be_one([one, one, other, Named("evaecht", "Eva Echt", ""), Named("", "", "")])
+    assert sentence.startswith("Mustermann Max and max mustermann may be one person: ")
+    assert may_be_one([Named("jurgengross", "Jurgen Gross", ""), Named("juergengross", "Jürgen Groß", "7")])
+    assert not may_be_one([one._replace(id="1"), other._replace(id="2")])
+    assert not may_be_one(
+        [one, Named("maxmustermann#3", "max mustermann", "3"), Named("maxmustermann#4", "max mustermann", "4")]
+    )
