@@ -32,6 +32,16 @@ def png(seed: int = 0, rows: int = 1, columns: int = 3, blank: bool = False) -> 
     return buffer.getvalue()
 
 
+@cache
+def clouds(seed: int = 0) -> bytes:
+    """Return a picture of points, as samples of a model are drawn."""
+    figure = Figure(figsize=(6, 5))
+    figure.subplots().scatter(*np.random.RandomState(seed).uniform(size=(2, 150)), s=3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=60)
+    return buffer.getvalue()
+
+
 def cell(source: str, *outputs: dict[str, Any], count: int | None = None) -> dict[str, Any]:
     return {"cell_type": "code", "source": source, "execution_count": count, "metadata": {}, "outputs": list(outputs)}
 
@@ -57,8 +67,9 @@ def class_cells(results: tuple[str, ...] | list[str] = RESULTS) -> list[dict[str
     """Return an honest notebook that never saw our helpers."""
     cells = [cell("class VAE: pass")]
     for i, text in enumerate(results, start=1):
-        source = f"train_vae(dataset{i})\nfig.savefig('part_a_vae_dataset{i}.png')"
-        cells.append(cell(source, picture_output(png(i)), text_output(text)))
+        names = f"part_a_vae_dataset{i}", f"part_a_vae_dataset{i}_samples"
+        source = "\n".join([f"train_vae(dataset{i})", *(f"fig.savefig('{name}.png')" for name in names)])
+        cells.append(cell(source, picture_output(png(i)), picture_output(clouds(i)), text_output(text)))
     cells.append(cell("train_ae(autoencoder)\nfor beta in [1, 3, 10]: train_vae(beta=beta)"))
     for i, (name, shape) in enumerate(PANELS.items()):
         cells.append(cell(f"plt.savefig('part_b_{name}.png')", picture_output(png(10 + i, *shape))))
