@@ -33,6 +33,8 @@ class Measurement(NamedTuple):
 
 MEASURED = {
     "run": Measurement("make run", 21),
+    "fresh": Measurement("python -m course.dev.fresh data-gpu nothing-cpu --steps setup quick", 9),
+    "light": Measurement("python -m course.dev.light", 0),
     "speed": Measurement("make bench", 0),
     "quality": Measurement("python -m course bench quality", 0),
     "grader": Measurement("make grader-table", 2),

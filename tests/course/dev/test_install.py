@@ -1,5 +1,6 @@
 """Setting up: what is said before anything is downloaded, which build is taken, and by which commands."""
 
+import json
 import os
 import re
 import subprocess
@@ -138,6 +139,13 @@ def test_the_pair_is_found_in_the_project_and_in_the_lock():
 
 def test_a_python_that_the_lock_does_not_know_gets_the_newest_versions(capsys):
     assert install.versions("locked", (3, 99)) == [] and "3.99 is newer" in capsys.readouterr().out
+
+
+def test_the_dev_container_has_what_the_sandbox_of_the_rerun_needs():
+    lines = (ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8").splitlines()
+    container = json.loads("\n".join(line for line in lines if not line.strip().startswith("//")))
+    assert "install --yes bubblewrap" in container["postCreateCommand"] and container["remoteUser"] != "root"
+    assert container["postCreateCommand"].endswith("&& make setup")
 
 
 def test_downloads_are_counted_from_what_pip_and_uv_say():
