@@ -1,4 +1,4 @@
-"""A sixth assignment is five new files and nothing else: added to a scratch copy, it goes through every verb."""
+"""A sixth assignment is a few new files and nothing else: added to a scratch copy, it goes through every verb."""
 
 import os
 import shutil
@@ -8,53 +8,30 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDED = Path(__file__).with_name("sixth_assignment")
 COPIED = ("helpers", "course", "tests", "notebooks", "student_figures/expected")
-CODE = (
-    "import numpy as np\n\n"
-    "from helpers import plots\n"
-    "from helpers.coin import log_likelihood\n"
-    "from helpers.notebook import claims, show",
-    "flips = [1, 0] * 5\n"
-    'print(f"log-likelihood of ten flips: {log_likelihood(flips, 0.5):.2f}")',
-    "p = np.linspace(0.05, 0.95, 19)\n"
-    "values = [log_likelihood(flips, q) for q in p]\n"
-    'with claims("07_coin") as claim:\n    claim("p of the largest likelihood", p[np.argmax(values)])',
-    'show(plots.lines({"log-likelihood": values}, x=p, xlabel="p", ylabel="nats", title="Ten flips"), '
-    '"coin_likelihood", alt="A curve with its top at one half.")',
-)  # fmt: skip
 FORGOTTEN = {
     "notebooks/07_coin.ipynb": "a6 lacks notebooks/07_coin.ipynb",
     "helpers/coin.py": "a6 lacks helpers/coin.py",
     "helpers/checks/a6.py": "a6, task 1: no check log_likelihood in helpers/checks/a6.py",
     "course/assignments/a6.py": "notebooks/07_coin.ipynb stands in no table",
     "course/grading/a6": "a6, task 1: no check by outputs is called fair_coin",
+    "course/handout/sheets/a6.md": "a6 lacks course/handout/sheets/a6.md",
+    "tests/helpers/checks/other_a6.py": "a6 lacks tests/helpers/checks/other_a6.py",
 }
-
-
-def notebook() -> nbformat.NotebookNode:
-    """The new notebook, not executed yet; its set-up cell is that of the others."""
-    first = nbformat.read(ROOT / "notebooks" / "01_numpy_vae.ipynb", as_version=4).cells
-    set_up = next(cell.source for cell in first if cell.cell_type == "code")
-    cells = [new_markdown_cell("# The likelihood of a coin"), *map(new_code_cell, (set_up, *CODE))]
-    nb = new_notebook(cells=cells)
-    nb.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return nb
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
-    """The project with five places added, and nothing changed."""
+    """The project with the new files added, and nothing changed."""
     folder = tmp_path_factory.mktemp("project")
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "sixth_assignment"))
     for name in ("pyproject.toml", "requirements.txt", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ADDED, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    nbformat.write(notebook(), folder / "notebooks" / "07_coin.ipynb")
     return folder
 
 
@@ -68,6 +45,14 @@ def course(folder: Path, *arguments: str) -> str:
     done = python(folder, "-m", "course", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_its_set_up_cell_is_that_of_the_others():
+    first, stored = (
+        next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+        for path in (ROOT / "notebooks" / "01_numpy_vae.ipynb", ADDED / "notebooks" / "07_coin.ipynb")
+    )
+    assert stored.source == first.source and stored.metadata == first.metadata
 
 
 @pytest.mark.slow
@@ -109,3 +94,11 @@ def test_whatever_is_forgotten_is_named(copy):
         done = python(copy, *tests)
         shutil.move(aside, copy / place)
         assert done.returncode == 1 and sentence in done.stdout, f"{place}: {done.stdout[-2000:]}"
+
+
+@pytest.mark.slow
+def test_the_tests_take_it_as_they_take_the_others(copy):
+    tests = ("tests/course/assignments", "tests/helpers/checks")
+    options = ("-q", "-p", "no:cacheprovider", "-m", "not slow and not long", "-k", "a6 or tables")
+    done = python(copy, "-m", "pytest", *options, *tests)
+    assert done.returncode == 0, done.stdout[-3000:]

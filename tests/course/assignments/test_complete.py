@@ -1,4 +1,4 @@
-"""The five places of an assignment: notebook, module, checks, table and grading. What is forgotten is named."""
+"""All places of an assignment: notebook, module, checks, table, grading, sheet. What is forgotten is named."""
 
 import pytest
 
@@ -21,6 +21,12 @@ def test_every_assignment_has_its_notebooks_and_their_modules(key):
     for stem, module in zip(ASSIGNMENTS[key].notebooks, ASSIGNMENTS[key].modules, strict=True):
         assert stem in STEMS, f"{key} lacks notebooks/{stem}.ipynb"
         assert (paths.ROOT / "helpers" / f"{module}.py").is_file(), f"{key} lacks helpers/{module}.py"
+
+
+@pytest.mark.parametrize("key", list(ASSIGNMENTS))
+@pytest.mark.parametrize("place", ["course/handout/sheets/{}.md", "tests/helpers/checks/other_{}.py"])
+def test_every_assignment_has_its_sheet_and_a_second_solution(key, place):
+    assert (paths.ROOT / place.format(key)).is_file(), f"{key} lacks {place.format(key)}"
 
 
 @pytest.mark.parametrize("key", list(ASSIGNMENTS))

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from course.dev.site import docstrings, notebooks, packages
+from course.paths import notebook_paths
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -113,7 +114,7 @@ def test_what_jupyter_folds_the_page_folds_too(tmp_path):
 
 def test_pages_of_the_notebooks_hold_no_pictures_and_nothing_from_elsewhere(tmp_path):
     names = notebooks.write_pages(tmp_path / "notebooks", tmp_path / "figures", "badge.svg")
-    assert len(names) == 6
+    assert len(names) == len(notebook_paths([])) >= 6
     for path in (tmp_path / "notebooks").iterdir():
         text = path.read_text(encoding="utf-8")
         assert ";base64," not in text and "colab-badge" not in text and "badge.svg" in text
