@@ -30,6 +30,7 @@ QUESTIONS_S = 600.0  # for all questions together
 INTERRUPTION_S = 20.0  # beyond its time, for a cell to hear that it is over; who does not is ended from outside
 MOST_CELL_TEXT = 200_000
 MOST_ERRORS = 3
+SHARE = 0.75  # of the time that is left, for one cell, as the sandbox's side has it
 ENOUGH_CELLS = 0.999  # share that ran, below which a person is told
 
 
@@ -92,11 +93,7 @@ def rerun(submission: Submission, assignment: Assignment, options: RerunOptions)
     limits = Limits(seconds=options.seconds, memory=options.memory_mb * sandbox.MEGA)
     ran, findings = run_and_ask(wish, limits), list(reaches(submission))
     mode = "definitions" if options.definitions else "full"
-    late = next((record for record in ran.cells if record.get("error") == "Late" or not ran_whole(record)), None)
-    if ran.ended or late:
-        cell = f" (code cell {int(late['cell']) + 1} was interrupted)" if late else ""
-        reason = ran.ended or f"it did not end within {limits.seconds:g} s{cell}"
-        findings.append(Finding("LOOK", "rerun_ended", reason, "file"))
+    findings += interrupted(ran, limits.seconds)
     findings += cells_ran(ran, submission, options.definitions)
     if ran.summary is None and not options.definitions:
         short = replace(limits, seconds=min(MOST_DEFINITIONS_S, limits.seconds))
@@ -147,10 +144,13 @@ def execute(session: Session, wish: Wish, ran: Ran) -> None:
     """
     cells = [cell.source for cell in wish.submission.cells]
     session.send({"cells": cells, "definitions": wish.definitions, "seconds": session.limits.seconds})
+    end = session.deadline
     session.deadline += INTERRUPTION_S
     while True:
-        message = session.receive()
-        if message.get("cell") != len(ran.cells):
+        count, share = len(ran.cells), SHARE * max(end - time.monotonic(), 0)
+        stuck = f"code cell {count + 1} did not end in its time, and could not be interrupted"
+        message = session.receive(share + INTERRUPTION_S if count < len(cells) - 1 else None, stuck)
+        if message.get("cell") != count:
             ran.summary = message
             return
         ran.cells.append(message)
@@ -191,7 +191,7 @@ def questions_of(assignment: str) -> Callable[..., Iterator[tuple[str, Callable[
 def cells_ran(ran: Ran, submission: Submission, definitions: bool) -> Iterator[Finding]:
     """Report which share of the cells ran, and where the first ones failed: the error's type and line, no more."""
     count = len(submission.cells)
-    failed = [record for record in ran.cells if record.get("error")]
+    failed = [record for record in ran.cells if record.get("error") and not record.get("late")]
     good = sum(not record.get("error") and ran_whole(record) for record in ran.cells)
     if definitions or not count:
         return
@@ -203,8 +203,21 @@ def cells_ran(ran: Ran, submission: Submission, definitions: bool) -> Iterator[F
 
 
 def ran_whole(record: dict[str, Any]) -> bool:
-    """Say whether all of a cell was run: after the time was up, only definitions are."""
-    return record.get("whole", True) is True
+    """Say whether all of a cell was run: one that was interrupted was not, nor one of which only definitions were."""
+    return record.get("whole", True) is True and not record.get("late")
+
+
+def interrupted(ran: Ran, seconds: float) -> Iterator[Finding]:
+    """Report what ended the run before its time, which cells were interrupted, and of which only definitions ran."""
+    if ran.ended:
+        yield Finding("LOOK", "rerun_ended", ran.ended, "file")
+    for record in [record for record in ran.cells if record.get("late")][:MOST_ERRORS]:
+        reason = f"code cell {int(record['cell']) + 1} did not end in its share of {seconds:g} s and was interrupted"
+        yield Finding("LOOK", "rerun_ended", reason, "file")
+    rest = next((record for record in ran.cells if record.get("whole", True) is not True), None)
+    if rest:
+        reason = f"from code cell {int(rest['cell']) + 1} on only definitions were run: {seconds:g} s were up"
+        yield Finding("LOOK", "rerun_ended", reason, "file")
 
 
 def error_of(record: dict[str, Any]) -> str:
