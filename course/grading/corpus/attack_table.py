@@ -1,19 +1,19 @@
 """Attacks on the grader and its sandbox: what each tries, what ended or contained it, and what it reached.
 
 ``python -m course.grading.corpus.attack_table`` tries the programs of ``escapes`` against the sandbox alone, then
-grades a class of attackers and one honest student with reruns (``--escapes``: the first part only). Exit status 1 when
-one got through, or the honest student was harmed.
+grades a class of attackers and one honest student with reruns. ``--escapes`` is the first part only, ``--only KEY ...``
+a class of these attackers only. Exit status 1 when one got through, or the honest student was harmed.
 """
 
+import argparse
 import contextlib
 import ctypes
 import os
 import socket
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,13 +91,14 @@ class Trial(NamedTuple):
     seconds: float
 
 
-def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
-    """Grade the class in ``folder / "in"``; canaries tell what got out."""
+def run(folder: Path, seconds: float = 90.0, workers: int = 2, only: Collection[str] = ()) -> Trial:
+    """Grade the class in ``folder / "in"``, or those of it that are named; canaries tell what got out."""
     outside = folder / "owned.txt"
     calls: list[Any] = []
     server = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=listen, args=(server, calls), daemon=True).start()
     attackers = attacks.attacks(outside, server.getsockname()[1], REPOSITORY)
+    attackers = {key: attacker for key, attacker in attackers.items() if not only or key in only}
     files = attacks.hand_in(folder / "in", attackers)
     before = {p.name for p in folder.iterdir()}
     started = time.monotonic()
@@ -168,19 +169,30 @@ def harmed(trial: Trial) -> bool:
     return bool(trial.lost) or failed or any(o.through for o in trial.outcomes.values())
 
 
+def try_escapes(folder: Path) -> int:
+    """Run the programs against the sandbox, print what each reached, and return how many got through."""
+    outcomes = all_escapes(folder)
+    for outcome in outcomes:
+        print(f"{outcome.tries:<72}{'GOT THROUGH: ' + outcome.through if outcome.through else outcome.ended}")
+    through = sum(bool(outcome.through) for outcome in outcomes)
+    print(f"{len(outcomes) - 1} programs against the sandbox, {through} got through", flush=True)
+    return through
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--escapes", action="store_true", help="the programs against the sandbox only")
+    parser.add_argument("--only", nargs="+", metavar="KEY", default=(), help="a class of these attackers only")
+    parser.add_argument("--seconds", type=float, default=90.0, help="the time of one rerun")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
-        outcomes = all_escapes(Path(folder))
-        for outcome in outcomes:
-            print(f"{outcome.tries:<72}{'GOT THROUGH: ' + outcome.through if outcome.through else outcome.ended}")
-        through = sum(bool(outcome.through) for outcome in outcomes)
-        print(f"{len(outcomes) - 1} programs against the sandbox, {through} got through", flush=True)
-        if "--escapes" in sys.argv:
+        through = 0 if arguments.only else try_escapes(Path(folder))
+        if arguments.escapes:
             return int(through > 0)
-        trial = run(Path(folder))
+        trial = run(Path(folder), arguments.seconds, only=arguments.only)
     print(show(trial))
     return int(harmed(trial) or through > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

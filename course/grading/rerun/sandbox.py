@@ -139,11 +139,7 @@ class Session:
                 raise Ended(self.ended)
             left = until - time.monotonic()
             if left <= 0:
-                self.end(
-                    f"it did not end within {self.limits.seconds:g} s"
-                    if until == self.deadline
-                    else late
-                )
+                self.end(f"it did not end within {self.limits.seconds:g} s" if until == self.deadline else late)
             for key, _ in self.selector.select(timeout=min(left, POLL_S)):
                 self.read(key.fileobj)
             self.watch()

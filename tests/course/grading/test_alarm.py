@@ -27,7 +27,10 @@ ENDLESS = {
     "swallowing in a function": "def go():\n    while True: abs(1)\nwhile True:\n    try: go()\n    except BaseException as e: x = e",
     "swallowing and sleeping": "import time\nwhile True:\n    try: time.sleep(1)\n    except BaseException: pass",
     "swallowing and calling itself": "def f():\n    while True:\n        try:\n            while True: abs(1)\n        except BaseException: print(end='')\nf()",
-    "swallowing eight times": "".join(" " * 2 * n + "while True:\n" + " " * (2 * n + 1) + "try:\n" for n in range(8)) + " " * 16 + "while True: abs(1)\n" + "".join(" " * (2 * n + 1) + "except BaseException: pass\n" for n in reversed(range(8))),
+    "swallowing eight times": "".join(" " * 2 * n + "while True:\n" + " " * (2 * n + 1) + "try:\n" for n in range(8))
+    + " " * 16
+    + "while True: abs(1)\n"
+    + "".join(" " * (2 * n + 1) + "except BaseException: pass\n" for n in reversed(range(8))),
     "suppressing": "import contextlib\nwhile True:\n    with contextlib.suppress(BaseException):\n        while True: abs(1)",
     "finally": "while True:\n    try:\n        while True: abs(1)\n    finally: continue",
 }
@@ -59,7 +62,10 @@ def test_what_does_not_end_is_interrupted(name, alarm, monkeypatch):
 
 def test_one_that_catches_once_and_ends_is_known_to_be_late(alarm):
     alarm.start(SECONDS)
-    exec(compile("try: __import__('time').sleep(1000)\nexcept BaseException: done = 1", "<ipython-input-1-a>", "exec"), {})
+    exec(
+        compile("try: __import__('time').sleep(1000)\nexcept BaseException: done = 1", "<ipython-input-1-a>", "exec"),
+        {},
+    )
     alarm.stop()
     assert alarm.rang
 
