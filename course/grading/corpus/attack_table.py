@@ -26,6 +26,7 @@ from course.grading.grade import grade
 from course.grading.judging import Options
 from course.grading.rerun import sandbox
 from course.grading.verdicts import Finding, Verdict
+from course.notebooks.reading import printable
 from course.paths import ROOT as REPOSITORY
 
 # hints that say what contained an attack, the strongest first
@@ -99,7 +100,7 @@ def run(folder: Path, seconds: float = 90.0, workers: int = 2, only: Collection[
     threading.Thread(target=listen, args=(server, calls), daemon=True).start()
     attackers = attacks.attacks(outside, server.getsockname()[1], REPOSITORY)
     attackers = {key: attacker for key, attacker in attackers.items() if not only or key in only}
-    files = attacks.hand_in(folder / "in", attackers)
+    files = {printable(name): key for name, key in attacks.hand_in(folder / "in", attackers).items()}
     before = {p.name for p in folder.iterdir()}
     started = time.monotonic()
     options = Options(rerun=True, seconds=seconds, memory_mb=2048)

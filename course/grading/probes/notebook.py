@@ -28,7 +28,7 @@ LEAST_S, DEFINITIONS_S = 1.0, 5.0  # below which only the definitions of a cell 
 
 @dataclass
 class Clock:
-    """The time of the cells: each may take a share of what is left, so that one without an end leaves some to the next."""
+    """The time of the cells: each may take a share of what is left, and so leaves some to the next."""
 
     cells: int
     end: float  # by the monotonic clock
