@@ -170,14 +170,13 @@ def harmed(trial: Trial) -> bool:
     return bool(trial.lost) or failed or any(o.through for o in trial.outcomes.values())
 
 
-def try_escapes(folder: Path) -> int:
-    """Run the programs against the sandbox, print what each reached, and return how many got through."""
+def try_escapes(folder: Path) -> tuple[int, int]:
+    """Run the programs against the sandbox, print what each reached; return how many there are, and got through."""
     outcomes = all_escapes(folder)
     for outcome in outcomes:
         print(f"{outcome.tries:<72}{'GOT THROUGH: ' + outcome.through if outcome.through else outcome.ended}")
     through = sum(bool(outcome.through) for outcome in outcomes)
-    print(f"{len(outcomes) - 1} programs against the sandbox, {through} got through", flush=True)
-    return through
+    return len(outcomes) - 1, through
 
 
 def main() -> int:
@@ -187,12 +186,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=90.0, help="the time of one rerun")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
-        through = 0 if arguments.only else try_escapes(Path(folder))
-        if arguments.escapes:
-            return int(through > 0)
-        trial = run(Path(folder), arguments.seconds, only=arguments.only)
-    print(show(trial))
-    return int(harmed(trial) or through > 0)
+        programs, through = (0, 0) if arguments.only else try_escapes(Path(folder))
+        trial = None if arguments.escapes else run(Path(folder), arguments.seconds, only=arguments.only)
+    if trial:
+        print(show(trial))
+    if programs:
+        print(f"{programs} programs against the sandbox alone, {through} got through")
+    return int(through > 0 or (trial is not None and harmed(trial)))
 
 
 if __name__ == "__main__":

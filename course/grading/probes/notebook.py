@@ -20,7 +20,7 @@ from .watch import TRAINING_AND_PLOTS, Watch
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 HARMLESS_CALLS = ("torch.device", "torch.cuda.is_available", "Path", "dict", "float", "int")
 RECORDER = "__record_call__"
-MOST_ERROR, MOST_TEXT, MOST_CELL_TEXT = 300, 2_000_000, 200_000
+MOST_TEXT, MOST_CELL_TEXT = 2_000_000, 200_000
 ACCELERATORS = ("cuda", "mps")
 SHARE = 0.75  # of the time that is left, for one cell
 LEAST_S, DEFINITIONS_S = 1.0, 5.0  # below which only the definitions of a cell are run, and the time that they have
@@ -156,7 +156,12 @@ def line_of(error: BaseException, cell: str) -> int | None:
 
 
 def execute(
-    job: dict[str, Any], watch: Watch, data: str | None, tell: Callable[[dict[str, Any]], None], alarm: Alarm
+    job: dict[str, Any],
+    shell: Any,
+    watch: Watch,
+    data: str | None,
+    tell: Callable[[dict[str, Any]], None],
+    alarm: Alarm,
 ) -> Notebook:
     """Execute all cells, in order, and tell of each what became of it; one that fails is noted, the next one runs.
 
@@ -164,7 +169,6 @@ def execute(
     others only the definitions are run.
     """
     cells, definitions_only = job["cells"], job["definitions"]
-    shell = new_shell(watch, data)
     notebook = Notebook(shell.user_ns, data)
     room = MOST_TEXT
     clock = Clock(len(cells), time.monotonic() + float(job["seconds"]))
@@ -185,9 +189,7 @@ def execute(
             "text": text[: max(room + len(text), 0)], "error": None, "line": None,
         }  # fmt: skip
         if error is not None:
-            record |= {
-                "error": type(error).__name__[:80], "line": line_of(error, cell), "message": str(error)[:MOST_ERROR],
-            }  # fmt: skip
+            record |= {"error": type(error).__name__[:80], "line": line_of(error, cell)}
         tell(record)
         plt.close("all")
     sys.stdout.flush()
