@@ -8,7 +8,7 @@ from course.assignments import ASSIGNMENTS
 from course.grading.case import case_of, sections_of
 from course.grading.common import may_answer
 from course.grading.judging import Options, grade_content
-from course.grading.writing import Block, own_words
+from course.grading.writing import Block, blocks, own_words
 from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import parse
 
@@ -41,9 +41,7 @@ def test_a_loss_is_one_in_each_language_and_its_beginning_and_end_are_both_its(w
 
 
 def test_words_of_languages_without_spaces_are_counted():
-    text = (
-        "第一行：在包的平均编码附近取样，得到不同形状的包，大小和提手的样子会变化。第二行：只改变方差最大的一个维度。"
-    )
+    text = "第一行：在包的平均编码附近取样，得到不同形状的包，大小和提手的样子会变化。只改变一个维度。"
     assert 20 < own_words(text, frozenset()) < 40
     assert own_words("one VAE的 two", frozenset()) == 4
 
@@ -62,7 +60,8 @@ A5 = ASSIGNMENTS["a5"]
 )
 def test_bare_numbers_are_tasks_where_all_of_them_stand_in_order(titles, sections):
     prose = [(2 * number + 1, title) for number, title in enumerate(titles)]
-    assert sections_of(prose, [2 * number + 2 for number in range(len(titles))], A5) == sections
+    found = sections_of(prose, [2 * number + 2 for number in range(len(titles))], A5)
+    assert {cell: task for cell, task in found.items() if cell % 2 == 0} == sections
 
 
 def cells(*sources: tuple[str, str]) -> bytes:
@@ -74,20 +73,18 @@ def cells(*sources: tuple[str, str]) -> bytes:
     return json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
-@pytest.mark.parametrize(("half", "level"), [("False", "PASS"), ("True", "LOOK")])
-def test_the_test_set_is_told_by_where_it_comes_from(half, level):
+@pytest.mark.parametrize(("half", "passes"), [("False", True), ("True", False)])
+def test_the_test_set_is_told_by_where_it_comes_from(half, passes):
     content = cells(
         (f"sinama = torchvision.datasets.MNIST('data', train={half})", ""),
         ("e = olc(sinama)\nprint(f'Sonuç: ELBO = {e:.3f}')", "Sonuç: ELBO = -105.313\n"),
     )
     findings = grade_content("max_mustermann_a4.ipynb", content, Options()).verdict.tasks["4"].findings
-    assert level in {f.level for f in findings if f.code in ("test_elbo", "numbers_missing")}
+    assert any(f.code == "test_elbo" and f.level == "PASS" for f in findings) is passes
 
 
 ONE = "The reconstruction is four times as bad after the collapse, since the latents say nothing of x any more, so."
-OTHER = (
-    "With a beta below one the KL costs less, so that the optimiser keeps information in the latents; samples suffer."
-)
+OTHER = "With a beta below one the KL costs less, so that information stays in the latents; samples suffer from it."
 
 
 @pytest.mark.parametrize(("text", "answers"), [(f"{ONE}\n\n{OTHER}", True), (OTHER, False), (f"{ONE} {OTHER}", False)])
@@ -101,3 +98,11 @@ def test_a_path_between_codes_is_told_by_the_function_that_makes_it():
     source = "weg = torch.lerp(za, zb, torch.linspace(0, 1, 9)[:, None])\nplt.imshow(bild(weg)); plt.title('3 ten 8 e')"
     case = case_of(parse("max_mustermann_a4.ipynb", cells((source, ""))), ASSIGNMENTS["a4"])
     assert "lerp" in case.code.reach(0).calls & set(ASSIGNMENTS["a4"].tasks[4].calls)
+
+
+def test_a_text_above_a_heading_in_its_own_cell_belongs_to_the_section_before():
+    sources = ("## 1", "## 3", "## 4", f"{ONE}\n## 5: beta", OTHER)
+    text = [{"cell_type": "markdown", "metadata": {}, "source": source} for source in sources]
+    content = json.dumps({"cells": text, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+    case = case_of(parse("max_mustermann_a2.ipynb", content), ASSIGNMENTS["a2"])
+    assert [block.section for block in blocks(case)] == ["4", "5"]
