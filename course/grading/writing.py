@@ -78,11 +78,11 @@ def blocks(case: Case) -> list[Block]:
 def _texts(case: Case) -> Iterator[tuple[int, str, str, str]]:
     heading = ""
     for number, prose in case.prose:
-        rest, section = prose[:MOST_TEXT], case.sections.get(number, "")
+        rest, section = prose[:MOST_TEXT], case.sections.get(number - 1, "")  # until a heading of its own
         parts = re.split(r"^(#{1,6}[^\n]*)$", rest, flags=re.MULTILINE)
         for part in parts:
             if HEADING.fullmatch(part.strip()):
-                heading = part.strip("# \t")
+                heading, section = part.strip("# \t"), case.sections.get(number, "")
             elif part.strip():
                 yield number, heading, section, part
     for cell in case.cells:

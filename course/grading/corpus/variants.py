@@ -393,6 +393,7 @@ HONEST: dict[str, dict[str, tuple[Swap, ...]]] = {
 
 # small enough that training takes seconds, large enough for every check but the bands of the third toy set
 SMALL: dict[str, tuple[Swap, ...]] = {
+    "a1": (("100_000", "30_000"), ("33_333", "13_333"), ("num_epochs = 512, 10", "num_epochs = 512, 4")),
     "a3": (("n_steps=1000", "n_steps=60"),),
     "a5": (("range(15)", "range(4)"),),
 }
