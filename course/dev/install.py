@@ -210,8 +210,9 @@ def run(command: list[str]) -> None:
 
 
 def gigabytes(folder: Path) -> float:
-    """Sum the sizes of all files below a folder; links count as themselves."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()) / 1e9
+    """Sum the sizes of all files below a folder: links count as themselves, and what has several names once."""
+    files = (path.lstat() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+    return sum({(file.st_dev, file.st_ino): file.st_size for file in files}.values()) / 1e9
 
 
 def next_step(system: str) -> str:

@@ -154,6 +154,13 @@ def test_downloads_are_counted_from_what_pip_and_uv_say():
     assert fresh.downloaded_gb("Downloading torch (760.3MiB)\n Downloaded torch") == pytest.approx(0.797232)
 
 
+def test_what_uv_links_from_its_cache_fills_the_disk_once(tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "wheel").write_bytes(b"x" * 1000)
+    os.link(tmp_path / "cache" / "wheel", tmp_path / "module")
+    assert install.gigabytes(tmp_path) == pytest.approx(1e-6)
+
+
 def test_versions_are_listed_where_uv_has_made_an_environment_without_pip():
     listed = subprocess.run([sys.executable, "-c", fresh.PACKAGES], capture_output=True, text=True).stdout.splitlines()
     assert any(line.startswith("torch==2.") for line in listed)

@@ -5,6 +5,7 @@ import json
 import time
 from pathlib import Path
 
+import IPython
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +52,9 @@ def test_commands_mean_what_ipython_says(source):
 )
 def test_what_ipython_refuses_is_no_python(source):
     assert code.parse_or_none(source) is None
+    if source.startswith("  x") and IPython.version_info < (9,):  # which takes the first line's indent off that line
+        assert as_ipython_reads(source) == "x = 1\ny = 2"
+        return
     with pytest.raises(SyntaxError):
         as_ipython_reads(source)
 

@@ -152,9 +152,9 @@ def test_time_grows_as_the_file_does(name):
         content = notebook(HOSTILE[name](size))
         best = float("inf")
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()  # a busy machine is no reason to fail
             parse("a.ipynb", content)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best
 
     small, large = 40_000, 16 * 40_000
