@@ -6,6 +6,7 @@ Each submission is judged under limits, in a process on which no other one depen
 import itertools
 import os
 import queue
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
@@ -22,6 +23,7 @@ JOBS_PER_WORKER = 2  # that wait at a worker
 LEAST_JOBS = 4  # on a cluster at a time
 ANSWER = "20s"  # how long a scheduler may take
 RETRIES = 3
+POLL_S = 0.1
 PREFIX = "grade-"  # of a job's key on a cluster
 
 
@@ -110,7 +112,7 @@ def grade_on_cluster(entries: list[Entry], options: Options, scheduler: str | No
         futures = completed(with_results=False)
         for entry in itertools.islice(waiting, room):
             futures.add(send(client, entry, options))
-        for future in until_lost(futures):
+        for future in until_lost(client, futures):
             entry = left.pop(future.key.removeprefix(PREFIX), None)
             if entry is not None:  # a worker that was thought lost may answer late
                 yield entry, result_of(future, entry, options)
@@ -122,13 +124,15 @@ def grade_on_cluster(entries: list[Entry], options: Options, scheduler: str | No
         yield entry, fault(Job(entry.path.name, None, b"", options), "the cluster's scheduler went away")
 
 
-def until_lost(futures: Any) -> Iterator[Any]:
-    """Yield jobs as they end, until there are none, or their scheduler is gone."""
-    try:
-        yield from futures
-    except Exception as error:  # CommClosedError, CancelledError, StopAsyncIteration: as a cluster dies
-        if isinstance(error, ValueError | TypeError):
-            raise
+def until_lost(client: Any, futures: Any) -> Iterator[Any]:
+    """Yield jobs as they end, until there are none, or their scheduler is gone: its jobs then never end."""
+    while not futures.is_empty():
+        if futures.has_ready():
+            yield next(futures)
+        elif client.status != "running":
+            return
+        else:
+            time.sleep(POLL_S)
 
 
 def connected(scheduler: str | None) -> Any:

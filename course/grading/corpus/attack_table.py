@@ -1,19 +1,19 @@
 """Attacks on the grader and its sandbox: what each tries, what ended or contained it, and what it reached.
 
 ``python -m course.grading.corpus.attack_table`` tries the programs of ``escapes`` against the sandbox alone, then
-grades a class of attackers and one honest student with reruns (``--escapes``: the first part only). Exit status 1 when
-one got through, or the honest student was harmed.
+grades a class of attackers and one honest student with reruns. ``--escapes`` is the first part only, ``--only KEY ...``
+a class of these attackers only. Exit status 1 when one got through, or the honest student was harmed.
 """
 
+import argparse
 import contextlib
 import ctypes
 import os
 import socket
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from course.grading.grade import grade
 from course.grading.judging import Options
 from course.grading.rerun import sandbox
 from course.grading.verdicts import Finding, Verdict
+from course.notebooks.reading import printable
 from course.paths import ROOT as REPOSITORY
 
 # hints that say what contained an attack, the strongest first
@@ -91,14 +92,15 @@ class Trial(NamedTuple):
     seconds: float
 
 
-def run(folder: Path, seconds: float = 90.0, workers: int = 2) -> Trial:
-    """Grade the class in ``folder / "in"``; canaries tell what got out."""
+def run(folder: Path, seconds: float = 90.0, workers: int = 2, only: Collection[str] = ()) -> Trial:
+    """Grade the class in ``folder / "in"``, or those of it that are named; canaries tell what got out."""
     outside = folder / "owned.txt"
     calls: list[Any] = []
     server = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=listen, args=(server, calls), daemon=True).start()
     attackers = attacks.attacks(outside, server.getsockname()[1], REPOSITORY)
-    files = attacks.hand_in(folder / "in", attackers)
+    attackers = {key: attacker for key, attacker in attackers.items() if not only or key in only}
+    files = {printable(name): key for name, key in attacks.hand_in(folder / "in", attackers).items()}
     before = {p.name for p in folder.iterdir()}
     started = time.monotonic()
     options = Options(rerun=True, seconds=seconds, memory_mb=2048)
@@ -168,19 +170,30 @@ def harmed(trial: Trial) -> bool:
     return bool(trial.lost) or failed or any(o.through for o in trial.outcomes.values())
 
 
+def try_escapes(folder: Path) -> tuple[int, int]:
+    """Run the programs against the sandbox, print what each reached; return how many there are, and got through."""
+    outcomes = all_escapes(folder)
+    for outcome in outcomes:
+        print(f"{outcome.tries:<72}{'GOT THROUGH: ' + outcome.through if outcome.through else outcome.ended}")
+    through = sum(bool(outcome.through) for outcome in outcomes)
+    return len(outcomes) - 1, through
+
+
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--escapes", action="store_true", help="the programs against the sandbox only")
+    parser.add_argument("--only", nargs="+", metavar="KEY", default=(), help="a class of these attackers only")
+    parser.add_argument("--seconds", type=float, default=90.0, help="the time of one rerun")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
-        outcomes = all_escapes(Path(folder))
-        for outcome in outcomes:
-            print(f"{outcome.tries:<72}{'GOT THROUGH: ' + outcome.through if outcome.through else outcome.ended}")
-        through = sum(bool(outcome.through) for outcome in outcomes)
-        print(f"{len(outcomes) - 1} programs against the sandbox, {through} got through", flush=True)
-        if "--escapes" in sys.argv:
-            return int(through > 0)
-        trial = run(Path(folder))
-    print(show(trial))
-    return int(harmed(trial) or through > 0)
+        programs, through = (0, 0) if arguments.only else try_escapes(Path(folder))
+        trial = None if arguments.escapes else run(Path(folder), arguments.seconds, only=arguments.only)
+    if trial:
+        print(show(trial))
+    if programs:
+        print(f"{programs} programs against the sandbox alone, {through} got through")
+    return int(through > 0 or (trial is not None and harmed(trial)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -146,7 +146,8 @@ for pid in (1, os.getppid(), -1):
 for pid in (1, os.getppid()):
     if pid > 0 and number(101, 16, pid, 0, 0) is not None: got(("ptrace", pid))
     if pid > 0 and tried(lambda: open(f"/proc/{pid}/mem", "rb").read(1)): got(("mem", pid))
-    if pid > 0 and tried(lambda: open(f"/proc/{pid}/environ").read()): got(("environ", pid))
+    environment = tried(lambda: open(f"/proc/{pid}/environ").read()) if pid > 0 else None
+    if {row.partition("=")[0] for row in (environment or "").split("\\0")} - {"", "PATH", "PWD"}: got(("environ", pid))
 if number(310, 1, 0, 0, 0, 0, 0) is not None: got("process_vm_readv")
 """),
     "devices": Escape("opens devices of the machine, makes new ones", """
@@ -225,7 +226,7 @@ try:
     for i in range(300_000): open(f"/tmp/{i}", "w").close(); made += 1
 except OSError: pass
 if made >= 300_000: got(made)
-""", "any"),
+""", "files"),
     "large file": Escape("one large file, full of holes", "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nif tried(lambda: os.truncate(os.open('/tmp/x', os.O_CREAT | os.O_RDWR), 1 << 40) is None): got('1 TB')"),
     "forks": Escape("forks without end", "while True:\n    try: os.fork()\n    except OSError: time.sleep(0.01)", "did not end"),
     "threads": Escape("threads without end", "import threading\nfor n in range(5000):\n    try: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n    except RuntimeError: break\nif n > 60: got(n)"),

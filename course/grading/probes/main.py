@@ -4,7 +4,6 @@ import builtins
 import contextlib
 import io
 import os
-import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -13,15 +12,17 @@ import numpy as np
 import torch
 from matplotlib import pyplot as plt
 
+from .alarm import Alarm
 from .channel import Stream, packed
 from .drawings import Drawings
 from .models import Models
-from .notebook import Late, Notebook, execute, late
+from .notebook import Notebook, execute, new_shell
 from .others import Others
 from .stubs import Trainings
 from .watch import Watch, summarize_rows
 
 MOST_ERROR, MOST_NAMES = 200, 200
+TOO_LATE = {"error": "it did not end in time"}
 
 
 class Line:
@@ -73,22 +74,21 @@ def acts_of(notebook: Notebook, watch: Watch) -> dict[str, Callable[..., Any]]:
     return acts
 
 
-def answer(acts: dict[str, Callable[..., Any]], question: dict[str, Any]) -> dict[str, Any]:
+def answer(acts: dict[str, Callable[..., Any]], question: dict[str, Any], alarm: Alarm) -> dict[str, Any]:
     """Do one act under its own alarm, of processor time, in silence; one that fails is one answer less."""
     torch.manual_seed(int(question["seed"]))
     np.random.seed(int(question["seed"]) % 2**31)
     try:
-        signal.setitimer(signal.ITIMER_PROF, float(question["seconds"]))
+        alarm.start(float(question["seconds"]), processor=True)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            return {"value": plain(acts[question["act"]](**tensors_of(question)))}
-    except Late:
-        return {"error": "it did not end in time"}
+            value = plain(acts[question["act"]](**tensors_of(question)))
+        return TOO_LATE if alarm.rang else {"value": value}
     except LookupError as error:
         return {"missing": str(error)[:MOST_ERROR]}
     except BaseException as error:
-        return {"error": type(error).__name__[:80], "message": str(error)[:MOST_ERROR]}
+        return TOO_LATE if alarm.rang else {"error": type(error).__name__[:80]}
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        alarm.stop()
         plt.close("all")
 
 
@@ -99,20 +99,20 @@ def tensors_of(question: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     line = Line(int(os.environ.pop("LINE")))
     torch.set_num_threads(1)
-    line.tell({"ready": True})
-    job = line.listen()
-    builtins.input = lambda *_: ""
-    watch = Watch()
+    data, watch, alarm = os.environ.get("GRADER_DATA"), Watch(), Alarm()
     watch.install()
-    notebook = execute(job, watch, os.environ.get("GRADER_DATA"), line.tell)
+    shell = new_shell(watch)
+    builtins.input = lambda *_: ""
+    line.tell({"ready": True})  # what took time until now is no cell's
+    job = line.listen()
+    notebook = execute(job, shell, watch, data, line.tell, alarm)
     watch.end(notebook.space)
     line.tell(plain({
         "calls": watch.calls, "optimizers": watch.optimizers, "tagged": watch.tagged, "trainings": watch.trainings,
         "rows": summarize_rows(watch, notebook.space), "losses": watch.deeds.fits(), "figures": watch.deeds.figures,
         "names": sorted(notebook.versions)[:MOST_NAMES],
     }))  # fmt: skip
-    signal.signal(signal.SIGPROF, late)
     acts = acts_of(notebook, watch)
     while True:
         question = line.listen()
-        line.tell({"number": question["number"], **answer(acts, question)})
+        line.tell({"number": question["number"], **answer(acts, question, alarm)})

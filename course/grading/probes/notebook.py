@@ -3,8 +3,8 @@
 import ast
 import contextlib
 import io
-import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,39 +13,30 @@ from typing import Any
 from matplotlib import pyplot as plt
 
 from .absent import stand_in
+from .alarm import Alarm
 from .machine import prepare
 from .watch import TRAINING_AND_PLOTS, Watch
 
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 HARMLESS_CALLS = ("torch.device", "torch.cuda.is_available", "Path", "dict", "float", "int")
 RECORDER, NOTER = "__record_call__", "__note_call__"
-MOST_ERROR, MOST_TEXT, MOST_CELL_TEXT = 300, 2_000_000, 200_000
+MOST_TEXT, MOST_CELL_TEXT = 2_000_000, 200_000
 ACCELERATORS = ("cuda", "mps")
-
-
-class Late(BaseException):
-    """The time of the cells, or of one act, is up."""
-
-
-def late(*_: Any) -> None:
-    raise Late
+SHARE = 0.75  # of the time that is left, for one cell
+LEAST_S, DEFINITIONS_S = 1.0, 5.0  # below which only the definitions of a cell are run, and the time that they have
 
 
 @dataclass
 class Clock:
-    """The time of the cells: when it is up, a cell that runs is interrupted, and what runs between cells is not."""
+    """The time of the cells: each may take a share of what is left, and so leaves some to the next."""
 
-    in_cell: bool = False
-    up: bool = False
+    cells: int
+    end: float  # by the monotonic clock
 
-    def start(self, seconds: float) -> None:
-        signal.signal(signal.SIGALRM, self.ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-    def ring(self, *_: Any) -> None:
-        self.up = True
-        if self.in_cell:
-            raise Late
+    def share(self, number: int) -> float:
+        """Return how many seconds a cell may take; the last one all that is left."""
+        left = self.end - time.monotonic()
+        return left if number == self.cells - 1 else left * SHARE
 
 
 @dataclass
@@ -115,7 +106,7 @@ def definitions(source: str) -> str:
     return ast.unparse(tree)
 
 
-def new_shell(watch: Watch, data: str | None, cells: list[str]) -> Any:
+def new_shell(watch: Watch) -> Any:
     """Return an IPython shell on a machine that shows no window and has no accelerator."""
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -126,7 +117,6 @@ def new_shell(watch: Watch, data: str | None, cells: list[str]) -> Any:
     shell.showtraceback = shell.showsyntaxerror = lambda *_, **__: None  # the outcome says it
     shell.user_ns[RECORDER], shell.user_ns[NOTER] = watch.record, watch.deeds.wrap
     stand_in()
-    prepare(shell, data, cells)
     return shell
 
 
@@ -138,17 +128,17 @@ class Tee(io.StringIO):
         return super().write(text[: max(room, 0)]) if room > 0 else len(text)
 
 
-def run_cell(shell: Any, source: str, clock: Clock) -> tuple[str, BaseException | None]:
+def run_cell(shell: Any, source: str, alarm: Alarm, seconds: float) -> tuple[str, BaseException | None]:
     """Return what a cell printed, and the error in which it ended."""
     printed = Tee()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
         try:
-            clock.in_cell = not clock.up
+            alarm.start(seconds)
             outcome = shell.run_cell(source, store_history=False)
-            clock.in_cell = False
+            alarm.stop()
             error = outcome.error_before_exec or outcome.error_in_exec
         except BaseException as caught:  # SystemExit, KeyboardInterrupt: the next cell runs
-            clock.in_cell = False
+            alarm.stop()
             error = caught
     return printed.getvalue(), error
 
@@ -166,44 +156,44 @@ def line_of(error: BaseException, cell: str) -> int | None:
     return lines
 
 
-def execute(job: dict[str, Any], watch: Watch, data: str | None, tell: Callable[[dict[str, Any]], None]) -> Notebook:
+def execute(
+    job: dict[str, Any],
+    shell: Any,
+    watch: Watch,
+    data: str | None,
+    tell: Callable[[dict[str, Any]], None],
+    alarm: Alarm,
+) -> Notebook:
     """Execute all cells, in order, and tell of each what became of it; one that fails is noted, the next one runs.
 
-    When the time of all cells is up, the one that runs is interrupted, and of the others only the definitions are run.
+    One that takes longer than its share is interrupted, and so is the next one. When the time of all is up, of the
+    others only the definitions are run.
     """
     cells, definitions_only = job["cells"], job["definitions"]
-    clock = Clock()
-    shell = new_shell(watch, data, cells)
+    prepare(shell, data, cells)
     notebook = Notebook(shell.user_ns, data)
     room = MOST_TEXT
-    clock.start(float(job["seconds"]))
+    clock = Clock(len(cells), time.monotonic() + float(job["seconds"]))
     for number, cell in enumerate(cells):
+        share = clock.share(number)
+        definitions_only = definitions_only or share < LEAST_S
         try:
             source = definitions(shell.transform_cell(cell)) if definitions_only else cell
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             tell({"cell": number, "text": "", "error": type(error).__name__, "line": getattr(error, "lineno", None)})
             continue
-        watch.cell, whole = number, not definitions_only or job["definitions"]
-        text, error = run_cell(shell, source, clock)
-        definitions_only = definitions_only or clock.up
+        watch.cell = number
+        text, error = run_cell(shell, source, alarm, max(share, DEFINITIONS_S) if definitions_only else share)
         room -= len(text)
         notebook.note_versions()
         watch.deeds.look(number)
         record: dict[str, Any] = {
-            "cell": number,
-            "whole": whole,
-            "text": text[: max(room + len(text), 0)],
-            "error": None,
-            "line": None,
-        }
+            "cell": number, "whole": not definitions_only or job["definitions"], "late": alarm.rang,
+            "text": text[: max(room + len(text), 0)], "error": None, "line": None,
+        }  # fmt: skip
         if error is not None:
-            record |= {
-                "error": type(error).__name__[:80],
-                "line": line_of(error, cell),
-                "message": str(error)[:MOST_ERROR],
-            }
+            record |= {"error": type(error).__name__[:80], "line": line_of(error, cell)}
         tell(record)
         plt.close("all")
-    signal.setitimer(signal.ITIMER_REAL, 0)
     sys.stdout.flush()
     return notebook

@@ -1,5 +1,6 @@
 """Execute a submission in the sandbox, ask what it left behind, and judge the answers by its assignment's checks."""
 
+import contextlib
 import importlib
 import importlib.util
 import time
@@ -15,7 +16,7 @@ from course.grading.answers import Answers, NotTried, Tampered
 from course.grading.checks import Check, checks_of
 from course.grading.rerun import sandbox
 from course.grading.rerun.digits import digits, name_digits
-from course.grading.rerun.questions.asking import Asker, Missing, NotAnswered
+from course.grading.rerun.questions.asking import Asker, Missing, NotAnswered, kind_of
 from course.grading.rerun.questions.trainings import ask_trainings
 from course.grading.rerun.reaches import reaches, undefined
 from course.grading.rerun.sandbox import Ended, Limits, Session
@@ -30,6 +31,8 @@ QUESTIONS_S = 600.0  # for all questions together
 INTERRUPTION_S = 20.0  # beyond its time, for a cell to hear that it is over; who does not is ended from outside
 MOST_CELL_TEXT = 200_000
 MOST_ERRORS = 3
+SHARE = 0.75  # of the time that is left, for one cell, as the sandbox's side has it
+NO_FORM = (Tampered, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)  # of wrong answers
 ENOUGH_CELLS = 0.999  # share that ran, below which a person is told
 
 
@@ -92,11 +95,7 @@ def rerun(submission: Submission, assignment: Assignment, options: RerunOptions)
     limits = Limits(seconds=options.seconds, memory=options.memory_mb * sandbox.MEGA)
     ran, findings = run_and_ask(wish, limits), list(reaches(submission))
     mode = "definitions" if options.definitions else "full"
-    late = next((record for record in ran.cells if record.get("error") == "Late" or not ran_whole(record)), None)
-    if ran.ended or late:
-        cell = f" (code cell {int(late['cell']) + 1} was interrupted)" if late else ""
-        reason = ran.ended or f"it did not end within {limits.seconds:g} s{cell}"
-        findings.append(Finding("LOOK", "rerun_ended", reason, "file"))
+    findings += interrupted(ran, limits.seconds)
     findings += cells_ran(ran, submission, options.definitions)
     if ran.summary is None and not options.definitions:
         short = replace(limits, seconds=min(MOST_DEFINITIONS_S, limits.seconds))
@@ -108,7 +107,7 @@ def rerun(submission: Submission, assignment: Assignment, options: RerunOptions)
         return findings + [Finding("LOOK", "rerun_ended", reason, task.name) for task in tasks], isolated.missing
     findings += undefined(submission, ran.summary.get("names"))
     content = {**ran.summary, "probes": ran.answers, "trainings": ran.trainings, "mode": mode, "ended": ran.ended}
-    content["errors"] = [record for record in ran.cells if record.get("error")]
+    content["errors"] = [record for record in ran.cells if record["error"]]
     name_digits(content, data)
     answers = Answers(content, printed(ran, submission), submission)
     return findings + judge(answers, assignment), isolated.missing
@@ -134,8 +133,8 @@ def run_and_ask(wish: Wish, limits: Limits) -> Ran:
             ask_all(session, wish, ran)
         except Ended as error:
             ran.ended = str(error)
-        except Tampered as error:
-            ran.ended = f"it sent something that is no answer: {error}"
+        except (NotAnswered, *NO_FORM):
+            ran.ended = "it sent something that is no answer"
     return ran
 
 
@@ -147,15 +146,28 @@ def execute(session: Session, wish: Wish, ran: Ran) -> None:
     """
     cells = [cell.source for cell in wish.submission.cells]
     session.send({"cells": cells, "definitions": wish.definitions, "seconds": session.limits.seconds})
+    end = session.deadline
     session.deadline += INTERRUPTION_S
     while True:
-        message = session.receive()
-        if message.get("cell") != len(ran.cells):
+        count, share = len(ran.cells), SHARE * max(end - time.monotonic(), 0)
+        stuck = f"code cell {count + 1} did not end in its time, and could not be interrupted"
+        message = session.receive(share + INTERRUPTION_S if count < len(cells) - 1 else None, stuck)
+        if message.get("cell") != count:
             ran.summary = message
             return
-        ran.cells.append(message)
+        ran.cells.append(record_of(message))
         if len(ran.cells) > len(cells):
             session.end("it reported more cells than there are")
+
+
+def record_of(message: dict[str, Any]) -> dict[str, Any]:
+    """Return what became of a cell in the form that is read here; whatever has another form says nothing."""
+    text, error, line = (message.get(name) for name in ("text", "error", "line"))
+    return {
+        "cell": message["cell"], "text": text if isinstance(text, str) else "",
+        "error": None if error is None else kind_of(error), "line": line if type(line) is int else None,
+        "late": message.get("late") is True, "whole": message.get("whole", True) is True,
+    }  # fmt: skip
 
 
 def ask_all(session: Session, wish: Wish, ran: Ran) -> None:
@@ -167,15 +179,27 @@ def ask_all(session: Session, wish: Wish, ran: Ran) -> None:
     ask = Asker(session)
     if ran.summary is not None and not wish.definitions:
         ran.trainings = ask_trainings(ask, ran.summary.get("trainings"), wish.data)
-    for name, question in questions_of(wish.assignment)(ask, wish.data):
-        try:
-            ran.answers[name] = question()
-        except Missing:
-            continue
-        except NotAnswered as error:
-            ran.answers[name] = {"error": str(error)}
-        except (Tampered, KeyError, TypeError, ValueError, IndexError):
-            ran.answers[name] = {"error": "its answer has not the form that was asked for"}
+    with contextlib.suppress(Missing):
+        for name, question in questions_of(wish.assignment)(ask, wish.data):
+            with contextlib.suppress(Missing):
+                ran.answers[name] = answered(question)
+
+
+def answered(question: Callable[[], Any]) -> Any:
+    """Return the answer to a question, or which kind of error came instead of one.
+
+    Raises:
+        Missing: there is nothing of that name.
+        Ended: the run is over.
+    """
+    try:
+        return question()
+    except Missing:
+        raise
+    except NotAnswered as error:
+        return {"error": str(error)}
+    except NO_FORM:
+        return {"error": "its answer has not the form that was asked for"}
 
 
 def questions_of(assignment: str) -> Callable[..., Iterator[tuple[str, Callable[[], Any]]]]:
@@ -191,8 +215,8 @@ def questions_of(assignment: str) -> Callable[..., Iterator[tuple[str, Callable[
 def cells_ran(ran: Ran, submission: Submission, definitions: bool) -> Iterator[Finding]:
     """Report which share of the cells ran, and where the first ones failed: the error's type and line, no more."""
     count = len(submission.cells)
-    failed = [record for record in ran.cells if record.get("error")]
-    good = sum(not record.get("error") and ran_whole(record) for record in ran.cells)
+    failed = [record for record in ran.cells if record["error"] and not record["late"]]
+    good = sum(not record["error"] and ran_whole(record) for record in ran.cells)
     if definitions or not count:
         return
     share = f"{good} of {count} code cells ran ({good / count:.0%})"
@@ -203,24 +227,34 @@ def cells_ran(ran: Ran, submission: Submission, definitions: bool) -> Iterator[F
 
 
 def ran_whole(record: dict[str, Any]) -> bool:
-    """Say whether all of a cell was run: after the time was up, only definitions are."""
-    return record.get("whole", True) is True
+    """Say whether all of a cell was run: one that was interrupted was not, nor one of which only definitions were."""
+    return record["whole"] and not record["late"]
+
+
+def interrupted(ran: Ran, seconds: float) -> Iterator[Finding]:
+    """Report what ended the run before its time, which cells were interrupted, and of which only definitions ran."""
+    if ran.ended:
+        yield Finding("LOOK", "rerun_ended", ran.ended, "file")
+    for record in [record for record in ran.cells if record["late"]][:MOST_ERRORS]:
+        reason = f"code cell {record['cell'] + 1} did not end in its share of {seconds:g} s and was interrupted"
+        yield Finding("LOOK", "rerun_ended", reason, "file")
+    rest = next((record for record in ran.cells if not record["whole"]), None)
+    if rest:
+        reason = f"from code cell {rest['cell'] + 1} on only definitions were run: {seconds:g} s were up"
+        yield Finding("LOOK", "rerun_ended", reason, "file")
 
 
 def error_of(record: dict[str, Any]) -> str:
     """Say which error a cell ended in; its text may say anything, and is not shown."""
-    kind, line = str(record.get("error")), record.get("line")
-    kind = kind if kind.isidentifier() and len(kind) < 60 else "an error"
-    where = f", line {line}" if isinstance(line, int) and not isinstance(line, bool) else ""
-    return f"code cell {int(record['cell']) + 1}{where}: {kind}"
+    where = f", line {record['line']}" if record["line"] is not None else ""
+    return f"code cell {record['cell'] + 1}{where}: {record['error']}"
 
 
 def printed(ran: Ran, submission: Submission) -> Submission:
     """Return the submission with what its cells printed in the rerun, and nothing else."""
     texts = {}
     for record in ran.cells:
-        text = record.get("text")
-        texts[len(texts)] = printable(text[:MOST_CELL_TEXT]) if isinstance(text, str) else ""
+        texts[len(texts)] = printable(record["text"][:MOST_CELL_TEXT])
     cells = []
     for number, cell in enumerate(submission.cells):
         text = texts.get(number, "")

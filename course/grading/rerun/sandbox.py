@@ -36,6 +36,8 @@ from course.grading.rerun.system_calls import filter_file
 JAIL = Path(__file__).with_name("jail.py").read_text(encoding="utf-8")
 MEGA = 1 << 20
 HOME, PROGRAM = "/home/student", "/program"
+SHARES = {"/dev/shm": 4, "/tmp": 4, "/content": 8, "/kaggle": 8}  # folders of its own, and their part of the disk
+OWN = (*SHARES, HOME)
 # packages come last, as in any Python: one that bears a standard module's name must not take its place
 START = """import os, sys
 sys.path[:0] = [os.environ.pop("PROGRAM")]
@@ -71,6 +73,7 @@ class Limits:
     memory: int = 4096 * MEGA  # all its processes together, shared memory included
     disk: int = 512 * MEGA
     file_size: int = 256 * MEGA
+    files: int = 20_000
     processes: int = 64  # threads count, too
     output: int = 10 * MEGA  # standard output and error together
     messages: int = 512 * MEGA  # all that it says to the grader
@@ -93,6 +96,7 @@ class Session:
         self.deadline = time.monotonic() + limits.seconds
         self.stream, self.output, self.said = Stream(), bytearray(), 0
         self.ended: str | None = None
+        self.outside: set[int] = set()  # bubblewrap's process on this side of the walls, once they stand
         self.selector = selectors.DefaultSelector()
         assert process.stdout is not None
         self.selector.register(line, selectors.EVENT_READ)
@@ -112,8 +116,12 @@ class Session:
         except OSError:
             self.end("its process ended too early")
 
-    def receive(self, seconds: float | None = None) -> dict[str, Any]:
+    def receive(self, seconds: float | None = None, late: str = "it did not answer in time") -> dict[str, Any]:
         """Return the next message.
+
+        Args:
+            seconds: how long to wait for it, where less than the whole run has.
+            late: why the run ended, if it did not come then.
 
         Raises:
             Ended: it does not come in time, or a limit was reached, or the program is gone.
@@ -131,11 +139,7 @@ class Session:
                 raise Ended(self.ended)
             left = until - time.monotonic()
             if left <= 0:
-                self.end(
-                    f"it did not end within {self.limits.seconds:g} s"
-                    if until == self.deadline
-                    else "it did not answer in time"
-                )
+                self.end(f"it did not end within {self.limits.seconds:g} s" if until == self.deadline else late)
             for key, _ in self.selector.select(timeout=min(left, POLL_S)):
                 self.read(key.fileobj)
             self.watch()
@@ -170,6 +174,9 @@ class Session:
         pids = usage.descendants(self.process.pid)
         if usage.memory_is_beyond(pids, self.limits.memory):
             self.end(f"it used more than {self.limits.memory / MEGA:g} MB of memory")
+        inside = min(pids - self.outside, default=None) if self.outside else None
+        if inside is not None and usage.files_in(inside, OWN) > self.limits.files:
+            self.end(f"it made more than {self.limits.files} files")
         if len(pids) > self.limits.processes + 4:  # bubblewrap's own two, and a race
             self.end(f"it started more than {self.limits.processes} processes")
 
@@ -260,6 +267,7 @@ def greet(running: Session) -> None:
             f"the sandbox could not be started ({error}; {last}): try it again, with more memory"
         ) from error
     running.deadline = time.monotonic() + running.limits.seconds
+    running.outside = {running.process.pid} if running.walls else set()
 
 
 def refuse_root(isolated: Isolation) -> None:
@@ -349,7 +357,7 @@ def walls(
     for path in HIDDEN:
         command += ["--ro-bind", "/dev/null", path] if os.path.exists(path) else []
     # before the folders that are shown, which may lie below /tmp
-    for folder, share in (("/dev/shm", 4), ("/tmp", 4), ("/content", 8), ("/kaggle", 8)):
+    for folder, share in SHARES.items():
         command += ["--perms", "1777", "--size", str(limits.disk // share), "--tmpfs", folder]
     folders = _folders(packages)
     for parent in sorted({str(parent) for path in (*folders, HOME) for parent in Path(path).parents[:-1]}):
@@ -376,6 +384,7 @@ def walls(
 def _folders(packages: list[str]) -> list[str]:
     """Return the folders to show, read-only: parents first, so that none hides another."""
     python = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent.parent), *packages}
+    python |= {str(Path(folder).resolve()) for folder in python}  # of an environment behind a link, both ends
     folders: list[str] = []
     for folder in (*SYSTEM, *sorted(python, key=len)):
         if not any(Path(folder).is_relative_to(known) for known in folders if known != "/"):

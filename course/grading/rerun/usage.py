@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Iterable
 
 KILO = 1024
 COUNTED = ("RssAnon:", "RssShmem:", "VmSwap:")
@@ -44,6 +45,21 @@ def of_process(pid: int, table: str, rows: tuple[str, ...]) -> int:
                     total += int(line.split()[1]) * KILO
     except (OSError, ValueError, IndexError):
         return 0
+    return total
+
+
+def files_in(pid: int, folders: Iterable[str]) -> int:
+    """Return how many files lie in a sandbox's own folders, seen through one of its processes; 0 where none can look.
+
+    Each is an entry in the kernel's memory, empty or not, which neither a folder's size nor a process's memory counts.
+    """
+    total = 0
+    for folder in folders:
+        try:
+            there = os.statvfs(f"/proc/{pid}/root{folder}")
+        except OSError:
+            return 0
+        total += there.f_files - there.f_ffree
     return total
 
 

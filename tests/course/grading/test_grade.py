@@ -4,6 +4,9 @@ import csv
 import os
 import re
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,3 +149,41 @@ def test_a_dask_cluster_that_loses_a_worker_loses_no_verdict(tmp_path):
     assert len(verdicts) == 24 and len(stored) == len(set(stored)) == 24
     assert [v.verdict for v in verdicts].count("PASS") == 16
     assert not any(v.note for v in verdicts)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_dask_cluster_whose_scheduler_dies_costs_nobody_a_verdict(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    folder, out = hand_in(tmp_path / "in", 12), tmp_path / "out"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    start = [sys.executable, "-m"]
+    scheduler = subprocess.Popen(
+        [*start, "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"], stderr=subprocess.DEVNULL
+    )
+    worker = subprocess.Popen(
+        [*start, "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
+        stderr=subprocess.DEVNULL,
+    )
+    stored: list[str] = []
+    plain = grading.store
+
+    def store(where, entry, graded):
+        stored.append(entry.key)
+        if len(stored) == 3:
+            scheduler.kill()
+        plain(where, entry, graded)
+
+    monkeypatch.setattr(grading, "store", store)
+    try:
+        verdicts = grading.grade([str(folder)], out, Options(), engine="dask", scheduler=address, console=quiet())
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
+    waiting = [v for v in verdicts if codes(v) == {"not_judged"}]
+    assert len(verdicts) == 12 and waiting and all(v.verdict == "LOOK" for v in waiting)
+    assert len(stored) == len(set(stored)) == len(list((out / "verdicts").iterdir())) == 12 - len(waiting)
+    again = grading.grade([str(folder)], out, Options(), workers=1, console=quiet())
+    assert len(stored) == len(set(stored)) == 12 and not any("not_judged" in codes(v) for v in again)

@@ -87,16 +87,13 @@ nowhere.import_this()
 class Late(Exception): pass
 print("dataset 1: ELBO = -4.45, KL = 0.18, NLL = 4.27")
 # %%
-while True: pass
-# %%
 def after(): return 1
 """
 
 
 @needs_sandbox
 def test_a_failing_cell_is_noted_by_type_and_line_and_the_next_one_runs():
-    source = FAILING.replace("# %%\nwhile True: pass\n", "")
-    findings, _ = rerun(submission(source), A1, Options(rerun=True, seconds=200))
+    findings, _ = rerun(submission(FAILING), A1, Options(rerun=True, seconds=200))
     noted = [f.evidence for f in findings if f.code == "rerun_error"]
     assert noted[0].startswith("code cell 1") and noted[0].endswith("ZeroDivisionError")
     assert noted[1].endswith("ValueError") and not any("marks" in text for text in noted), noted
@@ -104,11 +101,43 @@ def test_a_failing_cell_is_noted_by_type_and_line_and_the_next_one_runs():
     assert any("-ELBO 4.450" in f.evidence for f in findings), "what a later cell prints counts"
 
 
+ENDLESS = """# %%
+print("before")
+# %%
+while True:
+    try:
+        while True: abs(1)
+    except BaseException: pass
+# %%
+import time; time.sleep(1000)
+# %%
+class Late(Exception): pass
+raise Late
+# %%
+def after(): return 1
+print("dataset 1: ELBO = -4.45, KL = 0.18, NLL = 4.27")
+"""
+
+
 @needs_sandbox
-def test_a_cell_that_does_not_end_is_ended_and_what_is_defined_below_is_asked():
-    findings, _ = rerun(submission(FAILING), A1, Options(rerun=True, seconds=40))
+def test_a_cell_that_does_not_end_is_interrupted_after_its_share_and_the_next_ones_run():
+    findings, _ = rerun(submission(ENDLESS), A1, Options(rerun=True, seconds=60))
     ended = [f.evidence for f in findings if f.code == "rerun_ended"]
-    assert len(ended) == 1 and ended[0].startswith("it did not end within 40 s"), ended
+    said = "code cell {} did not end in its share of 60 s and was interrupted"
+    assert ended == [said.format(n) for n in (2, 3)], ended
+    assert [f.evidence for f in findings if f.code == "rerun_error"] == ["code cell 4, line 2: Late"]
+    assert next(f.evidence for f in findings if f.code == "rerun_share") == "2 of 5 code cells ran (40%)"
+    assert any("-ELBO 4.450" in f.evidence for f in findings), "what a later cell prints counts"
+
+
+@needs_sandbox
+def test_a_cell_that_never_comes_back_to_python_ends_the_run_which_says_so(monkeypatch):
+    monkeypatch.setattr(again, "INTERRUPTION_S", 5.0)
+    source = "# %%\nsum(iter(int, 1))\n# %%\ndef reparameterize(mu, logvar): return mu\n"
+    findings, _ = rerun(submission(source), ASSIGNMENTS["a3"], Options(rerun=True, seconds=20))
+    ended = {f.evidence for f in findings if f.code == "rerun_ended"}
+    assert ended == {"code cell 1 did not end in its time, and could not be interrupted"}, findings
+    assert any(f.code not in ("rerun_ended", "rerun_share") for f in findings), "what is defined below is asked"
 
 
 # ---------------------------------------------------------------- asked

@@ -181,3 +181,32 @@ import time; time.sleep(60)
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def living(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reruns need Linux")
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+def test_killing_the_grader_in_a_rerun_ends_the_sandbox_and_all_in_it(sign, tmp_path):
+    from course.grading.rerun import sandbox
+
+    if not sandbox.isolation().walls:
+        pytest.skip("nothing can be run here")
+    (tmp_path / "in").mkdir()
+    sleeping = "import subprocess\nsubprocess.run(['sleep', '1000'])"
+    (tmp_path / "in" / NAME).write_bytes(notebook([cell(sleeping), *class_cells()]))
+    command = [sys.executable, "-m", "course", "grade", str(tmp_path / "in"), "--rerun", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, cwd=worker.ROOT, stdout=subprocess.DEVNULL) as grader:
+        started: list[psutil.Process] = []
+        deadline = time.monotonic() + 300
+        while not any("sleep" in p.name() for p in living(started)):  # at the notebook's own child
+            assert grader.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+            started = psutil.Process(grader.pid).children(recursive=True)
+        assert len(started) >= 5, "the judge, bubblewrap twice, Python, and sleep"
+        grader.send_signal(sign)
+    psutil.wait_procs(started, timeout=20)
+    assert not living(started)

@@ -11,6 +11,7 @@ from course.grading.rerun.sandbox import Session
 MOST_S = 25.0  # processor time that one act may take, by the alarm in the sandbox
 WALL = 4  # times as much wall clock, on a machine with other work; who does not answer then is asked no more
 MOST_TEXT = 80
+TOO_LATE = "it did not end in time"  # as the sandbox's side has it
 
 
 class NotAnswered(Exception):
@@ -47,7 +48,7 @@ class Asker:
             return reply["value"]
         if "missing" in reply:
             raise Missing(str(reply["missing"])[:MOST_TEXT])
-        raise NotAnswered(str(reply.get("error", "no answer"))[:MOST_TEXT])
+        raise NotAnswered(kind_of(reply.get("error")))
 
     def normal(self, *shape: int) -> np.ndarray:
         return self.rng.standard_normal(shape).astype(np.float32)
@@ -63,6 +64,12 @@ class Asker:
             width = shape[-1] ** 0.5 if len(shape) > 1 else 1.5
             values.append(self.normal(*shape) * np.float32(scale / width))
         return values
+
+
+def kind_of(error: Any) -> str:
+    """Return the type of an error that a process names; anything else that it says is not repeated."""
+    known = isinstance(error, str) and (error == TOO_LATE or (error.isidentifier() and len(error) < MOST_TEXT))
+    return error if known else "an error"
 
 
 MOST_PARAMETERS = 4_000_000
