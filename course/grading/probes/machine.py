@@ -21,8 +21,10 @@ KEPT_MAGICS = {"time", "timeit", "capture", "prun", "writefile"}  # the others c
 BODY_IS_PYTHON = {"time", "timeit", "prun", "capture", "memit", "debug", "script"}
 
 
-def prepare(shell: Any) -> None:
-    """Change what a notebook would find missing here, all but the data."""
+def prepare(shell: Any, data: str | None, cells: list[str]) -> None:
+    """Change what a notebook would find missing here."""
+    if data:
+        point_torchvision_at(data, rows_for("\n".join(cells)))
     shorten_passes()
     quiet_magics(shell)
     torch.Tensor.cuda = lambda self, *_, **__: self  # type: ignore[assignment]

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 
 from .absent import stand_in
 from .alarm import Alarm
-from .machine import point_torchvision_at, prepare, rows_for
+from .machine import prepare
 from .watch import TRAINING_AND_PLOTS, Watch
 
 DEFINING = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
@@ -117,7 +117,6 @@ def new_shell(watch: Watch) -> Any:
     shell.showtraceback = shell.showsyntaxerror = lambda *_, **__: None  # the outcome says it
     shell.user_ns[RECORDER], shell.user_ns[NOTER] = watch.record, watch.deeds.wrap
     stand_in()
-    prepare(shell)
     return shell
 
 
@@ -171,9 +170,8 @@ def execute(
     others only the definitions are run.
     """
     cells, definitions_only = job["cells"], job["definitions"]
+    prepare(shell, data, cells)
     notebook = Notebook(shell.user_ns, data)
-    if data:
-        point_torchvision_at(data, rows_for("\n".join(cells)))
     room = MOST_TEXT
     clock = Clock(len(cells), time.monotonic() + float(job["seconds"]))
     for number, cell in enumerate(cells):
