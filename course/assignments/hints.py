@@ -27,6 +27,7 @@ COMMON_HINTS = {
     # evidence
     "numbers_missing": "No printed result was found: print ELBO, KL and NLL on the test set for every data set.",
     "figure_missing": "The figure of this task was not found among the outputs.",
+    "figure_unseen": "Not all figures of this task were told among the outputs.",
     "numbers_contradict": "Two printed results of the same thing differ: a person must look which one is right.",
     "figure_blank": "The figure is blank: draw before you save or show it.",
     "figure_twice": "The same picture stands for two different tasks.",

@@ -169,7 +169,7 @@ def curves_and_samples(submission: Case, task: Task) -> Iterator[Finding]:
         missing.append("samples of each data set's model")
     if missing:
         evidence = f"among the figures in {share.places} there are no {' and no '.join(missing)}, as far as is seen"
-        yield Finding("LOOK", "figure_missing", evidence)
+        yield Finding("LOOK", "figure_unseen", evidence)
 
 
 def panels_of(view: View) -> int:

@@ -200,7 +200,7 @@ def test_four_models_are_four_panels_or_four_figures_under_a_name_or_title(sourc
 @pytest.mark.parametrize("name", ["a1_german", "a1_onecell"])
 def test_words_of_the_source_stand_for_no_figure(name, left_out, named):
     """The source draws both and says so; what is shown below it is one of them."""
-    findings = [f for f in of(name, (left_out, "")).tasks["A2"].findings if f.code == "figure_missing"]
+    findings = [f for f in of(name, (left_out, "")).tasks["A2"].findings if f.code == "figure_unseen"]
     assert [f.level for f in findings] == ["LOOK"] and named in findings[0].evidence
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from course.__main__ import app
 from course.assignments import ASSIGNMENTS
-from course.grading.corpus.notebooks import RESULTS, picture_output, png
+from course.grading.corpus.notebooks import RESULTS, clouds, picture_output, png
 from course.handin import validate as validation
 
 
@@ -27,6 +27,16 @@ def picture(rows=1, columns=3, seed=0):
 
 
 PICTURE = picture()
+
+
+def drawn(name, seed):
+    return (
+        new_output("display_data", data=picture_output(clouds(seed))["data"])
+        if "samples" in name
+        else picture(seed=seed)
+    )
+
+
 MODEL = """
 class VAE(nn.Module):
     def forward(self, x):
@@ -74,7 +84,7 @@ def by_hand():
             "def train_vae(model):\n    return model.beta", outputs=[new_output("stream", text="".join(RESULTS))]
         ),
         *(
-            new_code_cell(f"plt.savefig(outdir / '{name}.png', bbox_inches='tight')", outputs=[picture(seed=n)])
+            new_code_cell(f"plt.savefig(outdir / '{name}.png', bbox_inches='tight')", outputs=[drawn(name, n)])
             for n, name in enumerate(FIGURES)
         ),
         new_code_cell(AUTOENCODER),

@@ -255,8 +255,8 @@ def test_whatever_is_put_in_is_in_exactly_one_row(tmp_path_factory, puts, layout
     found = collect([str(given_path)], layout=layout)
     listed = [row.file for row in found.rows]
     normal = [unicodedata.normalize("NFC", path) for path in there]
-    if as_zip:  # where old programs of Windows write a backslash between folders
-        normal = [path.replace("\\", "/") for path in normal]
+    if as_zip:  # where old programs of Windows write a backslash between folders, and two are one
+        normal = ["/".join(filter(None, path.replace("\\", "/").split("/"))) for path in normal]
     if not as_zip and len(there) == 1 and next(iter(there)).lower().endswith(".zip"):
         assert len(found.rows) + found.ignored >= 1
     else:
