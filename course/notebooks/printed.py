@@ -89,7 +89,7 @@ ASIDE = re.compile(r" [^\W\d][^()\n]{0,40}\)")
 MOST_LINE, MOST_LINES, MOST_LABEL = 1000, 50_000, 60
 IN_BRACKETS = re.compile(r"\([^()\n]{0,40}\)")
 END = r"(?:start|begin|first|initial|init|anfang|inizio|inicio|début|debut|end|final|last|ende|fine|fin)"
-ENDS = re.compile(rf"\W*{END}(?:[ _](?:value|wert))?\W*", re.I)
+ENDS = re.compile(rf"\W{{0,9}}{END}(?:[ _](?:value|wert))?\W{{0,9}}", re.I)
 LEAST_COLUMNS = 2
 
 # what a label says that a number is, in the languages of those who hand in
