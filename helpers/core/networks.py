@@ -58,8 +58,8 @@ class ConvEncoder(nn.Module):
 
     Shapes: (B, 1, 28, 28) - (B, c1, 14, 14) - (B, c2, 7, 7) - (B, hidden) - (B, output_size). Batch normalisation of
     the maps gains over 4 nats of ELBO on MNIST after three epochs; examples are independent only in ``eval`` mode.
-    SiLU, x sigmoid(x), has a gradient everywhere: with ReLU in its place the same training ends over a nat of ELBO behind
-    (``python -m course bench quality`` prints by how much).
+    SiLU, x sigmoid(x), has a gradient everywhere: with ReLU in its place the same training ends over a nat of ELBO
+    behind (``python -m course bench quality`` prints by how much).
     """
 
     def __init__(self, output_size: int, channels: tuple[int, int] = (16, 48), hidden: int = 256) -> None:
