@@ -3,6 +3,7 @@
 import torch
 
 from course.bench import quality
+from course.paths import NOTEBOOKS
 from helpers.core.data import ImageSet
 from helpers.mnist_conv_vae import VAE
 
@@ -39,6 +40,14 @@ def test_one_thing_differs_between_the_two_last_ways():
                for name, value in other.state_dict().items())  # fmt: skip
     assert not any(isinstance(m, torch.nn.SiLU) for m in other.modules())
     assert not torch.equal(other.encode(x)[0], before)
+
+
+def test_our_way_is_the_notebooks():
+    text = (NOTEBOOKS / "05_mnist_conv_vae.ipynb").read_text(encoding="utf-8")
+    assert f"num_epochs = budget({quality.OUR_EPOCHS})" in text
+    assert f"TensorBatches(train_x, batch_size={quality.OUR_BATCH_SIZE}, shuffle=True)" in text
+    assert f"Muon(model.parameters(), lr={quality.OUR_LR}, adam_lr={quality.OUR_ADAM_LR})" in text
+    assert f"VAE(latent_dim=24, hidden={quality.OUR_HIDDEN})" in text
 
 
 def test_the_first_epoch_at_the_target_counts():

@@ -76,6 +76,13 @@ def test_every_check_is_named_in_a_table():
     assert checks_in(common_behaviour) <= {name for _, _, name in NAMES}
 
 
+@pytest.mark.parametrize("key", ["a1", "a3", "a5"])
+def test_every_own_way_is_named_in_a_table(key):
+    module = importlib.import_module(f"course.grading.{key}.own_ways")
+    named = {name for task in ASSIGNMENTS[key].tasks for name in task.own_ways}
+    assert checks_in(module) and checks_in(module) <= named
+
+
 def test_behaviour_of_assignment_1_brings_together_the_checks_of_its_files():
     files = {path.stem for path in Path(package_a1.__file__).parent.glob("*.py")} - {"__init__", "outputs", "own_ways"}
     names = set()
