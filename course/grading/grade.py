@@ -22,6 +22,7 @@ from course import assignments
 from course.grading import engines, telling
 from course.grading.engines import Entry
 from course.grading.judging import Graded, Options, rerun_package
+from course.grading.leftovers import remove_leftovers
 from course.grading.outcomes import Outcome, not_graded, of_row
 from course.grading.telling import Telling
 from course.grading.verdicts import LEVELS, StoredPicture, Verdict
@@ -73,6 +74,7 @@ def grade(
         options = replace(options, assignment=assignments.find(options.assignment).key)
     engines.check_engine(engine, scheduler)
     console = console or Console()
+    remove_leftovers(out)
     ready = telling.prepared(out, tell)  # what cannot be read is said before anything is graded
     collected = collect(paths, out, options, tell)
     for line in collected.layouts:

@@ -76,7 +76,8 @@ def write(out: Path, found: Sequence[Outcome], ready: Prepared, console: Console
     final = [replace(o, late=ready.deadline is not None and o.row.time > ready.deadline) for o in applied.outcomes]
     people = outcomes.standings(final)
     lines = list(dict.fromkeys(applied.lines))
-    remember(out, [o.row for o in found if o.verdict])  # with those that a decision set aside: it may be taken back
+    judged = [o.row for o in found if o.verdict]  # with those that a decision set aside: it may be taken back
+    remember(out, judged, [o.row for o in found if not o.verdict])
     lines += tables.keep_or_write(out, "grades.csv", tables.grades(final, ready.tell.delimiter))
     lines += tables.keep_or_write(
         out, "students.csv", tables.students(people, final, ready.people, ready.tell.delimiter)

@@ -97,7 +97,7 @@ def task_of(assignment: str, name: str, where: str) -> str:
 
 
 class Known(NamedTuple):
-    """What a decision has to know of a row that was graded."""
+    """What a decision has to know of a row, whether it was graded or not."""
 
     person: str
     id: str
@@ -106,6 +106,7 @@ class Known(NamedTuple):
     file: str
     name: str
     sha256: str
+    status: str  # why it was not graded; empty where it was
 
 
 def label_of(row: Row | Known) -> str:
@@ -165,6 +166,7 @@ def decide(out: Path, person: str, assignment: str, task: str, verdict: str, why
     read_decisions(out)  # a table that cannot be read is not to be written to
     rows = remembered(out)
     row = row_meant(rows, person, assignment)
+    rows = [row for row in rows if not row.status]
     label = label_of(row)
     if sum(names(label, other) and other.assignment == assignment for other in rows) > 1:
         label = row.file
@@ -190,31 +192,39 @@ def remembered(out: Path) -> list[Known]:
         raise ValueError(f"{out / ROWS} is damaged: grade again, which writes it anew") from error
 
 
-def remember(out: Path, rows: Sequence[Row]) -> None:
-    """Write down what decisions can be about.
+def remember(out: Path, graded: Sequence[Row], others: Sequence[Row]) -> None:
+    """Write down what decisions can be about, and what they cannot, with the reason.
 
     Raises:
         OSError: it cannot be written.
     """
-    known = [{name: getattr(row, name) for name in Known._fields} for row in rows]
+    fields = Known._fields[:-1]
+    reasons = [*[""] * len(graded), *[row.status_text for row in others]]
+    known = [
+        {**{name: getattr(row, name) for name in fields}, "status": reason}
+        for row, reason in zip([*graded, *others], reasons, strict=True)
+    ]
     write_whole(out / ROWS, json.dumps(known, indent=1).encode())
 
 
 def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
-    """Return the one file that counts for a person and an assignment.
+    """Return the one graded file that counts for a person and an assignment.
 
     Raises:
         ValueError: there is none, or there are several.
     """
-    of_person = [row for row in rows if names(person, row) or spellings.is_same(person, row.person)]
-    of_person = of_person or rows_of(rows, person)
-    meant = [row for row in of_person if row.assignment == assignment]
+    of_person = rows_meant(rows, person)  # of all, lest who handed in a PDF be taken for somebody of a similar name
+    meant = [row for row in of_person if row.assignment == assignment and not row.status]
     if len(meant) == 1:
         return meant[0]
     if meant:
         choices = sorted({label_of(row) for row in meant}) if len({row.key for row in meant}) > 1 else []
         choices = choices or [row.file for row in meant]
         raise ValueError(f"{person!r} may mean {len(meant)} files of {assignment}; say which: {'; '.join(choices)}")
+    others = [row for row in of_person if row.assignment in ("", assignment) and row.status]
+    if others:
+        why = "; ".join(f"{row.file} was {row.status}" for row in others)
+        raise ValueError(f"{why}: only a notebook that was graded can be decided on")
     if of_person:
         people = " and ".join(sorted({row.person for row in of_person}))
         raise ValueError(f"{people} handed in nothing that was graded for {assignment}")
@@ -222,6 +232,12 @@ def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
     hint = "expected a name, a number or a file of grades.csv"
     hint = f"did you mean {' or '.join(map(repr, like))}?" if like else hint
     raise ValueError(f"nobody called {person!r} was graded there: {hint}")
+
+
+def rows_meant(rows: Sequence[Known], person: str) -> list[Known]:
+    """Return the rows that a text means: by what they are called, or else by the name that is nearest to it."""
+    exact = [row for row in rows if names(person, row) or spellings.is_same(person, row.person)]
+    return exact or rows_of(rows, person)
 
 
 def rows_of(rows: Sequence[Known], text: str) -> list[Known]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from course.grading.answers import Tampered, numbers
+from course.grading.leftovers import DIGITS
 from helpers.core import standin
 from helpers.core.files import write_whole
 
@@ -25,7 +26,7 @@ IMAGE_HEAD, LABEL_HEAD = 16, 8  # bytes
 @functools.cache
 def digits() -> Path:
     """Return a folder of the small set, made once in each process that needs it and removed with the process."""
-    root = Path(tempfile.mkdtemp(prefix="grader-digits-"))
+    root = Path(tempfile.mkdtemp(prefix=DIGITS))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     source = standin.make("mnist")
     images = np.round(source.images[: TRAIN_DIGITS + TEST_DIGITS] * 255).astype(np.uint8)

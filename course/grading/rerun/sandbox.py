@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from course.grading.leftovers import SANDBOX
 from course.grading.probes.channel import Garbled, Stream, packed
 from course.grading.rerun import usage
 from course.grading.rerun.system_calls import filter_file
@@ -232,7 +233,7 @@ def session(
     limits, isolated = limits or Limits(), isolated or isolation()
     if not isolated.walls:
         refuse_root(isolated)
-    spot = Path(tempfile.mkdtemp(prefix="sandbox-"))
+    spot = Path(tempfile.mkdtemp(prefix=SANDBOX))
     ours, theirs = socket.socketpair()
     files: list[IO[bytes]] = []
     running = None

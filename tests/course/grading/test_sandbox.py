@@ -16,6 +16,7 @@ import pytest
 from course.grading.corpus import escapes
 from course.grading.corpus.attack_table import escape, session_key
 from course.grading.corpus.escapes import ESCAPES, PRELUDE, SMALL
+from course.grading.leftovers import SANDBOX
 from course.grading.probes.channel import Garbled, Stream, array_of, packed, unpacked
 from course.grading.rerun import sandbox, system_calls, usage
 from course.grading.rerun.sandbox import MEGA, Ended, Isolation, session
@@ -149,7 +150,7 @@ def test_without_walls_everything_still_ends(monkeypatch):
     greedy = "x = [b'x' * (1 << 20) for _ in range(250)]\nif os.fork(): y = [b'y' * (1 << 20) for _ in range(90)]\ntime.sleep(9)"
     ended = talk(greedy, isolated=weak)
     assert "MB of memory" in ended or "too early" in ended
-    assert not list(Path(tempfile.gettempdir()).glob("sandbox-*/program.py"))
+    assert not list(Path(tempfile.gettempdir()).glob(f"{SANDBOX}*/program.py"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")

@@ -372,13 +372,15 @@ def test_time_grows_as_the_notebook_does(name):
         source, printed = LONG[name](size)
         cell = new_code_cell(source, execution_count=1, outputs=[new_output("stream", text=printed)])
         content = nbformat.writes(new_notebook(cells=[cell])).encode()
-        start = time.process_time()
-        for assignment in ASSIGNMENTS:
-            validation.check(content, assignment)
-        return time.process_time() - start
+        best = float("inf")
+        for _ in range(3):
+            start = time.process_time()  # a busy machine is no reason to fail
+            for assignment in ASSIGNMENTS:
+                validation.check(content, assignment)
+            best = min(best, time.process_time() - start)
+        return best
 
-    seconds(10)
-    assert seconds(28_000) < 60 * seconds(1750) + 0.1, "quadratic time would grow 256 times"
+    assert seconds(28_000) < 100 * seconds(1750) + 0.05, "quadratic time would grow 256 times"
 
 
 def test_a_large_file_is_refused_with_the_cells_named_that_make_it_so(tmp_path):

@@ -68,7 +68,7 @@ def test_what_fits_two_means_both():
 
 
 def known(person: str) -> Known:
-    return Known(person, "", person.lower(), "a1", f"{person}.ipynb", f"{person}.ipynb", "")
+    return Known(person, "", person.lower(), "a1", f"{person}.ipynb", f"{person}.ipynb", "", "")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,12 @@ def test_decide_asks_in_one_sentence(text, sentence):
     with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
         row_meant(rows, text, "a1")
     assert sentence in str(error.value)
+
+
+def test_decide_says_why_what_a_person_handed_in_was_not_graded():
+    pdf = known("Paula Papier")._replace(file="paula/a1.pdf", status="left out because it is a PDF", assignment="")
+    with pytest.raises(ValueError, match=r"^paula/a1\.pdf was left out because it is a PDF: only a notebook that"):
+        row_meant([pdf, known("Paul Papier"), known("Eva Paula Papier")], "papier, paula", "a1")
 
 
 WORD = st.sampled_from(["Äli", "Öz", "Ute", "Groß", "Süß", "Jörg", "Noël", "Zoë", "Max", "Åse", "Łuk", "Anna", "Lee"])

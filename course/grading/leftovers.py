@@ -1,0 +1,36 @@
+"""Remove what a grader left that was killed: half-written files beside the grades, folders in the system's own place.
+
+Only what is a day old goes, so that nothing is taken from a grader that still works.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SANDBOX, DIGITS = "vae-course-sandbox-", "vae-course-digits-"  # how our temporary folders begin
+OLD_S = 24 * 3600.0
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove old leftovers in a folder of grades and in the system's temporary one; what cannot be removed stays."""
+    for path in list(leftovers(out)):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > OLD_S:
+                remove(path)
+
+
+def leftovers(out: Path) -> Iterator[Path]:
+    """Yield what a killed grader may have left, of any age."""
+    yield from out.glob("**/.*.part")
+    for start in (SANDBOX, DIGITS):
+        yield from Path(tempfile.gettempdir()).glob(f"{start}*")
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
