@@ -9,7 +9,7 @@ import base64
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -82,8 +82,13 @@ def checks_of(assignments: Iterable[Assignment]) -> list[str]:
     return [f"helpers.checks.{stem}" for stem in stems if re.fullmatch(rf"(?:{keys})(?:_\w+)?", stem)]
 
 
-def files_of(modules: Iterable[str]) -> set[Path]:
-    """Collect the files of some modules of ours, and of those that they import in turn when they are loaded."""
+def files_of(modules: Iterable[str], imports: Callable[[str], Iterable[str]] | None = None) -> set[Path]:
+    """Collect the files of some modules of ours, and of those that they import in turn.
+
+    Args:
+        imports: what some code imports; where it is None, all of ours that it imports when it is loaded.
+    """
+    imports = imports or imports_at_top
     pending = list(modules)
     files: set[Path] = set()
     while pending:
@@ -91,7 +96,7 @@ def files_of(modules: Iterable[str]) -> set[Path]:
         path = next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
         if path is not None and path not in files:
             files.add(path)
-            pending += imports_at_top(path.read_text(encoding="utf-8"))
+            pending += imports(path.read_text(encoding="utf-8"))
             pending += [".".join(parent.parts) for parent in path.relative_to(ROOT).parents if parent.parts]
     return files
 

@@ -6,7 +6,7 @@ assignment goes out with what handing in needs of it (``course/handout/lean.py``
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,20 +149,10 @@ def _split(region: str) -> tuple[str, str]:
     raise ValueError(f"the table of an assignment names {region}, and there is no such module in {ROOT / 'helpers'}")
 
 
-def _modules(notebooks: Iterable[str]) -> Iterator[Path]:
-    """Yield the files of the helpers that notebooks import, and of those that these import in turn."""
-    pending: list[str] = []
-    for text in notebooks:
-        pending += _imports("\n".join(code_cells(text)), "helpers")
-    files: set[Path] = set()
-    while pending:
-        base = ROOT.joinpath(*pending.pop().split("."))
-        path = next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
-        if path is not None and path not in files:
-            files.add(path)
-            pending += _imports(path.read_text(encoding="utf-8"), "helpers")
-            pending += [".".join(parent.parts) for parent in path.relative_to(ROOT).parents if parent.parts]
-    yield from files
+def _modules(notebooks: Iterable[str]) -> set[Path]:
+    """Return the files of the helpers that notebooks import anywhere, and of those that these import in turn."""
+    named = [name for text in notebooks for name in _imports("\n".join(code_cells(text)), "helpers")]
+    return files_of(named, lambda source: _imports(source, "helpers"))
 
 
 def _imports(source: str, package: str) -> list[str]:

@@ -43,7 +43,7 @@ def training_curves(
         low, high = np.quantile(np.concatenate(visible), [0.002, 0.998])
         ax.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
         ax.set(title=name, xlabel="epoch", ylabel="nats per example")
-    figure.axes[0].legend(fontsize=8)
+    figure.axes[0].legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")  # readable on the curve
     return figure
 
 
@@ -132,7 +132,7 @@ def stacked_bars(bars: Mapping[str, Mapping[str, float]], *, xlabel: str, title:
         ax.barh(rows, width, left=left, color=colour, height=0.62, label=part)
         left = left + width
     for row, total in zip(rows, left, strict=True):
-        ax.annotate(f"{total:.3f}", (total, row), textcoords="offset points", xytext=(5, -4), weight="bold")
+        ax.annotate(f"{total:.4g}", (total, row), textcoords="offset points", xytext=(5, -4), weight="bold")
     ax.set(yticks=rows, yticklabels=list(bars), xlabel=xlabel, title=title)
     ax.margins(x=0.1)
     ax.legend(loc="lower right")
