@@ -20,7 +20,7 @@ from helpers.core.data import ImageSet
 from helpers.core.muon import Muon, warm_up_and_decay
 
 BATCH_SIZE = 128
-OUR_EPOCHS, OUR_BATCH_SIZE, OUR_HIDDEN = 15, 256, 128  # as in the notebook; the schedule falls over all epochs
+OUR_EPOCHS, OUR_BATCH_SIZE, OUR_HIDDEN = 12, 256, 128  # as in the notebook; the schedule falls over all epochs
 OUR_LR, OUR_ADAM_LR = 0.03, 0.005
 
 
