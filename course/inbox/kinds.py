@@ -6,7 +6,7 @@ from typing import Literal
 
 Kind = Literal["notebook", "zip", "other"]
 
-NOTEBOOK = re.compile(r"\.ipynb(?:[\s_-]?\(\d{1,3}\))?(?:\.(?:txt|json|ipynb|download|bin))?$", re.IGNORECASE)
+NOTEBOOK = re.compile(r"\.ipynb(?:[\s_-]?\(\d{1,3}\))?(?:\.(?:txt|json|ipynb|download|bin))?[\s_.]*$", re.IGNORECASE)
 ZIP_HEAD = b"PK\x03\x04"
 IGNORED_FOLDERS = frozenset(("__macosx", ".ipynb_checkpoints", "__pycache__", ".git", ".venv", ".idea", ".vscode"))
 IGNORED_FILES = re.compile(
@@ -14,6 +14,9 @@ IGNORED_FILES = re.compile(
 )
 MAY_BE_NOTEBOOKS = frozenset(("", "json", "txt", "bin", "download", "nb", "text"))  # by their content
 HOLDS_NONE = "holds no notebook"
+WORK = frozenset(
+    ("is a PDF", "is a web page", "is a Python file", "is a mail", "is a link")
+)  # what people hand in instead of a notebook
 REASONS = {  # why a file is left out, by its suffix
     **dict.fromkeys(("pdf",), "is a PDF"),
     **dict.fromkeys(("html", "htm", "mhtml", "webarchive"), "is a web page"),
@@ -21,6 +24,9 @@ REASONS = {  # why a file is left out, by its suffix
     **dict.fromkeys(("png", "jpg", "jpeg", "gif", "svg", "heic", "webp", "bmp"), "is a picture"),
     **dict.fromkeys(("rar", "7z", "tar", "gz", "tgz", "bz2", "xz"), "is an archive of a kind that is not opened"),
     **dict.fromkeys(("doc", "docx", "odt", "rtf", "md", "tex", "txt", "pages"), "is a text"),
+    **dict.fromkeys(("eml", "msg", "mbox"), "is a mail"),
+    **dict.fromkeys(("url", "webloc", "lnk", "gdoc", "desktop"), "is a link"),
+    "icloud": "is a placeholder for a file that stayed in the cloud",
     **dict.fromkeys(("csv", "tsv", "npy", "npz", "pt", "pth", "pkl", "h5", "xlsx", "json", "safetensors"), "is data"),
 }
 
