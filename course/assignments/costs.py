@@ -6,8 +6,8 @@ GLANCE, READING, RUN = range(3)  # at one picture or line; of code or text; of t
 COSTS: Mapping[str, int] = {
     **dict.fromkeys((
         "decided", "file_name", "several", "other_assignment", "no_assignment", "figure_missing", "figure_unseen",
-        "figure_blank", "figure_twice", "figure_panels", "picture_kind", "numbers_missing", "numbers_contradict",
-        "out_of_band", "collapsed", "not_decreasing", "error_output", "order",
+        "figure_blank", "figure_twice", "figure_panels", "picture_kind", "numbers_missing", "results_missing",
+        "numbers_contradict", "out_of_band", "collapsed", "not_decreasing", "error_output", "order",
     ), GLANCE),
     **dict.fromkeys((
         "not_judged", "rerun_error", "rerun_ended", "rerun_share", "no_training_seen", "drawn_untrained", "forged",

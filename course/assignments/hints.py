@@ -26,6 +26,7 @@ COMMON_HINTS = {
     "forged": "The output carries marks that only our own helpers write, and they do not fit the picture.",
     # evidence
     "numbers_missing": "No printed result was found: print ELBO, KL and NLL on the test set for every data set.",
+    "results_missing": "Results were printed, but not of every data set: print ELBO, KL and NLL of each.",
     "figure_missing": "The figure of this task was not found among the outputs.",
     "figure_unseen": "Not all figures of this task were told among the outputs.",
     "numbers_contradict": "Two printed results of the same thing differ: a person must look which one is right.",

@@ -37,7 +37,8 @@ GENERAL = {
     "figure_missing",
     "figure_blank",
 }  # failures that a file of any subject can have
-SETTLED_BY_RERUN = {"numbers_missing", "betas_missing", "unclear"}  # doubts that a rerun can do away with
+SETTLED_BY_RERUN = {"numbers_missing", "betas_missing", "unclear"}  # doubts that a rerun can do away with; not
+# "results_missing": where some results could be read, the one that could not is hardly there
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def three_results(submission: Case, task: Task) -> Iterator[Finding]:
     if not finals:
         yield Finding("LOOK", "numbers_missing", NOTHING_PRINTED)
     elif missing:
-        yield Finding("LOOK", "numbers_missing", f"no result of data set {missing} was recognised")
+        yield Finding("LOOK", "results_missing", f"no result of data set {missing} was recognised")
 
 
 def bands(submission: Case, task: Task) -> Iterator[Finding]:

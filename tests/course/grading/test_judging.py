@@ -16,7 +16,7 @@ from course.grading.corpus import attacks, variants
 from course.grading.corpus.attacks import bomb, text_bomb
 from course.grading.corpus.notebooks import NAME, RESULTS, cell, class_cells, notebook, picture_output, png, text_output
 from course.grading.judging import Options, grade_content
-from course.grading.verdicts import Verdict
+from course.grading.verdicts import Finding, Verdict
 from course.handin import submit as handin
 from course.notebooks import reading
 
@@ -251,3 +251,10 @@ def test_a_mistake_of_ours_is_not_the_students(monkeypatch):
     monkeypatch.setattr(judging, "judge", lambda *a: 1 / 0)
     verdict = graded(class_cells())
     assert verdict.verdict == "LOOK" and "the grader failed on it" in (verdict.note or "")
+
+
+@pytest.mark.parametrize(("code", "stays"), [("numbers_missing", False), ("results_missing", True)])
+def test_a_rerun_settles_that_no_number_could_be_read_but_not_that_one_of_several_is_missing(code, stays):
+    doubt = Finding("LOOK", code, "of the outputs", "A2")
+    again = Finding("PASS", "trained", "seen by the rerun", "A2")
+    assert (doubt in judging.merge([doubt], [again])) is stays
