@@ -8,6 +8,7 @@ from torch.distributions import Bernoulli, Independent, MultivariateNormal, Norm
 from torch.optim import Adam
 
 from helpers.core.batches import TensorBatches
+from helpers.core.objective import bernoulli_nll
 from helpers.mnist_conv_vae import (
     VAE,
     active_units,
@@ -214,3 +215,11 @@ def test_the_judge_recognises_what_it_was_shown():
     judge = train_classifier(x, y, num_epochs=30)
     assert share_recognised(judge, x[:, 0]) > 0.95
     assert share_recognised(judge, torch.full((50, 28, 28), 0.5), least=0.9999) < 0.5
+
+
+def test_the_cross_entropy_of_a_gray_image_is_the_average_over_its_binarisations():
+    logits, gray = torch.randn(1, 6), torch.rand(1, 6)
+    binary = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 6)
+    weights = Independent(Bernoulli(gray), 1).log_prob(binary).exp()
+    average = (weights * bernoulli_nll(logits.expand(64, 6), binary)).sum()
+    torch.testing.assert_close(average, bernoulli_nll(logits, gray)[0])
