@@ -1,5 +1,6 @@
 """What became of each row of the inbox: the grader's verdict, and on top of it what a tutor decided by hand."""
 
+import contextlib
 import datetime
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from course.inbox import decisions as by_hand
 from course.inbox.archives import Remark
 from course.inbox.decisions import ALL, Decision
 from course.inbox.roster import Seen
-from course.inbox.rows import Row, unknown_assignment
+from course.inbox.rows import Row, best_spelling, unknown_assignment
 from course.notebooks.reading import printable
 
 
@@ -201,13 +202,24 @@ def deadline_of(text: str | None) -> float | None:
     """
     if text is None:
         return None
-    try:
-        moment = datetime.datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no date: expected one such as '2026-11-20 23:59'") from error
+    moment = moment_of(text.strip())
     if len(text.strip()) <= len("2026-11-20"):
         moment += datetime.timedelta(days=1)
     return moment.timestamp()
+
+
+def moment_of(text: str) -> datetime.datetime:
+    """Return a date, with or without a time, as ISO or Germany write it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.datetime.fromisoformat(text)
+    for form in ("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"):
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.strptime(text.replace(",", ""), form)
+    raise ValueError(f"--deadline {text!r} is no date: expected one such as '2026-11-20 23:59' or '20.11.2026 23:59'")
 
 
 # ---------------------------------------------------------------- persons
@@ -248,7 +260,7 @@ def standings(outcomes: Sequence[Outcome]) -> list[Standing]:
 
 def standing_of(key: str, outcomes: Sequence[Outcome]) -> Standing:
     rows = [outcome.row for outcome in outcomes]
-    name = max((row.person for row in rows), key=lambda text: (text != text.lower(), not text.isascii(), text))
+    name = best_spelling(*(row.person for row in rows))
     levels = {name: level_of_all([o for o in outcomes if o.row.assignment == name]) for name in ASSIGNMENTS}
     late = tuple(sorted({o.row.assignment for o in outcomes if o.late and o.verdict}))
     numbers = next((row.id for row in rows if row.id), "")

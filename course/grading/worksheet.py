@@ -15,6 +15,7 @@ GRADES = frozenset((
 ))  # fmt: skip
 MOST = frozenset(("maximumgrade", "bestwertung", "hoechstbewertung", "hoechstpunktzahl", "skala", "scale", "maxgrade"))
 COMMENTS = frozenset(("feedbackcomments", "feedbackalskommentar", "feedbackkommentare", "kommentar", "comment"))
+COMMENT = re.compile("feedback|[ck]om+ent|yorum|opmerk")  # in the other languages, as the last column's name
 AMOUNT = re.compile(r"\d+(?:[.,]\d+)?")
 
 
@@ -57,7 +58,7 @@ def columns_of(sheet: Table) -> Columns:
         )
     comment = next((at for at, key in enumerate(keys) if key in COMMENTS), None)
     if comment is None and len(header) - 1 not in (grade, most, identifier):
-        comment = len(header) - 1 if "feedback" in keys[-1] or "omment" in keys[-1] else None
+        comment = len(header) - 1 if COMMENT.search(keys[-1]) else None
     return Columns(identifier, identifier + 1 if identifier + 1 != grade else None, grade, most, comment)
 
 

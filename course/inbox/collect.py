@@ -14,8 +14,8 @@ from course.inbox import archives, kinds, layouts, likeness
 from course.inbox.archives import Place, Reader, Remark
 from course.inbox.layouts import LAYOUTS, Layout, Owner, Person
 from course.inbox.roster import Listed, known_by_roster
-from course.inbox.rows import Row, of_one_assignment, superseded, told_apart
-from course.inbox.uploads import Upload, person_key, read_upload
+from course.inbox.rows import Row, of_one_assignment, spelt_alike, superseded, told_apart
+from course.inbox.uploads import Upload, add, person_key, read_upload
 from course.notebooks.reading import Unreadable, printable
 
 AUTO = "auto"
@@ -81,12 +81,15 @@ def collect(
             seen |= {item.place for item in items}
             kept = [item for item in items if item.is_empty_folder or not kinds.is_ignored(item.parts)]
             ignored += len(items) - len(kept)
-            chosen = layout_of(root, kept, layout)
+            above_all = layouts.shared([above(root, item) for item in kept if handed_in(item)])
+            chosen = layout_of(root, kept, layout, above_all)
             lines.append(f"{printable(str(root))}: {layouts.NAMES[chosen]}")
-            crowded = crowded_folders(kept)
+            crowded = crowded_folders(kept, above_all)
             for item in kept:
                 path = above(root, item)
-                owner = layouts.owner_of(path, chosen, crowded, by_hand=layout == chosen)
+                owner = layouts.owner_of(
+                    path[min(above_all, len(path) - 1) :], chosen, crowded, by_hand=layout == chosen
+                )
                 shelf = str(root.joinpath(*path[: path.index(owner.folder)])) if owner.folder in path else str(root)
                 row = row_of(item, path, owner, reader, assignment)
                 row = replace(row, shelf=printable(shelf), own_folder=folder_as_stored(root, item, path, owner))
@@ -94,7 +97,8 @@ def collect(
                 rows.append(replace(row, file=label))
     if not rows and not ignored:
         raise ValueError("no notebook found: expected files that end in .ipynb, or a folder or a zip of them")
-    return Collected(superseded(told_apart(of_one_assignment(known_by_roster(rows, people)))), lines, ignored)
+    rows = told_apart(of_one_assignment(known_by_roster(rows, people)))
+    return Collected(superseded(spelt_alike(rows)), lines, ignored)
 
 
 # ---------------------------------------------------------------- what was given
@@ -147,7 +151,7 @@ def item_of(path: Path, parts: tuple[str, ...]) -> Item:
         return Item(parts, Place(path), 0.0, problem=f"it cannot be opened ({error.strerror})")
     problem = ""
     if stat.S_ISLNK(status.st_mode):
-        problem = "it is a symbolic link"
+        problem = "it is a symbolic link, which is not followed"
     elif not stat.S_ISREG(status.st_mode):
         problem = "it is not a regular file"
     return Item(parts, Place(path), status.st_mtime, problem=problem)
@@ -184,15 +188,19 @@ def holds_everything(place: Place, reader: Reader, *, named: bool = False) -> bo
     paths = [parts for parts in paths if not kinds.is_ignored(parts)]
     if layouts.recognise(paths) in ("moodle", "ilias"):
         return True
-    if read_upload(place.path.name).sure:
-        return False
     handed_in = [parts for parts in paths if kinds.is_notebook_name(parts[-1]) or kinds.is_zip_name(parts[-1])]
+    above_all = layouts.shared(handed_in)
     uploads = [read_upload(parts[-1]) for parts in handed_in]
     persons = {person_key(upload.person) for upload in uploads if upload.sure and upload.assignment}
-    folders = {layouts.folder_of(parts) for parts in handed_in} - {""}
-    if named and len(handed_in) > 1:
+    folders = {layouts.folder_of(parts[above_all:]) for parts in handed_in} - {""}
+    if len(persons) > 1:
         return True
-    return len(persons) > 1 or len({folder for folder in folders if read_upload(folder).sure}) > 1
+    own = read_upload(place.path.name)
+    if own.sure and own.assignment:  # one person's, unless the files in it name others
+        return False
+    if len({folder for folder in folders if read_upload(folder).sure}) > 1:
+        return True
+    return named and len(handed_in) > 1 and not own.sure
 
 
 # ---------------------------------------------------------------- whose it is
@@ -215,11 +223,11 @@ def folder_as_stored(root: Path, item: Item, path: tuple[str, ...], owner: Owner
     return (root.absolute().name, *stored)[path.index(owner.folder) - len(path)]
 
 
-def layout_of(root: Path, items: Sequence[Item], layout: str) -> Layout:
+def layout_of(root: Path, items: Sequence[Item], layout: str, above_all: int) -> Layout:
     for known in LAYOUTS:
         if layout == known:
             return known
-    return layouts.recognise([above(root, item) for item in items if handed_in(item)])
+    return layouts.recognise([above(root, item)[above_all:] for item in items if handed_in(item)])
 
 
 def handed_in(item: Item) -> bool:
@@ -228,11 +236,11 @@ def handed_in(item: Item) -> bool:
     return item.is_empty_folder or kinds.is_notebook_name(name) or kinds.is_zip_name(name) or len(item.parts) > 1
 
 
-def crowded_folders(items: Sequence[Item]) -> frozenset[str]:
+def crowded_folders(items: Sequence[Item], above_all: int) -> frozenset[str]:
     """Return the folders that hold files of several persons, by what their names say."""
     persons: dict[str, set[str]] = defaultdict(set)
     for item in items:
-        folder = layouts.folder_of(item.parts)
+        folder = layouts.folder_of(item.parts[above_all:])
         persons[folder] |= layouts.others_in(folder, [item.name])
     return frozenset(folder for folder, others in persons.items() if len(others) > 1)
 
@@ -242,20 +250,22 @@ def crowded_folders(items: Sequence[Item]) -> frozenset[str]:
 
 def row_of(item: Item, path: tuple[str, ...], owner: Owner, reader: Reader, flag: str | None) -> Row:
     """Return what becomes of one item, before others are looked at."""
-    upload = read_upload(owner.file)
+    upload, before = read_upload(owner.file), read_upload(owner.before)
     person = owner.person
     row = Row(
         person=person.name, id=person.id or person.login, key=person.key, assignment="", shelf="",
         file=printable(unicodedata.normalize("NFC", "/".join(item.parts))), name=printable(owner.file),
         status="left out", reason="", place=item.place, notebook=None, problem=None, remarks=(),
         folder=printable(owner.folder), sure=person.sure,
-        copy=upload.copy, part=part_of(upload, person), time=item.time, sha256="", size=0,
+        copy=add(before.copy, upload.copy), part=part_of(upload, person), time=item.time, sha256="", size=0,
     )  # fmt: skip
-    row = replace(row, assignment=flag or upload.assignment or assignment_of_folders(path[:-1]) or "")
+    row = replace(
+        row, assignment=flag or upload.assignment or before.assignment or assignment_of_folders(path[:-1]) or ""
+    )
     if item.is_empty_folder:
         return replace(row, reason=kinds.HOLDS_NONE, name="")
     if item.problem and not kinds.is_notebook_name(item.name):
-        return replace(row, reason=item.problem.removeprefix("it "))
+        return left_out(row, item.problem.removeprefix("it "))
     if item.problem:
         return replace(row, status="graded", notebook=item.place, problem=Remark("unreadable", item.problem))
     try:
@@ -265,7 +275,7 @@ def row_of(item: Item, path: tuple[str, ...], owner: Owner, reader: Reader, flag
         if kinds.is_notebook_name(item.name) or kinds.is_zip_name(item.name):
             code = "unreadable" if kinds.is_notebook_name(item.name) else "unopened"
             return replace(row, status="graded", notebook=item.place, problem=Remark(code, printable(reason)))
-        return replace(row, reason=printable(reason).removeprefix("it "))
+        return left_out(row, printable(reason).removeprefix("it "))
 
 
 def part_of(upload: Upload, person: Person) -> tuple[str, ...]:
@@ -291,7 +301,7 @@ def opened(row: Row, item: Item, reader: Reader, flag: str | None) -> Row:
     if kind == "other":
         content = reader.read(item.place) if kinds.may_be_notebook(item.name, head) else b""
         if not kinds.is_notebook(content):
-            return replace(row, reason=kinds.reason_of(item.name))
+            return left_out(row, kinds.reason_of(item.name))
         return with_content(row, item.place, content, flag)
     if kind == "notebook":
         return with_content(row, item.place, reader.read(item.place), flag)
@@ -309,6 +319,15 @@ def opened(row: Row, item: Item, reader: Reader, flag: str | None) -> Row:
     return with_content(row, content.place, reader.read(content.place), flag)
 
 
+def left_out(row: Row, reason: str) -> Row:
+    """Return the row of a file that is no notebook; what lies about without a person's folder is nobody's work."""
+    upload = read_upload(row.name)
+    handed_in = upload.assignment or (upload.sure and reason in kinds.WORK)
+    if not row.folder and not handed_in and row.key == person_key(upload.person):
+        row = replace(row, person="", id="", key="", sure=False)
+    return replace(row, reason=reason)
+
+
 def with_content(row: Row, place: Place, content: bytes, flag: str | None) -> Row:
     """Return the row of a notebook; where nothing else says which assignment it solves, its content does."""
     if not row.assignment:
@@ -320,10 +339,14 @@ def with_content(row: Row, place: Place, content: bytes, flag: str | None) -> Ro
 
 def remarks_on_name(row: Row, flag: str | None) -> Iterator[str]:
     """Say what a name leaves open, and where it disagrees with the tutor."""
-    said = read_upload(row.name).assignment
+    upload = read_upload(row.name)
+    said = upload.assignment
     if not row.key:
         yield f"nothing says who handed in {row.name}"
     elif not row.sure:
         yield f"the name {row.name} gives one word for a person, expected a first name and a surname"
+    if len(upload.team) > 1 and row.key == person_key(upload.person):
+        persons = " and ".join(upload.team)
+        yield f"the name {row.name} names several persons, {persons}: a file each is expected"
     if flag and said and said != flag:
         yield f"the name {row.name} says {said}, but it was graded as {flag}"

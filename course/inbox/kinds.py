@@ -6,7 +6,7 @@ from typing import Literal
 
 Kind = Literal["notebook", "zip", "other"]
 
-NOTEBOOK = re.compile(r"\.ipynb(?:[\s_-]?\(\d{1,3}\))?(?:\.(?:txt|json|ipynb|download|bin))?$", re.IGNORECASE)
+NOTEBOOK = re.compile(r"\.ipynb(?:[\s_-]?\(\d{1,3}\))?(?:\.(?:txt|json|ipynb|download|bin))?[\s_.]*$", re.IGNORECASE)
 ZIP_HEAD = b"PK\x03\x04"
 IGNORED_FOLDERS = frozenset(("__macosx", ".ipynb_checkpoints", "__pycache__", ".git", ".venv", ".idea", ".vscode"))
 IGNORED_FILES = re.compile(
@@ -14,6 +14,7 @@ IGNORED_FILES = re.compile(
 )
 MAY_BE_NOTEBOOKS = frozenset(("", "json", "txt", "bin", "download", "nb", "text"))  # by their content
 HOLDS_NONE = "holds no notebook"
+WORK = frozenset(("is a PDF", "is a web page", "is a Python file"))  # what people hand in instead of a notebook
 REASONS = {  # why a file is left out, by its suffix
     **dict.fromkeys(("pdf",), "is a PDF"),
     **dict.fromkeys(("html", "htm", "mhtml", "webarchive"), "is a web page"),

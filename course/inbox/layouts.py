@@ -1,5 +1,6 @@
 """Tell who handed a file in, by the folder that a learning platform or a tutor put it into."""
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, get_args
@@ -8,16 +9,27 @@ from course.inbox.kinds import is_notebook_name, is_zip_name
 from course.inbox.names import LOOSE
 from course.inbox.uploads import Upload, person_key, read_upload
 
-Layout = Literal["flat", "moodle", "ilias", "folders"]
+Layout = Literal["flat", "moodle", "ilias", "canvas", "blackboard", "folders"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 NAMES: dict[Layout, str] = {
     "flat": "one flat folder, as from Sciebo: persons by the names of their files",
     "moodle": "Moodle's download: persons by its folders",
     "ilias": "ILIAS' download: persons by its folders",
+    "canvas": "Canvas' download: persons by what it puts before the names of files",
+    "blackboard": "Blackboard's download: persons by the logins in the names of its files",
     "folders": "one folder a person",
 }
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?")
-MOODLE_FLAT = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_(?P<file>.+)")
+FLAT: dict[Layout, re.Pattern[str]] = {  # what platforms put before the names of files
+    "moodle": re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_(?P<file>.+)"),
+    "canvas": re.compile(r"(?P<name>[^\W_]+)(?:_late)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.IGNORECASE),
+    "blackboard": re.compile(
+        r"(?P<title>.+)_(?P<name>[^\s_]+)_attempt_(?P<stamp>20\d\d(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)", re.IGNORECASE
+    ),
+}
+GROUP = re.compile(  # Moodle puts it before a name, where people work in groups; nobody's name has a digit
+    r"(?:[^-]*\d[^-]*|(?:.*\s)?(?:group|gruppe|grp|team|tutorium)(?:\s[^-]*)?)-(?=\S+\s)", re.IGNORECASE
+)
 ILIAS = re.compile(r"(?P<last>.+)_(?P<first>[^_]+)_(?P<login>[^_]+)_(?P<id>\d{3,})")
 
 
@@ -44,16 +56,18 @@ class Owner(NamedTuple):
     person: Person
     folder: str  # the person's own; empty where the file's name says it
     file: str  # the file's own name, without what a platform put before it
+    before: str = ""  # what that says besides the person: an assignment's title, and when it was handed in
 
 
 def of_moodle(name: str) -> Person | None:
     match = MOODLE.fullmatch(name)
-    return moodle_person(match) if match else None
+    return person_in(match) if match else None
 
 
-def moodle_person(match: re.Match[str]) -> Person:
-    name = swapped(match["name"])
-    return Person(f"{name} {match['id']}" if name.lower() in BLIND else name, match["id"], "", True)
+def person_in(match: re.Match[str]) -> Person:
+    name = swapped(GROUP.sub("", match["name"], count=1))
+    number = match.groupdict().get("id", "")
+    return Person(f"{name} {number}" if name.lower() in BLIND else name, number, "", True)
 
 
 def of_ilias(name: str) -> Person | None:
@@ -71,14 +85,19 @@ def swapped(name: str) -> str:
 
 
 def of_name(upload: Upload) -> Person:
-    return Person(upload.person, upload.id, "", upload.sure)
+    """Return whom a name means: by its words, else by a number that is somebody's."""
+    return Person(upload.person or upload.id, upload.id, "", upload.sure or (not upload.person and upload.id != ""))
 
 
 def recognise(paths: Sequence[tuple[str, ...]]) -> Layout:
     """Return the layout of a folder, from the parts of the paths in it."""
     names = {part for parts in paths for part in parts}
-    if any(MOODLE.fullmatch(name) or MOODLE_FLAT.fullmatch(name) for name in names):
+    if any(MOODLE.fullmatch(name) for name in names):
         return "moodle"
+    files = [parts[-1] for parts in paths]
+    for layout, pattern in FLAT.items():  # one name alone may look so by chance
+        if sum(bool(pattern.fullmatch(file)) for file in files) * 2 > len(files):
+            return layout
     folders = {part for parts in paths for part in parts[:-1]}
     if any(of_ilias(folder) for folder in folders):
         return "ilias"
@@ -97,6 +116,16 @@ def persons_own_folders(paths: Sequence[tuple[str, ...]]) -> bool:
             against += 1
     against += sum(bool(others) for others in strangers.values())
     return sum(not others for others in strangers.values()) > against
+
+
+def shared(paths: Sequence[tuple[str, ...]]) -> int:
+    """Return how many outermost folders hold all of several persons' own ones, and so are nobody's themselves."""
+    levels = zip(*(parts[:-1] for parts in paths), strict=False)
+    common = [level[0] for level in itertools.takewhile(lambda level: len(set(level)) == 1, levels)]
+    platform = (at for at, part in enumerate(common) if MOODLE.fullmatch(part) or of_ilias(part))
+    depth = next(platform, len(common))
+    below = {parts[depth] for parts in paths if len(parts) > depth + 1}
+    return depth if sum(read_upload(folder).sure for folder in below) > 1 else 0
 
 
 def folder_of(parts: Sequence[str]) -> str:
@@ -146,5 +175,17 @@ def _owner_by_platform(parts: tuple[str, ...], layout: Layout) -> Owner | None:
         person = reader(part) if reader else None
         if person is not None:
             return Owner(person, part, parts[-1])
-    flat = MOODLE_FLAT.fullmatch(parts[-1]) if layout == "moodle" else None
-    return Owner(moodle_person(flat), "", flat["file"]) if flat else None
+    flat = FLAT[layout].fullmatch(parts[-1]) if layout in FLAT else None
+    if flat is None:
+        return None
+    found = flat.groupdict()
+    file = found["file"] or parts[-1]
+    before = f"{found.get('title', '')} {found.get('stamp', '')}".strip()
+    return Owner(_spelt_out(person_in(flat), read_upload(file)), "", file, before)
+
+
+def _spelt_out(person: Person, upload: Upload) -> Person:
+    """Return a person whose name a platform wrote as one word, spelt as the file's own name has it."""
+    words = upload.person.split()
+    turned = {person_key(" ".join(words[at:] + words[:at])) for at in range(len(words))}
+    return person._replace(name=upload.person) if " " not in person.name and person.key in turned else person

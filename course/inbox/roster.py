@@ -15,15 +15,21 @@ HEADER = frozenset((  # words that head a column, in letters only
     "identifier", "kennung", "lastname", "login", "mail", "matrikel", "matrikelnr", "matrikelnummer", "matriculation",
     "nachname", "name", "nutzername", "participant", "student", "studentid", "surname", "userid", "username", "vorname",
     "vollstaendigername", "benutzername", "familyname", "idnumber", "idnummer", "anmeldename", "teilnehmer",
+    "apellido", "apellidos", "cognome", "nom", "nombre", "nome", "nomdefamille", "prenom", "achternaam", "voornaam",
 ))  # fmt: skip
-FIRST = frozenset(("firstname", "givenname", "vorname"))
-LAST = frozenset(("lastname", "surname", "familyname", "nachname", "familienname"))
+FIRST = frozenset(("firstname", "givenname", "nombre", "prenom", "voornaam", "vorname"))
+LAST = frozenset((
+    "achternaam", "apellido", "apellidos", "cognome", "familienname", "familyname", "lastname", "nachname", "nom",
+    "nomdefamille", "surname",
+))  # fmt: skip
 FULL = frozenset(("name", "fullname", "vollstaendigername", "student", "participant", "teilnehmer"))
 NUMBERS = frozenset((
     "id", "identifier", "idnumber", "idnummer", "matrikel", "matrikelnr", "matrikelnummer", "matriculation",
     "studentid",
 ))  # fmt: skip
 MOST_CELLS = 20  # of a line
+MOST_TITLE = 10  # lines above the one that names the columns
+NO_NAME = re.compile(r"[\d@]")
 NUMBER = re.compile(r"\D*?(\d{3,})\D*")
 
 
@@ -44,13 +50,23 @@ def read_roster(path: Path) -> list[Listed]:
         OSError: it cannot be read.
     """
     rows = read_table(path).rows
-    header = [person_key(cell) for cell in rows[0]] if rows else []
-    has_header = bool(HEADER & set(header))
-    listed = [listed_in(row, header if has_header else []) for row in rows[has_header:]]
+    start = lines_of_header(rows)
+    header = [person_key(cell) for cell in rows[start - 1]] if start else []
+    listed = [listed_in(row, header) for row in rows[start:]]
     people = [person for person in listed if person.name]
     if not people:
         raise ValueError(f"{path} lists nobody: expected a table with a person a line")
     return people
+
+
+def lines_of_header(rows: Sequence[Sequence[str]]) -> int:
+    """Return after how many lines the persons begin: behind the columns' names, and what stands above these."""
+    known = [len(HEADER & {person_key(cell) for cell in row}) for row in rows[:MOST_TITLE]]
+    named = next((line for line, words in enumerate(known, 1) if words > (line > 1)), 0)  # a title may hold one
+    if named or len(rows) < 3:
+        return named
+    columns = range(min(map(len, rows)))  # in any language: words above a column of numbers or addresses
+    return int(any(not NO_NAME.search(rows[0][at]) and all(NO_NAME.search(r[at]) for r in rows[1:]) for at in columns))
 
 
 def listed_in(row: Sequence[str], header: Sequence[str]) -> Listed:

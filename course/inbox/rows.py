@@ -72,6 +72,19 @@ def told_apart(rows: Sequence[Row]) -> list[Row]:
     return [replace(row, key=f"{row.key}#{row.id}") if row.key in shared and row.id else row for row in rows]
 
 
+def spelt_alike(rows: Sequence[Row]) -> list[Row]:
+    """Give each person one spelling, however files spell it."""
+    names: dict[str, str] = {}
+    for row in rows:
+        names[row.key] = best_spelling(names.get(row.key, ""), row.person)
+    return [replace(row, person=names[row.key]) for row in rows]
+
+
+def best_spelling(*names: str) -> str:
+    """Return the one of several spellings of a name that has capitals, and letters such as umlauts."""
+    return max(names, key=lambda text: (text != text.lower(), not text.isascii(), text))
+
+
 def superseded(rows: Sequence[Row]) -> list[Row]:
     """Let the newest of what one person handed in for one assignment count, and say of each older one by which."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)

@@ -8,16 +8,18 @@ import unicodedata
 from typing import NamedTuple
 
 from course.assignments import ASSIGNMENTS
+from course.inbox.kinds import REASONS
 from course.inbox.names import LETTERS, LOOSE
 
-SUFFIX = re.compile(r"(?:\.(?:ipynb|zip|json|txt|pdf|html?|py|download))+$", re.IGNORECASE)
+SUFFIX = re.compile(rf"(?:\.(?:{'|'.join(('ipynb', 'zip', 'download', *REASONS))})[\s_.]*)+$", re.IGNORECASE)
 GLUED = re.compile(r"(?<=[a-zß-ÿ])A\d{1,2}(?![^\W_])")  # MaxMustermannA1
 NUMBERED = re.compile(  # the assignment in words, which count where no a1 stands
-    r"(?<![^\W_])(?:a|assignment|aufgabe|aufgabenblatt|blatt|ex|exercise|ha|hausaufgabe|homework|hw|sheet|u[e]?bung|übung|"
-    r"u[e]?bungsblatt|übungsblatt)[ _.-]*0*(\d{1,2})(?![^\W_])",
+    r"(?<![^\W_])(?:a|abgabe|assignment|aufgabe|aufgabenblatt|blatt|ex|exercise|ha|hausaufgabe|homework|hw|lab|labor|"
+    r"problem[ _.-]?set|pset|series?|sheet|zettel|(?:u[e]?bung|übung)(?:sblatt|szettel|sserie)?)"
+    r"[ _.-]*0*(\d{1,2})(?![^\W_])",
     re.IGNORECASE,
 )
-COPY_OF = re.compile(r"^(?:copy of|kopie von|copie de|copia de)[ _]+", re.IGNORECASE)
+COPY_OF = re.compile(r"(?:^|(?<=[\s_-]))(?:copy of|kopie von|copie de|copia de)[ _]+", re.IGNORECASE)
 AT_END = r"[\s_.,-]*"
 COPIES = re.compile(  # each leaves a number, or none: then it is one copy
     rf"{AT_END}(?:[(\[]\s*(?P<bracket>\d{{1,3}})\s*[)\]]"
@@ -27,10 +29,19 @@ COPIES = re.compile(  # each leaves a number, or none: then it is one copy
     re.IGNORECASE,
 )
 VERSIONS = re.compile(rf"{AT_END}(?<=[\s_.-])(?:v|ver|version)[\s_.-]?(\d{{1,3}})$", re.IGNORECASE)
-DATES = re.compile(
-    rf"{AT_END}(?<=[\s_-])(20\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?:[-_T ](\d\d)[-_.:h]?(\d\d)(?:[-_.:]?\d\d)?)?$",
-    re.IGNORECASE,
+DAY = r"(?P<year>20\d\d){0}(?P<month>0[1-9]|1[0-2]){0}(?P<day>0[1-9]|[12]\d|3[01])"
+TURNED_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])[-_.](?P<month>0?[1-9]|1[0-2])[-_.](?P<year>20\d\d)"
+TIME = r"(?P<hour>[01]\d|2[0-3])[-_.:h]?(?P<minute>[0-5]\d)(?:[-_.:m]?(?P<second>[0-5]\d))?s?"
+STAMPS = tuple(  # a day, and often a time, as platforms, scanners and careful people write them into names
+    re.compile(rf"(?<![^\W_]){form}(?![^\W_])", re.IGNORECASE)
+    for form in (
+        DAY.format("[-_.]") + rf"(?:(?:\s-\s|[-_T ]){TIME})?",
+        DAY.format("") + rf"[-_T ]?{TIME}",
+        TURNED_DAY + rf"(?:(?:\s-\s|[-_T ]){TIME})?",
+    )
 )
+FIRST_DAY = re.compile(rf"^{DAY.format('')}(?=[\s_-])")  # elsewhere eight digits may be a person's number
+LAST_DAY = re.compile(rf"{AT_END}(?<=[\s_-]){DAY.format('')}$")
 CHECKPOINT = re.compile(r"-checkpoint$", re.IGNORECASE)
 PART_AT_END = re.compile(r"(?<![^\W_])(?:part|teil)[\s_.-]*\d{1,2}$", re.IGNORECASE)
 LAST_WORD = re.compile(r"[\s_.,-]+([^\W\d_]+)(\d{0,3})$")
@@ -40,9 +51,10 @@ NEWER = frozenset((  # words by which people call a copy the newer one
     "rerun", "resubmission", "revised", "update", "updated", "ueberarbeitet", "überarbeitet", "verbessert",
 ))  # fmt: skip
 NOISE = frozenset((  # words that are nobody's name, and tell no two files apart
-    "abgabe", "abgaben", "answer", "answers", "assignment", "assignments", "aufgabe", "aufgaben", "autoencoder",
-    "autoencoders", "colab", "dr", "executed", "exercise", "exercises", "firstname", "frau", "hausaufgabe", "herr",
-    "homework", "ilias", "ipynb", "jupyter", "lastname", "loesung", "loesungen", "lösung", "lösungen", "mnist",
+    "abgabe", "abgaben", "answer", "answers", "assignment", "assignments", "attempt", "aufgabe", "aufgaben",
+    "autoencoder", "autoencoders", "colab", "dr", "executed", "exercise", "exercises", "firstname", "frau",
+    "hausaufgabe", "herr", "homework", "ilias", "ipynb", "jupyter", "lastname", "late", "loesung", "loesungen",
+    "lösung", "lösungen", "matr", "matrikel", "matrikelnr", "matrikelnummer", "matrnr", "mnist",
     "moodle", "nachname", "notebook", "notebooks", "prof", "sciebo", "solution", "solutions", "solved", "submission",
     "submissions", "submitted", "surname", "tutorium", "uebung", "uebungen", "uebungsblatt", "unbenannt", "untitled",
     "upload", "uploads", "vae", "vaes", "vorname", "übung", "übungen", "übungsblatt",
@@ -57,7 +69,9 @@ PARTS = frozenset(("part", "parts", "teil", "teile"))
 SEPARATORS = re.compile(r"\s+[-–—]+\s+|[\s_.+&;:(){}\[\]–—/\\#!?\"]+|^[-–—]+|[-–—]+$")
 CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
 MOST_WORDS = 6  # of a person's name; a sentence has more
-ID_DIGITS = 5  # of a number that is someone's, such as a matriculation number
+NUMBER = re.compile(r"(?:[a-z]{1,3}|matr[a-z]*)?[-:]?(\d{5,})", re.IGNORECASE)  # a person's, such as s1234567
+WHOLE_NAME = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")  # surname and first name, written as one
+JOINED = re.compile(r"\s*[&+]\s*|(?<![^\W_])(?:und|and|et)(?![^\W_])", re.IGNORECASE)  # between two persons
 
 
 class Copy(NamedTuple):
@@ -76,19 +90,20 @@ class Upload(NamedTuple):
     copy: Copy
     rest: tuple[str, ...]  # other words: they tell parts of one work apart
     id: str = ""  # a number that is the person's
+    team: tuple[str, ...] = ()  # the persons, where it names several
 
     @property
     def sure(self) -> bool:
         """Say whether the name names a person: by a first name and a surname at least."""
-        return 2 <= len(self.person.split()) <= MOST_WORDS
+        return 2 <= len(self.person.split()) <= MOST_WORDS or bool(WHOLE_NAME.fullmatch(self.person))
 
 
 def read_upload(name: str) -> Upload:
     """Read the name of a file or folder; never raises, whatever the name is."""
     text = SUFFIX.sub("", unicodedata.normalize("NFC", name)).strip()
-    copy = Copy()
-    while COPY_OF.match(text):
-        text, copy = COPY_OF.sub("", text, count=1), add(copy, Copy(number=1))
+    text, copies = COPY_OF.subn("", text)
+    text, copy = without_stamps(text)
+    copy = add(copy, Copy(number=copies))
     assignment, before, after = split_at_assignment(text)
     if assignment is None:
         before, marks = without_marks(before)
@@ -97,7 +112,8 @@ def read_upload(name: str) -> Upload:
         before, earlier = without_marks(before, numbers=False)
         marks = add(marks, earlier)
     words, others, more, number = sorted_words(before, after)
-    return Upload(" ".join(words), assignment, add(add(copy, marks), more), tuple(others), number)
+    team = team_in(f"{before} {after}")
+    return Upload(" ".join(words), assignment, add(add(copy, marks), more), tuple(others), number, team)
 
 
 def split_at_assignment(text: str) -> tuple[str | None, str, str]:
@@ -113,6 +129,31 @@ def split_at_assignment(text: str) -> tuple[str | None, str, str]:
     if len({key for _, key in found}) > 1:  # it names several: the content has to say which
         return None, LOOSE.sub(" ", text), ""
     return found[0][1], text[: found[0][0].start()], text[found[-1][0].end() :]
+
+
+def without_stamps(text: str) -> tuple[str, Copy]:
+    """Take days and times out of a name, wherever they stand: they tell the newer file, and are nobody's name."""
+    latest = 0
+    for form in (*STAMPS, FIRST_DAY):
+        while match := form.search(text):
+            rest = f"{text[: match.start()]} {text[match.end() :]}".strip()
+            if form is FIRST_DAY and not any(c.isalpha() for c in LOOSE.sub("", rest)):
+                break  # nothing else says who it is: the number does
+            latest, text = max(latest, moment_of(match)), rest
+    return text, Copy(version=latest)
+
+
+def moment_of(match: re.Match[str]) -> int:
+    """Return a day and its time as a number that grows with them."""
+    found = match.groupdict()
+    parts = (found.get(name) or "0" for name in ("month", "day", "hour", "minute", "second"))
+    return int(found["year"] + "".join(part.zfill(2) for part in parts))
+
+
+def team_in(text: str) -> tuple[str, ...]:
+    """Return the persons whom a name joins by "and", "&" or "+", each by two words at least; else none."""
+    names = [" ".join(_names_and_parts(words_of(part))[0]) for part in JOINED.split(text)]
+    return tuple(names) if len(names) > 1 and all(len(name.split()) > 1 for name in names) else ()
 
 
 def without_marks(text: str, *, numbers: bool = True) -> tuple[str, Copy]:
@@ -136,8 +177,8 @@ def _last_mark(text: str, numbers: bool) -> tuple[str, Copy] | None:
         return text[: word.start()], Copy(newer=1, number=int(word[2] or 0))
     if match := CHECKPOINT.search(text):
         return text[: match.start()], Copy(number=-1)
-    if match := DATES.search(text):
-        return text[: match.start()], Copy(version=int("".join(group or "00" for group in match.groups())))
+    if match := LAST_DAY.search(text):
+        return text[: match.start()], Copy(version=moment_of(match))
     if match := VERSIONS.search(text):
         return text[: match.start()], Copy(version=int(match[1]))
     match = COPIES.search(text)
@@ -162,8 +203,8 @@ def sorted_words(before: str, after: str) -> tuple[list[str], list[str], Copy, s
             if stem in NEWER:
                 copy = add(copy, Copy(newer=1, number=int(folded[len(stem) : len(stem) + 3] or 0)))
                 side.remove(word)
-            elif folded.isdecimal() and len(folded) >= ID_DIGITS:
-                number = number or folded
+            elif match := NUMBER.fullmatch(folded):
+                number = number or match[1]
                 side.remove(word)
     parts: list[str] = []
     names: list[list[str]] = []

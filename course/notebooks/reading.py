@@ -38,6 +38,20 @@ NO_NOTEBOOK = (
     "The file is JSON, but no notebook (it has no nbformat number): hand in the .ipynb file that Jupyter saved."
 )
 NO_LIST = f"A list of at most {MOST_CELLS} cells was expected under 'cells': save the notebook again in Jupyter."
+NOT_ONE = "not a notebook: hand in the .ipynb file itself."
+NOT_WHOLE = "The notebook did not arrive, only"
+INSTEAD = {  # how files begin that bear a notebook's name, and are none
+    b"pk\x03\x04": "This is a zip archive: hand in the notebook itself.",
+    **dict.fromkeys((b"<!doctype", b"<html", b"%pdf"), f"This is a web page or a PDF, {NOT_ONE}"),
+    **dict.fromkeys(
+        (b"rar!", b"7z\xbc\xaf", b"\x1f\x8b"), f"This is an archive of a kind that is not opened, {NOT_ONE}"
+    ),
+    **dict.fromkeys((b"\x89png", b"\xff\xd8\xff"), f"This is a picture, {NOT_ONE}"),
+    **dict.fromkeys((b"import ", b"from ", b"#", b"def ", b"%", b"!"), f"This is Python code, {NOT_ONE}"),
+    b"version https:/": f"{NOT_WHOLE} what Git LFS keeps for it: run git lfs pull, and hand in what is there then.",
+    b"<<<<<<<": "It holds a conflict that Git could not merge: settle it, save it in Jupyter, hand it in again.",
+    b"\0\0\0\0": f"{NOT_WHOLE} zeros, as after a failed upload: hand it in again.",
+}
 SAVED = re.compile(r"""savefig\s{0,9}\([^)]{0,80}?['"]([\w./-]{1,80})['"]""")
 FIGURE_NAME = re.compile(r"[a-z0-9_]+")
 ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character, as JSON may write it: with or without its other half
@@ -176,10 +190,9 @@ def _tree(content: bytes) -> dict[str, Any]:
     head = content.lstrip(b"\xef\xbb\xbf \r\n\t")[:15].lower()
     if not head:
         raise Unreadable("The file is empty: save the notebook again.")
-    if head.startswith(b"pk\x03\x04"):
-        raise Unreadable("This is a zip archive: hand in the notebook itself.")
-    if head.startswith((b"<!doctype", b"<html", b"%pdf")):
-        raise Unreadable("This is a web page or a PDF, not a notebook: hand in the .ipynb file itself.")
+    for start, what in INSTEAD.items():
+        if head.startswith(start):
+            raise Unreadable(what)
     if content.count(b'"cell_type"') > MOST_CELLS:
         raise Unreadable(NO_LIST)
     try:

@@ -108,8 +108,8 @@ def test_links_and_special_files_are_rows_and_are_not_followed(tmp_path):
     os.mkfifo(home / "otto_ober_a1.zip")
     rows = {row.file: row for row in collected(home).rows}
     assert len(rows) == 4 and not any(row.sha256 for row in rows.values())
-    assert rows["max_mustermann_a1.ipynb"].problem.text == "it is a symbolic link"
-    assert rows["folder"].status_text == "left out because it is a symbolic link"
+    assert rows["max_mustermann_a1.ipynb"].problem.text == "it is a symbolic link, which is not followed"
+    assert rows["folder"].status_text == "left out because it is a symbolic link, which is not followed"
 
 
 def test_the_tutors_own_files_are_nobodys(tmp_path):
