@@ -15,7 +15,7 @@ from course.inbox.archives import Place, Reader, Remark
 from course.inbox.layouts import LAYOUTS, Layout, Owner, Person
 from course.inbox.roster import Listed, known_by_roster
 from course.inbox.rows import Row, of_one_assignment, spelt_alike, superseded, told_apart
-from course.inbox.uploads import Upload, add, person_key, read_upload
+from course.inbox.uploads import Copy, Upload, add, person_key, read_upload, without_stamps
 from course.notebooks.reading import Unreadable, printable
 
 AUTO = "auto"
@@ -87,9 +87,7 @@ def collect(
             crowded = crowded_folders(kept, above_all)
             for item in kept:
                 path = above(root, item)
-                owner = layouts.owner_of(
-                    path[min(above_all, len(path) - 1) :], chosen, crowded, by_hand=layout == chosen
-                )
+                owner = layouts.owner_of(layouts.below(path, above_all), chosen, crowded, by_hand=layout == chosen)
                 shelf = str(root.joinpath(*path[: path.index(owner.folder)])) if owner.folder in path else str(root)
                 row = row_of(item, path, owner, reader, assignment)
                 row = replace(row, shelf=printable(shelf), own_folder=folder_as_stored(root, item, path, owner))
@@ -192,7 +190,7 @@ def holds_everything(place: Place, reader: Reader, *, named: bool = False) -> bo
     above_all = layouts.shared(handed_in)
     uploads = [read_upload(parts[-1]) for parts in handed_in]
     persons = {person_key(upload.person) for upload in uploads if upload.sure and upload.assignment}
-    folders = {layouts.folder_of(parts[above_all:]) for parts in handed_in} - {""}
+    folders = {layouts.folder_of(layouts.below(parts, above_all)) for parts in handed_in} - {""}
     if len(persons) > 1:
         return True
     own = read_upload(place.path.name)
@@ -227,7 +225,7 @@ def layout_of(root: Path, items: Sequence[Item], layout: str, above_all: int) ->
     for known in LAYOUTS:
         if layout == known:
             return known
-    return layouts.recognise([above(root, item)[above_all:] for item in items if handed_in(item)])
+    return layouts.recognise([layouts.below(above(root, item), above_all) for item in items if handed_in(item)])
 
 
 def handed_in(item: Item) -> bool:
@@ -240,7 +238,7 @@ def crowded_folders(items: Sequence[Item], above_all: int) -> frozenset[str]:
     """Return the folders that hold files of several persons, by what their names say."""
     persons: dict[str, set[str]] = defaultdict(set)
     for item in items:
-        folder = layouts.folder_of(item.parts[above_all:])
+        folder = layouts.folder_of(layouts.below(item.parts, above_all))
         persons[folder] |= layouts.others_in(folder, [item.name])
     return frozenset(folder for folder, others in persons.items() if len(others) > 1)
 
@@ -257,7 +255,8 @@ def row_of(item: Item, path: tuple[str, ...], owner: Owner, reader: Reader, flag
         file=printable(unicodedata.normalize("NFC", "/".join(item.parts))), name=printable(owner.file),
         status="left out", reason="", place=item.place, notebook=None, problem=None, remarks=(),
         folder=printable(owner.folder), sure=person.sure,
-        copy=add(before.copy, upload.copy), part=part_of(upload, person), time=item.time, sha256="", size=0,
+        copy=add(before.copy, upload.copy, of_folders(path[:-1])), part=part_of(upload, person), time=item.time,
+        sha256="", size=0,
     )  # fmt: skip
     row = replace(
         row, assignment=flag or upload.assignment or before.assignment or assignment_of_folders(path[:-1]) or ""
@@ -282,6 +281,11 @@ def part_of(upload: Upload, person: Person) -> tuple[str, ...]:
     """Return what besides person, assignment and marks of copies stands in a file's name."""
     of_name = () if person_key(upload.person) == person.key else tuple(upload.person.casefold().split())
     return (*of_name, *upload.rest)
+
+
+def of_folders(folders: Sequence[str]) -> Copy:
+    """Return when something was handed in by the days in the names of the folders above it."""
+    return max((without_stamps(folder)[1] for folder in folders), default=Copy())
 
 
 def assignment_of_folders(folders: Sequence[str]) -> str | None:

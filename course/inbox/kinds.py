@@ -14,7 +14,9 @@ IGNORED_FILES = re.compile(
 )
 MAY_BE_NOTEBOOKS = frozenset(("", "json", "txt", "bin", "download", "nb", "text"))  # by their content
 HOLDS_NONE = "holds no notebook"
-WORK = frozenset(("is a PDF", "is a web page", "is a Python file"))  # what people hand in instead of a notebook
+WORK = frozenset(
+    ("is a PDF", "is a web page", "is a Python file", "is a mail", "is a link")
+)  # what people hand in instead of a notebook
 REASONS = {  # why a file is left out, by its suffix
     **dict.fromkeys(("pdf",), "is a PDF"),
     **dict.fromkeys(("html", "htm", "mhtml", "webarchive"), "is a web page"),
@@ -22,6 +24,9 @@ REASONS = {  # why a file is left out, by its suffix
     **dict.fromkeys(("png", "jpg", "jpeg", "gif", "svg", "heic", "webp", "bmp"), "is a picture"),
     **dict.fromkeys(("rar", "7z", "tar", "gz", "tgz", "bz2", "xz"), "is an archive of a kind that is not opened"),
     **dict.fromkeys(("doc", "docx", "odt", "rtf", "md", "tex", "txt", "pages"), "is a text"),
+    **dict.fromkeys(("eml", "msg", "mbox"), "is a mail"),
+    **dict.fromkeys(("url", "webloc", "lnk", "gdoc", "desktop"), "is a link"),
+    "icloud": "is a placeholder for a file that stayed in the cloud",
     **dict.fromkeys(("csv", "tsv", "npy", "npz", "pt", "pth", "pkl", "h5", "xlsx", "json", "safetensors"), "is data"),
 }
 

@@ -19,16 +19,16 @@ NAMES: dict[Layout, str] = {
     "blackboard": "Blackboard's download: persons by the logins in the names of its files",
     "folders": "one folder a person",
 }
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?")
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assign(?:submission|feedback)_[a-z]+_?")
 FLAT: dict[Layout, re.Pattern[str]] = {  # what platforms put before the names of files
-    "moodle": re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_(?P<file>.+)"),
-    "canvas": re.compile(r"(?P<name>[^\W_]+)(?:_late)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.IGNORECASE),
+    "moodle": re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assign(?:submission|feedback)_[a-z]+_(?P<file>.+)"),
+    "canvas": re.compile(r"(?P<name>[^\s_]+)(?:_late)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.IGNORECASE),
     "blackboard": re.compile(
         r"(?P<title>.+)_(?P<name>[^\s_]+)_attempt_(?P<stamp>20\d\d(?:-\d\d){5})(?:_(?P<file>.+)|\.txt)", re.IGNORECASE
     ),
 }
 GROUP = re.compile(  # Moodle puts it before a name, where people work in groups; nobody's name has a digit
-    r"(?:[^-]*\d[^-]*|(?:.*\s)?(?:group|gruppe|grp|team|tutorium)(?:\s[^-]*)?)-(?=\S+\s)", re.IGNORECASE
+    r"(?:[^-]*\d[^-]*|(?:.*\s)?(?:group|gruppe|grp|team|tutorium)(?:\s[^-]*|-\w)?)-(?=\S+\s)", re.IGNORECASE
 )
 ILIAS = re.compile(r"(?P<last>.+)_(?P<first>[^_]+)_(?P<login>[^_]+)_(?P<id>\d{3,})")
 
@@ -46,7 +46,22 @@ class Person(NamedTuple):
         return person_key(self.name)
 
 
-BLIND = {"participant", "teilnehmer", "teilnehmerin"}  # what Moodle calls everybody where names are hidden
+BLIND = {
+    "participant",
+    "teilnehmer",
+    "teilnehmerin",
+    "participante",
+    "partecipante",
+    "deelnemer",
+    "uczestnik",
+    "deltagare",
+    "deltager",
+    "katılımcı",
+    "osallistuja",
+    "účastník",
+    "résztvevő",
+    "участник",
+}  # what Moodle calls everybody where names are hidden
 NOBODY = Person("", "", "", False)
 
 
@@ -119,13 +134,22 @@ def persons_own_folders(paths: Sequence[tuple[str, ...]]) -> bool:
 
 
 def shared(paths: Sequence[tuple[str, ...]]) -> int:
-    """Return how many outermost folders hold all of several persons' own ones, and so are nobody's themselves."""
-    levels = zip(*(parts[:-1] for parts in paths), strict=False)
-    common = [level[0] for level in itertools.takewhile(lambda level: len(set(level)) == 1, levels)]
-    platform = (at for at, part in enumerate(common) if MOODLE.fullmatch(part) or of_ilias(part))
-    depth = next(platform, len(common))
-    below = {parts[depth] for parts in paths if len(parts) > depth + 1}
-    return depth if sum(read_upload(folder).sure for folder in below) > 1 else 0
+    """Return how many levels of folders hold several persons' own ones, and so are nobody's, whatever their names."""
+    for depth in itertools.count():
+        inside: dict[str, set[str]] = {}
+        for parts in paths:
+            if len(parts) > depth + 1:
+                inside.setdefault(parts[depth], set()).update(f for f in parts[depth + 1 : -1] if read_upload(f).sure)
+        crowded = sum(len(persons) > 1 for persons in inside.values())
+        platform = any(MOODLE.fullmatch(folder) or of_ilias(folder) for folder in inside)
+        if platform or not crowded or crowded * 2 < len(inside):  # one of many may have folders of any name in its own
+            return depth
+    raise AssertionError("a path ends")
+
+
+def below(parts: tuple[str, ...], levels: int) -> tuple[str, ...]:
+    """Return a path without its outermost folders; a file that lies above these keeps its own name."""
+    return parts[min(levels, len(parts) - 1) :]
 
 
 def folder_of(parts: Sequence[str]) -> str:

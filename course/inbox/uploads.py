@@ -50,6 +50,9 @@ NEWER = frozenset((  # words by which people call a copy the newer one
     "fertig", "fix", "fixed", "korrektur", "korrigiert", "last", "latest", "letzte", "neu", "neue", "new", "newest",
     "rerun", "resubmission", "revised", "update", "updated", "ueberarbeitet", "überarbeitet", "verbessert",
 ))  # fmt: skip
+SURNAMES = frozenset(("alt", "fix", "last", "neu", "neue", "new", "old"))  # among the words above and below
+COPY = frozenset(("copia", "copie", "copy", "kopie"))
+OLDER = frozenset(("alt", "alte", "backup", "bak", "draft", "entwurf", "old", "previous", "vorherige", "wip"))
 NOISE = frozenset((  # words that are nobody's name, and tell no two files apart
     "abgabe", "abgaben", "answer", "answers", "assignment", "assignments", "attempt", "aufgabe", "aufgaben",
     "autoencoder", "autoencoders", "colab", "dr", "executed", "exercise", "exercises", "firstname", "frau",
@@ -69,8 +72,13 @@ PARTS = frozenset(("part", "parts", "teil", "teile"))
 SEPARATORS = re.compile(r"\s+[-–—]+\s+|[\s_.+&;:(){}\[\]–—/\\#!?\"]+|^[-–—]+|[-–—]+$")
 CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
 MOST_WORDS = 6  # of a person's name; a sentence has more
-NUMBER = re.compile(r"(?:[a-z]{1,3}|matr[a-z]*)?[-:]?(\d{5,})", re.IGNORECASE)  # a person's, such as s1234567
+ID_DIGITS = 10  # of a person's number at most: a longer one is a machine's, such as milliseconds
+NUMBER = re.compile(  # a person's, such as s1234567
+    r"(?<![^\W_])(?:[a-z]{1,3}|matr[a-z]*)?[-:]?(\d{5,})(?![^\W_])", re.IGNORECASE
+)
+LONE_NUMBER = re.compile(r"(?<![^\W_])(\d{3,})(?![^\W_])")  # where nothing else says who it is
 WHOLE_NAME = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")  # surname and first name, written as one
+DOMAIN = re.compile(r"@[^\W_][^\W_-]*(?:[.-][^\W_]+)+")  # of an address, whose first half is somebody's name
 JOINED = re.compile(r"\s*[&+]\s*|(?<![^\W_])(?:und|and|et)(?![^\W_])", re.IGNORECASE)  # between two persons
 
 
@@ -101,9 +109,10 @@ class Upload(NamedTuple):
 def read_upload(name: str) -> Upload:
     """Read the name of a file or folder; never raises, whatever the name is."""
     text = SUFFIX.sub("", unicodedata.normalize("NFC", name)).strip()
-    text, copies = COPY_OF.subn("", text)
+    text, copies = COPY_OF.subn("", DOMAIN.sub(" ", text))
     text, copy = without_stamps(text)
     copy = add(copy, Copy(number=copies))
+    text, number = without_number(text)
     assignment, before, after = split_at_assignment(text)
     if assignment is None:
         before, marks = without_marks(before)
@@ -111,7 +120,7 @@ def read_upload(name: str) -> Upload:
         after, marks = without_marks(after)
         before, earlier = without_marks(before, numbers=False)
         marks = add(marks, earlier)
-    words, others, more, number = sorted_words(before, after)
+    words, others, more = sorted_words(before, after)
     team = team_in(f"{before} {after}")
     return Upload(" ".join(words), assignment, add(add(copy, marks), more), tuple(others), number, team)
 
@@ -128,7 +137,13 @@ def split_at_assignment(text: str) -> tuple[str | None, str, str]:
     found = known or found
     if len({key for _, key in found}) > 1:  # it names several: the content has to say which
         return None, LOOSE.sub(" ", text), ""
-    return found[0][1], text[: found[0][0].start()], text[found[-1][0].end() :]
+    key, before, after = found[0][1], text[: found[0][0].start()], text[found[-1][0].end() :]
+    return key, without_numbered(before, key), without_numbered(after, key)
+
+
+def without_numbered(text: str, key: str) -> str:
+    """Take an assignment in words, such as "Blatt 1", out of a name that says it already."""
+    return NUMBERED.sub(lambda match: " " if f"a{int(match[1])}" == key else match[0], text)
 
 
 def without_stamps(text: str) -> tuple[str, Copy]:
@@ -141,6 +156,19 @@ def without_stamps(text: str) -> tuple[str, Copy]:
                 break  # nothing else says who it is: the number does
             latest, text = max(latest, moment_of(match)), rest
     return text, Copy(version=latest)
+
+
+def without_number(text: str) -> tuple[str, str]:
+    """Take numbers out of a name, the first of which is a person's; eight digits at its end may be a day instead."""
+    is_named = any(character.isalpha() for character in LOOSE.sub("", text))
+    rest, number = text, ""
+    for match in reversed(list((NUMBER if is_named else LONE_NUMBER).finditer(text))):
+        before, after = text[: match.start()], text[match.end() :]
+        at_end = LOOSE.search(before) or not any(character.isalpha() for character in after)
+        if not (is_named and at_end and LAST_DAY.search(f" {match[0]}")):
+            rest = f"{rest[: match.start()]} {rest[match.end() :]}"
+            number = match[1] if len(match[1]) <= ID_DIGITS else number
+    return rest, number
 
 
 def moment_of(match: re.Match[str]) -> int:
@@ -159,7 +187,7 @@ def team_in(text: str) -> tuple[str, ...]:
 def without_marks(text: str, *, numbers: bool = True) -> tuple[str, Copy]:
     """Take the marks of copies off the end of a name, one after the other."""
     copy = Copy()
-    text = f" {text}"  # a mark may be all there is, as after the assignment
+    text = f" {text.rstrip(' _.,-')}"  # a mark may be all there is, as after the assignment
     while True:
         step = _last_mark(text, numbers)
         if step is None:
@@ -173,11 +201,15 @@ def _last_mark(text: str, numbers: bool) -> tuple[str, Copy] | None:
     if PART_AT_END.search(text):
         return None
     word = LAST_WORD.search(text)
-    if word and word[1].casefold() in NEWER:
-        return text[: word.start()], Copy(newer=1, number=int(word[2] or 0))
+    if word and not word[2] and word[1].casefold() in NOISE:  # it may stand behind another mark
+        return text[: word.start()], Copy()
+    mark = called(word[1], word[2]) if word else None
+    if word and mark and not is_surname(word[1], words_of(text[: word.start()])):
+        return text[: word.start()], mark
     if match := CHECKPOINT.search(text):
         return text[: match.start()], Copy(number=-1)
-    if match := LAST_DAY.search(text):
+    match = LAST_DAY.search(text)
+    if match and (numbers or any(character.isalpha() for character in text[: match.start()])):
         return text[: match.start()], Copy(version=moment_of(match))
     if match := VERSIONS.search(text):
         return text[: match.start()], Copy(version=int(match[1]))
@@ -188,23 +220,37 @@ def _last_mark(text: str, numbers: bool) -> tuple[str, Copy] | None:
     return None
 
 
-def add(one: Copy, other: Copy) -> Copy:
-    return Copy(*(a + b for a, b in zip(one, other, strict=True)))
+def called(word: str, count: str) -> Copy | None:
+    """Return what a word such as "final2" or "v2" says of a copy; None where it says nothing."""
+    folded = word.casefold()
+    if folded == "v" and count:
+        return Copy(version=int(count))
+    if folded in COPY:
+        return Copy(number=int(count or 1))
+    newer = (folded in NEWER) - (folded in OLDER)
+    return Copy(newer=newer, number=int(count or 0)) if newer else None
 
 
-def sorted_words(before: str, after: str) -> tuple[list[str], list[str], Copy, str]:
-    """Return the words of a person's name, the others that matter, how new they call it, and a person's number."""
+def is_surname(word: str, others: list[str]) -> bool:
+    """Say whether a word that may call a copy new is somebody's name: Erika Neu is a person."""
+    return word.casefold() in SURNAMES and len(_names_and_parts(others)[0]) == 1
+
+
+def add(*copies: Copy) -> Copy:
+    return Copy(*map(sum, zip(*copies, strict=True)))
+
+
+def sorted_words(before: str, after: str) -> tuple[list[str], list[str], Copy]:
+    """Return the words of a person's name, the others that matter, and how new they call it."""
     sides = [words_of(before), words_of(after)]
-    copy, number = Copy(), ""
+    copy = Copy()
     for side in sides:
         for word in side[:]:
             folded = word.casefold()
             stem = folded.rstrip("0123456789")
-            if stem in NEWER:
-                copy = add(copy, Copy(newer=1, number=int(folded[len(stem) : len(stem) + 3] or 0)))
-                side.remove(word)
-            elif match := NUMBER.fullmatch(folded):
-                number = number or match[1]
+            mark = called(stem, folded[len(stem) : len(stem) + 3])
+            if mark and not is_surname(word, [other for other in side if other != word]):
+                copy = add(copy, mark)
                 side.remove(word)
     parts: list[str] = []
     names: list[list[str]] = []
@@ -218,7 +264,7 @@ def sorted_words(before: str, after: str) -> tuple[list[str], list[str], Copy, s
         names = [names[0] + names[1], []]
     person = names[0] or names[1]
     rest = names[1] if names[0] else []
-    return person, [word.casefold() for word in [*rest, *parts]], copy, number
+    return person, [word.casefold() for word in [*rest, *parts]], copy
 
 
 def _names_and_parts(side: list[str]) -> tuple[list[str], list[str]]:

@@ -48,6 +48,7 @@ INSTEAD = {  # how files begin that bear a notebook's name, and are none
     ),
     **dict.fromkeys((b"\x89png", b"\xff\xd8\xff"), f"This is a picture, {NOT_ONE}"),
     **dict.fromkeys((b"import ", b"from ", b"#", b"def ", b"%", b"!"), f"This is Python code, {NOT_ONE}"),
+    **dict.fromkeys((b"http://", b"https://"), f"This is a link, {NOT_ONE}"),
     b"version https:/": f"{NOT_WHOLE} what Git LFS keeps for it: run git lfs pull, and hand in what is there then.",
     b"<<<<<<<": "It holds a conflict that Git could not merge: settle it, save it in Jupyter, hand it in again.",
     b"\0\0\0\0": f"{NOT_WHOLE} zeros, as after a failed upload: hand it in again.",

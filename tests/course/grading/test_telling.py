@@ -1,6 +1,7 @@
 """From three platforms' folders to what each takes back: collect, grade, decide, hand in again, grade again."""
 
 import csv
+import datetime
 import io
 import shlex
 import zipfile
@@ -15,9 +16,12 @@ from course.grading import engines, judging, tables, telling
 from course.grading import grade as grading
 from course.grading.corpus.inboxes import START, a1, make, write
 from course.grading.judging import Options
+from course.grading.outcomes import deadline_of
 from course.grading.telling import Telling
 from course.grading.verdicts import Verdict
+from course.grading.worksheet import columns_of
 from course.inbox.roster import Seen, absent, listed_in
+from course.inbox.tables import Table
 
 DAY = 24 * 3600.0
 
@@ -421,3 +425,35 @@ def test_a_verdict_changed_on_one_of_two_files_names_the_file():
     there = [*before[:2], ["Eva", "7", "a1", "PASS", "x/q.ipynb"]]
     (command,) = tables.decisions_in(there, before, Path("grades"))
     assert shlex.split(command)[4:8] == ["x/q.ipynb", "a1", "all", "PASS"]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-20 23:59", (2026, 11, 20, 23, 59)), ("20.11.2026 23:59", (2026, 11, 20, 23, 59)),
+        ("20.11.2026, 23:59:30", (2026, 11, 20, 23, 59, 30)), ("2026-11-20", (2026, 11, 21)),
+        ("20.11.2026", (2026, 11, 21)),
+    ],
+)  # fmt: skip
+def test_a_deadline_is_read_as_iso_or_germany_write_it(text, moment):
+    assert deadline_of(text) == datetime.datetime(*moment).timestamp()
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "20.11.", "11/20/2026", "2026-13-45"])
+def test_what_is_no_deadline_is_said_with_the_option(text):
+    with pytest.raises(ValueError, match=f"--deadline '{text}' is no date: expected one such as"):
+        deadline_of(text)
+
+
+@pytest.mark.parametrize(
+    ("grade", "comment"),
+    [
+        ("Calificación", "Comentarios de retroalimentación"), ("Ocena", "Komentarz zwrotny"),
+        ("Valutazione", "Commenti"), ("Not", "Geribildirim yorumları"), ("Cijfer", "Feedback als commentaar"), ("Karakter", "Kommentarer"),
+    ],
+)  # fmt: skip
+def test_the_comments_column_is_found_in_other_languages(grade, comment):
+    header = ["ID", "Nom", grade, "Max", "Date", comment]
+    sheet = Table([header, ["Participant 12", "A B", "", "1.00", "-", ""]], ",", True, "\r\n", "utf-8")
+    columns = columns_of(sheet)
+    assert (columns.grade, columns.most, columns.comment) == (2, 3, 5)

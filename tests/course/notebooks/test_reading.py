@@ -184,3 +184,18 @@ def test_code_is_parsed_as_ipython_reads_it():
     assert code.parse_or_none("def f(:") is None and "f" in code.words("def f(:", None)
     assert list(code.figure_names(code.parse("show(fig, 'a_b', alt='c')\nexplore(f, {}, 'c_d')"))) == ["a_b", "c_d"]
     assert code.imported_modules(code.parse("import a.b, c\nfrom d.e import f")) == {"a.b", "c", "d.e"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "Git LFS"),
+        (b"<<<<<<< HEAD\n{}\n=======\n", "conflict"), (bytes(3000), "zeros"), (b"import numpy as np\n", "Python code"),
+        (b"# %%\nx = 1\n", "Python code"), (b"https://colab.research.google.com/x", "a link"),
+        (b"Rar!\x1a", "an archive"), (b"\x1f\x8b\x08", "an archive"), (b"\x89PNG\r\n", "a picture"), (b"%PDF-1.7", "a PDF"),
+    ],
+)  # fmt: skip
+def test_what_bears_a_notebooks_name_and_is_none_is_called_what_it_is(content, said):
+    with pytest.raises(Unreadable, match=said) as caught:
+        parse("max_mustermann_a1.ipynb", content)
+    assert "line 1" not in str(caught.value) and str(caught.value).endswith(".")
