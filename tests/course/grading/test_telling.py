@@ -449,7 +449,8 @@ def test_what_is_no_deadline_is_said_with_the_option(text):
     ("grade", "comment"),
     [
         ("Calificación", "Comentarios de retroalimentación"), ("Ocena", "Komentarz zwrotny"),
-        ("Valutazione", "Commenti"), ("Not", "Geribildirim yorumları"), ("Cijfer", "Feedback als commentaar"), ("Karakter", "Kommentarer"),
+        ("Valutazione", "Commenti"),
+        ("Not", "Geribildirim yorumları"), ("Cijfer", "Feedback als commentaar"), ("Karakter", "Kommentarer"),
     ],
 )  # fmt: skip
 def test_the_comments_column_is_found_in_other_languages(grade, comment):

@@ -57,7 +57,7 @@ def test_one_persons_folders_of_any_name_stay_that_persons(tmp_path):
 PERSONS = ["Max Muster", "Eva Echt", "Otto Ober", "Lena Lang"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(["Computer Vision", "Abgaben", "Blatt 1", "Uni Bonn", "WS 26", "Gruppe A"]), max_size=3),
     st.lists(st.sampled_from(["sub", "Latent Walks", "src"]), max_size=2),

@@ -192,7 +192,8 @@ def test_code_is_parsed_as_ipython_reads_it():
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "Git LFS"),
         (b"<<<<<<< HEAD\n{}\n=======\n", "conflict"), (bytes(3000), "zeros"), (b"import numpy as np\n", "Python code"),
         (b"# %%\nx = 1\n", "Python code"), (b"https://colab.research.google.com/x", "a link"),
-        (b"Rar!\x1a", "an archive"), (b"\x1f\x8b\x08", "an archive"), (b"\x89PNG\r\n", "a picture"), (b"%PDF-1.7", "a PDF"),
+        (b"Rar!\x1a", "an archive"), (b"\x1f\x8b\x08", "an archive"), (b"\x89PNG\r\n", "a picture"),
+        (b"%PDF-1.7", "a PDF"),
     ],
 )  # fmt: skip
 def test_what_bears_a_notebooks_name_and_is_none_is_called_what_it_is(content, said):
