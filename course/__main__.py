@@ -166,7 +166,7 @@ def release(
 
 
 Paths = Annotated[list[str], typer.Argument(help="What was downloaded: folders, zips, notebooks.")]
-LAYOUT = "auto; or flat (Sciebo), moodle, ilias, folders (one a person)."
+LAYOUT = "auto; or flat (Sciebo), moodle, ilias, canvas, blackboard, folders (one a person)."
 Roster = Annotated[Path | None, typer.Option(help="A table of who takes the course, by names or numbers.")]
 
 

@@ -3,6 +3,7 @@
 The names are those that people, browsers, file managers and learning platforms make of ``max_mustermann_a1.ipynb``.
 """
 
+import functools
 import re
 import unicodedata
 from typing import NamedTuple
@@ -71,6 +72,7 @@ RARE_NAMES = frozenset((  # words that may be a surname, but are nobody's name a
 PARTS = frozenset(("part", "parts", "teil", "teile"))
 SEPARATORS = re.compile(r"\s+[-–—]+\s+|[\s_.+&;:(){}\[\]–—/\\#!?\"]+|^[-–—]+|[-–—]+$")
 CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
+MOST_KEPT = 4096  # names read that are asked for again, such as those of folders
 MOST_WORDS = 6  # of a person's name; a sentence has more
 ID_DIGITS = 10  # of a person's number at most: a longer one is a machine's, such as milliseconds
 NUMBER = re.compile(  # a person's, such as s1234567
@@ -106,6 +108,7 @@ class Upload(NamedTuple):
         return 2 <= len(self.person.split()) <= MOST_WORDS or bool(WHOLE_NAME.fullmatch(self.person))
 
 
+@functools.lru_cache(maxsize=MOST_KEPT)
 def read_upload(name: str) -> Upload:
     """Read the name of a file or folder; never raises, whatever the name is."""
     text = SUFFIX.sub("", unicodedata.normalize("NFC", name)).strip()
