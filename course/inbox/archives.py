@@ -12,7 +12,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from course.inbox.kinds import is_ignored, is_notebook_name, is_zip_name
+from course.inbox.kinds import (
+    MAY_BE_NOTEBOOKS,
+    is_ignored,
+    is_notebook,
+    is_notebook_name,
+    is_zip_name,
+    may_be_notebook,
+    suffix_of,
+)
 from course.notebooks.reading import MEGA, MOST_BYTES, Unreadable, printable, read_bytes
 
 MOST_MEMBERS = 20_000  # of a zip of everything
@@ -234,7 +242,7 @@ def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
         members = [m for m in reader.members(place) if not is_ignored(m.name.split("/"))]
     except Unreadable as error:
         return Content(None, "", Remark("unopened", f"{error}: it was not opened"))
-    notebooks = [m for m in members if is_notebook_name(m.name)]
+    notebooks = [m for m in members if is_notebook_name(m.name)] or _by_content(reader, place, members)
     if len({(m.crc, m.size) for m in notebooks}) == 1:  # one, or several of the same content
         member = notebooks[0]
         return Content(Place(place.path, (*place.members, member.number)), member.name.split("/")[-1])
@@ -243,6 +251,17 @@ def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
         more = f" and {len(notebooks) - MOST_NAMES} more" if len(notebooks) > MOST_NAMES else ""
         return Content(None, "", Remark("several", f"the zip holds {len(notebooks)} notebooks: {names}{more}"))
     return _in_inner_zips(reader, place, [m for m in members if is_zip_name(m.name)], depth)
+
+
+def _by_content(reader: Reader, place: Place, members: list[Member]) -> list[Member]:
+    """Return the notebooks among members of another suffix, of which not many are looked into."""
+    found = []
+    for member in [m for m in members if suffix_of(m.name) in MAY_BE_NOTEBOOKS][:MOST_NAMES]:
+        with contextlib.suppress(Unreadable):
+            inner = Place(place.path, (*place.members, member.number))
+            if may_be_notebook(member.name, reader.head(inner)) and is_notebook(reader.read(inner)):
+                found.append(member)
+    return found
 
 
 def _in_inner_zips(reader: Reader, place: Place, zips: list[Member], depth: int) -> Content:

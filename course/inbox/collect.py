@@ -15,7 +15,7 @@ from course.inbox.archives import Place, Reader, Remark
 from course.inbox.layouts import LAYOUTS, Layout, Owner, Person
 from course.inbox.roster import Listed, known_by_roster
 from course.inbox.rows import Row, of_one_assignment, spelt_alike, superseded, told_apart
-from course.inbox.uploads import Copy, Upload, add, person_key, read_upload, without_stamps
+from course.inbox.uploads import Copy, Upload, add, mark_of_folder, person_key, read_upload
 from course.notebooks.reading import Unreadable, printable
 
 AUTO = "auto"
@@ -255,7 +255,7 @@ def row_of(item: Item, path: tuple[str, ...], owner: Owner, reader: Reader, flag
         file=printable(unicodedata.normalize("NFC", "/".join(item.parts))), name=printable(owner.file),
         status="left out", reason="", place=item.place, notebook=None, problem=None, remarks=(),
         folder=printable(owner.folder), sure=person.sure,
-        copy=add(before.copy, upload.copy, of_folders(path[:-1])), part=part_of(upload, person), time=item.time,
+        copy=add(before.copy, upload.copy, of_folders(path[:-1], owner)), part=part_of(upload, person), time=item.time,
         sha256="", size=0,
     )  # fmt: skip
     row = replace(
@@ -283,9 +283,9 @@ def part_of(upload: Upload, person: Person) -> tuple[str, ...]:
     return (*of_name, *upload.rest)
 
 
-def of_folders(folders: Sequence[str]) -> Copy:
-    """Return when something was handed in by the days in the names of the folders above it."""
-    return max((without_stamps(folder)[1] for folder in folders), default=Copy())
+def of_folders(folders: Sequence[str], owner: Owner) -> Copy:
+    """Return how new something is by the names of the folders above it, besides its owner's."""
+    return add(Copy(), *(mark_of_folder(folder) for folder in folders if folder != owner.folder))
 
 
 def assignment_of_folders(folders: Sequence[str]) -> str | None:
@@ -316,7 +316,7 @@ def opened(row: Row, item: Item, reader: Reader, flag: str | None) -> Row:
         digest = hashlib.sha256(reader.read(item.place, archives.MOST_ZIP)).hexdigest()
         return replace(row, status="graded", problem=content.problem, sha256=digest)
     inner = read_upload(content.name)
-    if not row.key:
+    if not row.key or (inner.sure and not row.sure):
         person = layouts.of_name(inner)
         row = replace(row, person=person.name, key=person.key, id=person.id, sure=person.sure)
     row = replace(row, assignment=row.assignment or inner.assignment or "", name=printable(content.name))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from course.assignments import ASSIGNMENTS
 from course.inbox.kinds import REASONS
-from course.inbox.names import LETTERS, LOOSE
+from course.inbox.names import LETTERS, LOOSE, PARTICLES
 
 SUFFIX = re.compile(rf"(?:\.(?:{'|'.join(('ipynb', 'zip', 'download', *REASONS))})[\s_.]*)+$", re.IGNORECASE)
 GLUED = re.compile(r"(?<=[a-zß-ÿ])A\d{1,2}(?![^\W_])")  # MaxMustermannA1
@@ -183,8 +183,9 @@ def moment_of(match: re.Match[str]) -> int:
 
 def team_in(text: str) -> tuple[str, ...]:
     """Return the persons whom a name joins by "and", "&" or "+", each by two words at least; else none."""
-    names = [" ".join(_names_and_parts(words_of(part))[0]) for part in JOINED.split(text)]
-    return tuple(names) if len(names) > 1 and all(len(name.split()) > 1 for name in names) else ()
+    names = [_names_and_parts(words_of(part))[0] for part in JOINED.split(text)]
+    whole = (len(name) > 1 and not {name[0].casefold(), name[-1].casefold()} & PARTICLES for name in names)
+    return tuple(map(" ".join, names)) if len(names) > 1 and all(whole) else ()  # von und zu Stein is one
 
 
 def without_marks(text: str, *, numbers: bool = True) -> tuple[str, Copy]:
@@ -232,6 +233,13 @@ def called(word: str, count: str) -> Copy | None:
         return Copy(number=int(count or 1))
     newer = (folded in NEWER) - (folded in OLDER)
     return Copy(newer=newer, number=int(count or 0)) if newer else None
+
+
+def mark_of_folder(name: str) -> Copy:
+    """Return how new a folder calls what is in it: by a day, or a word such as "old"."""
+    text, copy = without_stamps(name)
+    marks = [mark for word in words_of(text) if (mark := called(word, ""))]
+    return add(copy, *(Copy(newer=mark.newer) for mark in marks))
 
 
 def is_surname(word: str, others: list[str]) -> bool:

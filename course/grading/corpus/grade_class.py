@@ -75,7 +75,7 @@ def hand_in(folder: Path, content: bytes, count: int) -> int:
     first = folder / "student_a0_a1.ipynb"
     first.write_bytes(content)
     for n in range(1, count):
-        os.link(first, folder / f"student_{chr(97 + n % 26)}{n}_a1.ipynb")
+        os.link(first, folder / f"student_{chr(97 + n % 26)}s{n}_a1.ipynb")
     return len(content)
 
 

@@ -80,6 +80,12 @@ def test_days_in_folders_tell_the_newer_file(tmp_path):
     assert {row.reason for row in rows.values()} == {"", "2026-11-12/max_muster_a1.ipynb"}
 
 
+def test_a_folder_of_old_work_does_not_replace_the_new(tmp_path):
+    paths = ["Max Muster/src/a1.ipynb", "Max Muster/Old Stuff/a1.ipynb", "Eva Echt/a1.ipynb", "Thomas Alt/a1.ipynb"]
+    rows = rows_of(tmp_path, paths)  # the old one has the later time
+    assert rows[paths[1]].reason == paths[0] and [row.status for row in rows.values()].count("graded") == 3
+
+
 @pytest.mark.parametrize("name", ["Deep Vision.zip", "Computer Vision Abgaben.zip", "max_muster_a1.zip"])
 def test_a_zip_of_several_persons_is_everybodys_whatever_its_name(tmp_path, name):
     persons = ("eva_echt_a1.ipynb", "otto_ober_a1.ipynb")
@@ -92,6 +98,20 @@ def test_a_zip_of_one_person_with_folders_is_that_persons(tmp_path):
     (tmp_path / "max_muster_a1.zip").write_bytes(zipped(members))
     (row,) = collect([str(tmp_path / "max_muster_a1.zip")]).rows
     assert row.key == "maxmuster" and row.problem and "2 notebooks" in row.problem.text
+
+
+def test_a_zip_whose_name_is_unsure_is_the_persons_whom_its_notebook_names(tmp_path):
+    (tmp_path / "muster.zip").write_bytes(zipped({"max_muster_a2.ipynb": NB}))
+    (row,) = collect([str(tmp_path / "muster.zip")]).rows
+    assert (row.key, row.assignment, row.sure) == ("maxmuster", "a2", True) and not row.remarks
+
+
+@pytest.mark.parametrize("name", ["a1.json", "a1.txt", "src/a1"])
+def test_a_notebook_that_lost_its_suffix_is_found_in_a_zip(tmp_path, name):
+    others = {"data.json": b'{"x": 1}', "model.txt": b"hello", "x.pdf": b"%PDF"}
+    (tmp_path / "max_muster_a1.zip").write_bytes(zipped({**others, name: NB}))
+    (row,) = collect([str(tmp_path / "max_muster_a1.zip")]).rows
+    assert row.status == "graded" and not row.problem
 
 
 # ---------------------------------------------------------------- platforms

@@ -108,6 +108,7 @@ def test_a_persons_number_is_told_from_a_day_and_a_copy(name, number):
         ("max_muster_und_eva_echt_a1", ("max muster", "eva echt")),
         ("a1 Max Muster & Eva Echt", ("Max Muster", "Eva Echt")),
         ("max_muster+eva_echt_a1", ("max muster", "eva echt")), ("otto_und_ober_a1", ()),
+        ("Otto von und zu Stein a1", ()),
         ("Jose Ortega et Gasset a1", ()),
         ("sandra_undset_a1", ()), ("max_muster_a1", ()),
     ],
