@@ -233,7 +233,10 @@ def sampled_decoder(case: dict[str, Any]) -> Decoded:
 
 
 def judge_proportion(values: np.ndarray, cases: list[dict[str, Any]], first: Decoded) -> Finding:
-    """Accept any positive multiple of the squared error, of which a convention may be made."""
+    """Accept any positive multiple of the squared error, of which a convention may be made.
+
+    Any other value fails only where the spread of the decoder's Gaussian is known: own classes may not show it.
+    """
     errors = np.array([((numbers(c["x"]) - numbers(c["x_pred"])) ** 2).sum() for c in cases])
     ratios = values / np.maximum(errors, LEAST_SPREAD)
     if np.ptp(ratios) < PROPORTIONAL * abs(ratios).max():
@@ -241,6 +244,8 @@ def judge_proportion(values: np.ndarray, cases: list[dict[str, Any]], first: Dec
         level, code = ("PASS", "nll") if ratio > 0 else ("FAIL", "nll_sign")
         return Finding(level, code, f"nll is {ratio:.3g} times the squared error")
     right = gaussian_nll(first.x, first.mean, first.std)
+    if not all("decoder_out" in case or "d_std" in case for case in cases):
+        return Finding("LOOK", "unclear", f"nll {values[0]:.3f}: how wide the decoder's Gaussian is could not be asked")
     return Finding("FAIL", "nll_wrong", f"nll {values[0]:.3f}; -log p(x|z) is {right:.3f}, no squared error fits")
 
 

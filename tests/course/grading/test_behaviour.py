@@ -220,6 +220,16 @@ def test_the_checks_tell_mistakes_from_honest_conventions(changed, code):
     assert codes(findings, "FAIL") == ({code} if code else set()), findings
 
 
+def test_where_the_decoders_spread_cannot_be_asked_its_likelihood_is_no_failure():
+    """Own classes may keep the two halves of their decoder's output, and its noise, to themselves."""
+    for changed in ({}, {"nll": lambda full, d2, n: full + 1.0}):
+        networks = [network(**changed, seed=s) for s in range(3)]
+        for case in (case for one in networks for case in one["cases"]):
+            del case["decoder_out"], case["d_std"], case["d_clean"], case["d_clean_again"]
+        findings = again.judge(Answers({"probes": {"vae": networks}}), with_checks("a1", "A1", ("nll",)))
+        assert [(f.level, f.code) for f in findings] == [("LOOK", "unclear")]
+
+
 def test_a_network_whose_variance_is_nearly_zero_somewhere_is_no_mistake():
     """An infinite NLL is left out; one in a hundred honest reruns has one."""
     networks = [network(seed=s) for s in range(3)]
