@@ -76,7 +76,7 @@ ASSIGNMENT = Assignment(
             writes=(
                 (
                     "what the collapse does",
-                    r"col+aps|kollaps|effondr|коллапс|analy|s[cz]enari|escenari|scénari|сценари|latent|reconstr",
+                    r"col+aps|kollaps|effondr|коллапс|analy|s[cz]enari|escenari|scénari|сценари|latent|reconstr|坍|塌缩|潜变量|重构|崩",
                 ),
             ),
             apart=r"beta|β|бета",

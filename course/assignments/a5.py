@@ -89,7 +89,12 @@ ASSIGNMENT = Assignment(
             name="5",
             asks="generate variations of one category",
             requires="An own experiment with at least 15 images, and its interpretation.",
-            writes=(("which category and how", r"(?i)exercise 5|experiment|categor"),),
+            writes=(
+                (
+                    "which category and how",
+                    r"exercise 5|experiment|categor|kategori|variation|direction|richtung|direcci|方向|类别",
+                ),
+            ),
             figures=("fashion_bags",),
             regions=("fashion_latent_space.neighbourhood",),
             checks=("neighbourhood", "variations"),

@@ -174,7 +174,10 @@ def case_of(submission: Submission, assignment: Assignment) -> Case:
 # ---------------------------------------------------------------- whose figure is whose
 
 HEADING = re.compile(r"(#{1,6})[ \t]*([^\n]{1,200})")
-NUMBERED = r"(?:task|aufgabe|exercise|ex|teilaufgabe|part|übung|problem|question|frage|задание|упражнение)"
+NUMBERED = (
+    r"(?:task|aufgabe|exercise|ex|teilaufgabe|part|übung|problem|question|frage|задание|упражнение|ejercicio|tarea"
+    r"|esercizio|exercice|alıştırma|练习|任务|題|题)"
+)
 MOST_PLACES, LEAST_SECTIONS = 6, 2
 
 

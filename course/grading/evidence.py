@@ -217,7 +217,8 @@ def final_triples(of_cell: list[Triple]) -> list[Triple]:
 # ---------------------------------------------------------------- losses
 
 COUNTER = re.compile(
-    r"(?:epochs?|epoche|эпох\w{0,3}|steps?|iter\w{0,6}|schritt|batch)[ :=#]{0,4}\d{1,9}(?: ?/ ?\d{1,9})?"
+    r"(?:epochs?|epoche|эпох\w{0,3}|steps?|iter\w{0,6}|schritt|batch|轮|批次|步)[ :=#]{0,4}\d{1,9}(?: ?/ ?\d{1,9})?"
+    r"|第 ?\d{1,9} ?[轮步批次]{0,2}"
     r"|\[[^\]\n]{0,60}\]|^\s{0,20}\d{1,9}[ :.)/|]", re.I)  # fmt: skip
 COUNT = re.compile(r"\d{1,9}")
 DECIMAL = re.compile(r"[-+]?\d{1,9}\.\d{1,20}")
@@ -279,7 +280,13 @@ PLAIN_NUMBER = r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)"
 CLAIMED_LOSS = re.compile(rf"(?<![a-z])loss[^\n]{{0,80}}?measured{GAP}{PLAIN_NUMBER}", re.I)
 
 
-def printed_losses(submission: Submission) -> list[float]:
-    """Return losses as loops print them, then those on the lines of our own claims."""
-    plain = [reading.value for reading in readings(submission.text) if kind_of(reading.label) == "loss"]
+PER_PIXEL = re.compile(r"pixel|пиксел|píxel|像素|per ?px")
+
+
+def printed_losses(submission: Submission, pixels: int = 1) -> list[float]:
+    """Return losses as loops print them, then those on the lines of our own claims; of a whole image, where they say
+    that they are of one of its pixels.
+    """
+    losses = [reading for reading in readings(submission.text) if kind_of(reading.label) == "loss"]
+    plain = [one.value * (pixels if PER_PIXEL.search(one.label) else 1) for one in losses]
     return plain + [float(match[1].replace("\u2212", "-")) for match in CLAIMED_LOSS.finditer(submission.text)]

@@ -15,11 +15,12 @@ from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = FASHION_LOSS
 MOST_LOSSES = 6  # in a finding
+PIXELS = 784  # of an image: a loss whose label says that it is of a pixel is one of the image, divided by this
 
 
 def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether the printed losses are an honest training's, and do not rise."""
-    losses = printed_losses(submission)
+    losses = printed_losses(submission, pixels=PIXELS)
     honest = [loss for loss in losses if LOWEST <= loss <= HIGHEST]
     if honest:
         evidence = f"losses {honest[0]:g} to {honest[-1]:g} per image"
