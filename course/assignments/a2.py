@@ -62,7 +62,7 @@ ASSIGNMENT = Assignment(
                 "numpy_vae.vae_loss",
             ),
             checks=("encode", "reparameterize", "decode", "squared_error", "kl", "loss", "scenario_1"),
-            from_outputs=("numbers",),
+            from_outputs=("numbers", "deviation"),
             from_rerun=("numbers",),
         ),
         Task(

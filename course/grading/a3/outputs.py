@@ -8,7 +8,7 @@ from typing import NamedTuple
 from course.assignments import Task
 from course.assignments.a3 import SWISS_LOSS
 from course.grading.case import Case, holds
-from course.grading.common import in_figures
+from course.grading.common import DRAWS_NOISE, REPARAMETERIZES, in_figures
 from course.grading.evidence import printed_losses
 from course.grading.sources import Function, identifiers, last_name
 from course.grading.verdicts import Finding
@@ -26,13 +26,12 @@ def honest_losses(submission: Submission) -> list[float]:
 # ---------------------------------------------------------------- the two functions
 
 
-NOISE = {"randn_like", "randn", "rsample", "normal", "normal_", "standard_normal", "Normal"}
 NAMES = {
-    "reparameterize": re.compile(r"repar|sample_?z|sample_?latent|sample_?post"),
+    "reparameterize": REPARAMETERIZES,
     "KL": re.compile(r"loss|verlust|elbo|objective|ziel"),
 }
 PARTS = {
-    "reparameterize": NOISE,
+    "reparameterize": DRAWS_NOISE,
     "KL": {"logvar", "log_var", "lv", "log_sigma", "logsigma", "exp", "kl_divergence", "kl", "KL"},
 }
 
@@ -43,7 +42,7 @@ def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
     found = function_of(submission, task, name)
     if found is None:
         yield Finding("LOOK", "own_way", f"no function named {name}, and none that does what it does")
-    elif task.name == "reparameterize" and not submission.code.reached_names(found) & NOISE:
+    elif task.name == "reparameterize" and not submission.code.reached_names(found) & DRAWS_NOISE:
         yield Finding("LOOK", "no_noise", f"{found.name}() draws no noise, as far as its source says")
     elif honest_losses(submission):
         inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {LOWEST:g} to {HIGHEST:g}"
@@ -69,7 +68,9 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether a printed loss lies where honest trainings end."""
     losses, honest = printed_losses(submission), honest_losses(submission)
     least = min(losses, default=0.0)
-    if honest:
+    if least < 0:
+        yield Finding("LOOK", "kl_sign", f"a loss of {least:g}: neither of its two terms can be negative")
+    elif honest:
         yield Finding("PASS", "loss_numbers", f"a loss of {honest[-1]:g}, inside {LOWEST:g} to {HIGHEST:g}")
     elif 0 < least < LOWEST:
         yield Finding("LOOK", "below_least", f"a loss of {least:g}; the least possible is {LOWEST:g}")
