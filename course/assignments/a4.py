@@ -72,6 +72,7 @@ ASSIGNMENT = Assignment(
             checks=("train", "test_elbo"),
             from_outputs=(
                 "test_elbo",
+                "test_set",
                 "losses_fall",
                 "zero_grad",
                 "trains_on_test",
@@ -106,6 +107,7 @@ ASSIGNMENT = Assignment(
     ),
     marks=("calc_elbo", "elbo_history"),
     hints={
+        "test_of_train": "The test set is made from training images: load the test half, train=False.",
         "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
     },
 )

@@ -106,7 +106,7 @@ ASSIGNMENT = Assignment(
             figures=("fashion_bags",),
             regions=("fashion_latent_space.neighbourhood",),
             checks=("neighbourhood", "variations"),
-            from_outputs=("figure", "pictures_open", "not_blank", "not_twice", "text"),
+            from_outputs=("figure", "enough_images", "pictures_open", "not_blank", "not_twice", "text"),
             words=("variation", "experiment", "sneaker", "bags"),
             expected=("fashion_bags", "fashion_bags_directions"),
         ),

@@ -10,17 +10,35 @@ from course.assignments.a3 import SWISS_LOSS
 from course.grading.case import Case, holds
 from course.grading.common import DRAWS_NOISE, REPARAMETERIZES, in_figures
 from course.grading.evidence import printed_losses
-from course.grading.sources import Function, identifiers, last_name
+from course.grading.sources import Function, called_names, identifiers, last_name, numbers_of
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = SWISS_LOSS
 MOST_LOSSES = 6  # in a finding
+COORDINATES, TERMS = 2, 2  # of a point, and of the loss
 
 
 def honest_losses(submission: Submission) -> list[float]:
-    """Return the printed losses that honest trainings end at."""
-    return [loss for loss in printed_losses(submission) if LOWEST <= loss <= HIGHEST]
+    """Return the printed losses that honest trainings end at, twice as large where both coordinates are summed."""
+    times = COORDINATES if isinstance(submission, Case) and sums_both(submission) else 1
+    return [loss for loss in printed_losses(submission) if LOWEST * times <= loss <= HIGHEST * times]
+
+
+def band_of(submission: Submission) -> str:
+    if isinstance(submission, Case) and sums_both(submission):
+        return f"{COORDINATES * LOWEST:g} to {COORDINATES * HIGHEST:g}, as a sum over both coordinates is"
+    return f"{LOWEST:g} to {HIGHEST:g}"
+
+
+def sums_both(submission: Case) -> bool:
+    """Say whether a function sums error and divergence over the coordinates, as the assignment's formulas do."""
+    for node in submission.code.functions.values():
+        if isinstance(node, Function) and identifiers(node) & PARTS["KL"]:
+            summed = sum(name == "sum" for name in called_names(node))
+            if summed >= TERMS and "exp" in called_names(node):
+                return True
+    return False
 
 
 # ---------------------------------------------------------------- the two functions
@@ -36,6 +54,16 @@ PARTS = {
 }
 
 
+def constant_divergence(function: ast.AST) -> str:
+    """Return the statement by which a function takes a number for the divergence; empty where it has none."""
+    for node in ast.walk(function):
+        value = node.value if isinstance(node, ast.Assign) else None
+        is_number = isinstance(value, ast.Constant) and isinstance(value.value, int | float)
+        if isinstance(node, ast.Assign) and is_number and "kl" in last_name(node.targets[0]).lower().split("_"):
+            return ast.unparse(node)
+    return ""
+
+
 def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether the function of the task is there, and a training with it ends as honest ones do."""
     name = task.defines[0].rpartition(".")[2]
@@ -44,12 +72,14 @@ def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
         yield Finding("LOOK", "own_way", f"no function named {name}, and none that does what it does")
     elif task.name == "reparameterize" and not submission.code.reached_names(found) & DRAWS_NOISE:
         yield Finding("LOOK", "no_noise", f"{found.name}() draws no noise, as far as its source says")
+    elif task.name == "KL" and (left_out := constant_divergence(found)):
+        yield Finding("LOOK", "kl_wrong", f"{found.name}() says {left_out!r}")
     elif honest_losses(submission):
-        inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {LOWEST:g} to {HIGHEST:g}"
+        inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {band_of(submission)}"
         yield Finding("PASS", "loss_numbers", f"{found.name}() is there, and {inside}; only --rerun tries it")
     else:
         yield Finding(
-            "LOOK", "unclear", f"no printed loss inside {LOWEST:g} to {HIGHEST:g}: only --rerun can try {found.name}()"
+            "LOOK", "unclear", f"no printed loss inside {band_of(submission)}: only --rerun can try {found.name}()"
         )
 
 
@@ -71,7 +101,7 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     if least < 0:
         yield Finding("LOOK", "kl_sign", f"a loss of {least:g}: neither of its two terms can be negative")
     elif honest:
-        yield Finding("PASS", "loss_numbers", f"a loss of {honest[-1]:g}, inside {LOWEST:g} to {HIGHEST:g}")
+        yield Finding("PASS", "loss_numbers", f"a loss of {honest[-1]:g}, inside {band_of(submission)}")
     elif 0 < least < LOWEST:
         yield Finding("LOOK", "below_least", f"a loss of {least:g}; the least possible is {LOWEST:g}")
     else:
@@ -83,9 +113,11 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
 STAGES = (
     "before", "after", "step", "during", "iteration", "epoch", "untrained", "init", "vor dem", "nach", "schritt",
     "до", "после", "шаг", "prima", "dopo", "passo", "antes", "después", "despues", "paso", "avant", "après", "étape",
-    "öncesi", "sonrası", "adım",
+    "öncesi", "sonrası", "adım", "während", "pendant", "durante", "训练前", "训练后", "第",
 )  # fmt: skip
 LOSS_CURVE = ("loss", "steps", "verlust", "training loss", "perdita", "pérdida", "perte")
+LONGEST_LINE = 60  # of one that announces a picture
+COUNTS = re.compile(r"\W{0,3}(?:step|iter\w{0,6}|epoch\w?|schritt|paso?|шаг|étape|passo|第)\W{0,3}\d")
 LEAST_STAGES = 3  # before, during and after training
 
 
@@ -123,9 +155,10 @@ def stage_of(submission: Case, index: int) -> str | None:
     reach = submission.code.reach(index)
     if "train_vae_with_visualization" in reach.calls:
         return "train_vae_with_visualization"
-    printed = [
-        line for line in submission.cells[index].text.lower().splitlines() if len(line) < 60 and "loss" not in line
-    ]
+    lines = [line for line in submission.cells[index].text.lower().splitlines() if len(line) < LONGEST_LINE]
+    printed = [line for line in lines if "loss" not in line]
+    if len(submission.cells[index].pictures) > LEAST_STAGES:  # and one of them may be the curve of the losses
+        printed += [line.partition("loss")[0] for line in lines if COUNTS.match(line)]
     for title in (*reach.titles, *printed):
         if holds(title, STAGES) and not holds(title, LOSS_CURVE):
             return title
@@ -160,10 +193,15 @@ def experiment(submission: Case, task: Task) -> Iterator[Finding]:
         tree = submission.code.trees[index]
         if tree is not None and submission.ran(cell):
             found += other_settings(tree, submission)
+    found = found or list(several_settings(submission))
     if found:
         yield Finding("PASS", "experiment", f"also run with {', '.join(dict.fromkeys(found[:MOST_SIZES]))}")
     else:
-        yield Finding("LOOK", "experiment_missing", "latent size, width, beta and steps stay as they were assigned")
+        yield Finding(
+            "LOOK",
+            "experiment_missing",
+            "no run with another latent size, width, beta or number of steps was recognised",
+        )
 
 
 def other_settings(tree: ast.Module, submission: Case) -> Iterator[str]:
@@ -185,6 +223,36 @@ def other_settings(tree: ast.Module, submission: Case) -> Iterator[str]:
         elif isinstance(node, ast.For | ast.comprehension):
             for name in sorted(identifiers(node.target)):
                 yield from other_values(name, node.iter)
+
+
+NO_SETTING = re.compile(r"seed|interval|every|plot|print|verbose|points|title|device|index|^i$|step$")
+
+
+def several_settings(submission: Case) -> Iterator[str]:
+    """Yield the trainings of the notebook's own that are called with several numbers for one argument, in any words."""
+    trainings = {name for name in submission.code.functions if "backward" in submission.code.reached_by(name)}
+    given: dict[tuple[str, str], dict[float, None]] = {}
+    for cell, tree in zip(submission.cells, submission.code.trees, strict=True):
+        for node in ast.walk(tree) if tree is not None and submission.ran(cell) else ():
+            loops = [node] if isinstance(node, ast.For) else getattr(node, "generators", [])
+            looped = {last_name(loop.target): numbers_of(loop.iter) or [] for loop in loops}
+            calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)] if loops else [node]
+            for call in calls:
+                if isinstance(call, ast.Call) and last_name(call.func) in trainings:
+                    for argument, value in arguments_of(call):
+                        for number in looped.get(last_name(value), numbers_of(ast.Tuple([value])) or []):
+                            given.setdefault((last_name(call.func), argument), {})[number] = None
+    for (training, argument), numbers in given.items():
+        if len(numbers) > 1 and not NO_SETTING.search(argument.lower()):
+            yield f"{training}({argument} {', '.join(f'{number:g}' for number in list(numbers)[:MOST_SIZES])})"
+
+
+def arguments_of(call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the arguments of a call, by their names or, where they have none, what stands for them."""
+    for place, value in enumerate(call.args, start=1):
+        yield f"argument {place}", value
+    for keyword in call.keywords:
+        yield keyword.arg or "", keyword.value
 
 
 def is_model(submission: Case, name: str) -> bool:

@@ -157,3 +157,126 @@ def test_a_loss_below_zero_is_a_doubt_where_no_term_can_be_negative():
         return judged([cell("train_vae()", text_output(lines))], "a3")["train"]
 
     assert "kl_sign" in codes(losses(0.2, 0.021, -3.1)) and "kl_sign" not in codes(losses(0.2, 0.05, 0.021))
+
+
+def test_a_divergence_that_is_a_number_is_told_and_one_that_is_left_out_here_is_not():
+    def kl(line):
+        source = f"def compute_vae_loss(model, x, beta):\n    {line}\n    return recon_loss + beta * kl_loss"
+        return codes(judged([cell(source), cell("train()", text_output("loss 0.21\nloss 0.021"))], "a3")["KL"])
+
+    assert kl("kl_loss = 0.0") == {"kl_wrong"}
+    assert not kl("pass") and not kl("kl_loss = -0.5 * torch.mean(1 + lv - mu ** 2 - lv.exp())")
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("test_loader = DataLoader(MNIST('.', train=True))", {"test_of_train"}),
+        ("full = MNIST('.', train=True)\ntest_loader = DataLoader(full)", {"test_of_train"}),
+        ("test_loader = DataLoader(MNIST('.', train=False))", set()),
+        ("full = MNIST('.', train=True)\ntrain_set, test_set = random_split(full, [50000, 10000])", set()),
+        ("full = MNIST('.', train=True)\ntest_data = Subset(full, range(50000, 60000))", set()),
+        ("images = MNIST('.', train=True).data\ntest_images = images[50000:]", set()),
+        ("test_loader = make_loader(test_set)", set()),
+    ],
+)
+def test_a_test_set_of_training_images_is_a_doubt_and_a_part_set_aside_is_none(source, code):
+    cells = [cell(source), cell("test()", text_output("test ELBO: -96.90 (log-likelihood -72.10, KL 24.80)"))]
+    assert codes(judged(cells, "a4")["4"]) == code
+
+
+# ---------------------------------------------------------------- assignment 3 in other words
+
+
+TRAINING = """
+def lerne(schritte=1000, breite=256, seed=0):
+    modell = Modell(breite); opt = Adam(modell.parameters())
+    for i in range(schritte):
+        opt.zero_grad(); verlust(modell, rolle(128)).backward(); opt.step()
+    return modell
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "is_one"),
+    [
+        ("for k in (16, 64): lerne(breite=k)", True),
+        ("[lerne(1000, k) for k in [16, 64, 256]]", True),
+        ("{k: lerne(breite=k) for k in (16, 64)}", True),
+        ("lerne(breite=256)\nlerne(breite=16)", True),
+        ("lerne()\nlerne()", False),
+        ("for k in (1, 2): lerne(seed=k)", False),
+        ("for k in (16, 64): print(k)", False),
+        ("for k in (16,): lerne(breite=k)", False),
+    ],
+)
+def test_several_runs_with_another_number_are_an_experiment_whatever_it_is_called(source, is_one):
+    cells = [cell(TRAINING), cell(source, text_output("Verlust 0.21\nVerlust 0.021"))]
+    assert (judged(cells, "a3")["experiment"].verdict == "PASS") == is_one
+
+
+@pytest.mark.parametrize(("reduce", "is_right"), [(".sum(1).mean()", True), (".mean()", False)])
+def test_a_loss_summed_over_both_coordinates_is_twice_the_assigned_one(reduce, is_right):
+    source = f"""
+def compute_vae_loss(model, x, beta):
+    recon_x, mu, logvar = model(x)
+    recon = ((recon_x - x) ** 2){reduce}
+    kl = (-0.5 * (1 + logvar - mu ** 2 - torch.exp(logvar))){reduce}
+    return recon + beta * kl
+"""
+    tasks = judged([cell(source), cell("train()", text_output("loss 0.31\nloss 0.0427"))], "a3")
+    told = {finding.code for finding in tasks["train"].findings if finding.level == "PASS"}
+    assert (tasks["KL"].verdict == "PASS") == is_right == ("loss_numbers" in told)
+
+
+def test_steps_announced_beside_their_losses_tell_pictures_of_the_training():
+    announced = [
+        output
+        for n in range(1, 5)
+        for output in (text_output(f"step {250 * n} loss 0.02{n}\n"), picture_output(png(n)))
+    ]
+    silent = [picture_output(png(n)) for n in range(1, 5)]
+    assert judged([cell("run()", *announced)], "a3")["visualize"].verdict == "PASS"
+    assert judged([cell("run()", text_output("step 1000 loss 0.021"), silent[0])], "a3")["visualize"].verdict == "LOOK"
+
+
+# ---------------------------------------------------------------- answers and images
+
+
+ANSWER = "beta below one makes the divergence cheap so that the encoder keeps what it knows of x and does not collapse"
+
+
+@pytest.mark.parametrize(
+    ("source", "counts"),
+    [
+        (f"# {ANSWER[:60]}\n# {ANSWER[60:]}\nprint(1)", True),
+        (f'"""\n{ANSWER}\n"""\nprint(1)', True),
+        (f'def f():\n    """{ANSWER}"""\nprint(1)', False),
+        (f"x = '{ANSWER}'\nprint(1)", False),
+        ("# beta\n# the losses\nprint(1)", False),
+        ("## beta\n" * 20 + "print(1)", False),
+    ],
+)
+def test_answers_may_stand_in_comments_and_in_strings_alone_but_not_in_code(source, counts):
+    cells = [
+        cell("X_true = 1", text_output("L_recon = 2.06, L_KL = 1.26, Loss = 3.31")),
+        cell(source, text_output("1")),
+    ]
+    assert ("text_missing" not in codes(judged(cells, "a2")["5"])) == counts
+
+
+@pytest.mark.parametrize(("shape", "code"), [((3, 3), "figure_panels"), ((3, 5), ""), ((1, 1), "")])
+def test_images_of_an_experiment_are_counted_where_gaps_part_them(shape, code):
+    rng = np.random.default_rng(0)
+    figure = Figure(figsize=(1.2 * shape[1], 1.2 * shape[0]))
+    for axes in figure.subplots(*shape, squeeze=False).flat:
+        axes.imshow(rng.random((28, 28)), cmap="gray")
+        axes.axis("off")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=60)
+    lines = "Epoch 5 loss: 246.92\nEpoch 10 loss: 243.81\n"
+    cells = [
+        cell("train()", text_output(lines)),
+        cell("show_grid(x, title='Sneaker variations')", picture_output(file.getvalue())),
+    ]
+    assert codes(judged(cells, "a5")["5"]) - {"text_missing"} == ({code} if code else set())
