@@ -21,14 +21,18 @@ COORDINATES, TERMS = 2, 2  # of a point, and of the loss
 
 def honest_losses(submission: Submission) -> list[float]:
     """Return the printed losses that honest trainings end at, twice as large where both coordinates are summed."""
-    times = COORDINATES if isinstance(submission, Case) and sums_both(submission) else 1
-    return [loss for loss in printed_losses(submission) if LOWEST * times <= loss <= HIGHEST * times]
+    losses = printed_losses(submission)
+    summed = isinstance(submission, Case) and sums_both(submission)
+    return [x for x in losses if LOWEST <= x <= HIGHEST] or [
+        x for x in losses if summed and COORDINATES * LOWEST <= x <= COORDINATES * HIGHEST
+    ]
 
 
-def band_of(submission: Submission) -> str:
-    if isinstance(submission, Case) and sums_both(submission):
-        return f"{COORDINATES * LOWEST:g} to {COORDINATES * HIGHEST:g}, as a sum over both coordinates is"
-    return f"{LOWEST:g} to {HIGHEST:g}"
+def band_around(loss: float) -> str:
+    """Return the band of an honest loss in words."""
+    if loss <= HIGHEST:
+        return f"{LOWEST:g} to {HIGHEST:g}"
+    return f"{COORDINATES * LOWEST:g} to {COORDINATES * HIGHEST:g}, as a sum over both coordinates is"
 
 
 def sums_both(submission: Case) -> bool:
@@ -75,11 +79,11 @@ def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
     elif task.name == "KL" and (left_out := constant_divergence(found)):
         yield Finding("LOOK", "kl_wrong", f"{found.name}() says {left_out!r}")
     elif honest_losses(submission):
-        inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {band_of(submission)}"
+        inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {band_around(honest_losses(submission)[-1])}"
         yield Finding("PASS", "loss_numbers", f"{found.name}() is there, and {inside}; only --rerun tries it")
     else:
         yield Finding(
-            "LOOK", "unclear", f"no printed loss inside {band_of(submission)}: only --rerun can try {found.name}()"
+            "LOOK", "unclear", f"no printed loss inside {LOWEST:g} to {HIGHEST:g}: only --rerun can try {found.name}()"
         )
 
 
@@ -101,7 +105,7 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     if least < 0:
         yield Finding("LOOK", "kl_sign", f"a loss of {least:g}: neither of its two terms can be negative")
     elif honest:
-        yield Finding("PASS", "loss_numbers", f"a loss of {honest[-1]:g}, inside {band_of(submission)}")
+        yield Finding("PASS", "loss_numbers", f"a loss of {honest[-1]:g}, inside {band_around(honest[-1])}")
     elif 0 < least < LOWEST:
         yield Finding("LOOK", "below_least", f"a loss of {least:g}; the least possible is {LOWEST:g}")
     else:
