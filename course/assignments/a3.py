@@ -20,7 +20,10 @@ ASSIGNMENT = Assignment(
             requires="z = mu + exp(logvar / 2) * eps, eps standard normal; and why it is needed.",
             defines=("VAE.reparameterize",),
             writes=(
-                ("why reparameterization is needed", r"reparam|репарам|trick|трюк|трик|gradient|градиент|backprop"),
+                (
+                    "why reparameterization is needed",
+                    r"reparam|репарам|trick|трюк|трик|重参数|gradient|градиент|backprop",
+                ),
             ),
             regions=("swiss_roll.VAE.reparameterize",),
             checks=("reparameterize",),
@@ -89,7 +92,7 @@ ASSIGNMENT = Assignment(
             writes=(
                 (
                     "how continuous the latent space is",
-                    r"contin|stetig|lücke|\bgap|\bhole|\bloch|löcher|smooth|glatt|непрерыв|гладк|reconstr|rekonstr|реконстр|observ|beobacht|наблюд",
+                    r"contin|stetig|lücke|\bgap|\bhole|\bloch|löcher|smooth|glatt|непрерыв|гладк|reconstr|rekonstr|реконстр|observ|beobacht|наблюд|连续|重构|潜空间|隐空间",
                 ),
             ),
             from_outputs=("text",),

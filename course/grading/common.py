@@ -226,6 +226,7 @@ def trains_on_test(submission: Case, task: Task) -> Iterator[Finding]:
 # ---------------------------------------------------------------- what the source alone says of the model
 
 DRAWS_NOISE = formulas.NOISE | {"rsample", "Normal", "MultivariateNormal"}
+DRAWS_EVENLY = {"rand", "rand_like", "uniform", "uniform_"}
 REPARAMETERIZES = re.compile(r"repar|sample_?z|sample_?latent|sample_?post")
 SAMPLES = re.compile(
     r"^(?:sample|generate|draw|zieh|generier|echantillon|muestr)(?!.*(?:data|recon|rekon|batch|train|test))"
@@ -252,18 +253,55 @@ def told(fault: formulas.Fault | None) -> Iterator[Finding]:
 def noise(submission: Case, task: Task) -> Iterator[Finding]:
     """Find a function for draws from the posterior that draws none."""
     for name, node in submission.code.functions.items():
-        is_one = isinstance(node, Function) and REPARAMETERIZES.search(name.lower())
-        if is_one and not submission.code.reached_names(node) & DRAWS_NOISE:
-            yield Finding("LOOK", "no_noise", f"{name}() draws no noise, as far as its source says")
+        if isinstance(node, Function) and REPARAMETERIZES.search(name.lower()):
+            fault = noise_fault(submission, node)
+            yield from [fault] if fault else []
+
+
+def noise_fault(submission: Case, function: Function) -> Finding | None:
+    """Return what is wrong with the noise that a function draws, as far as its source says so."""
+    names = submission.code.reached_names(function)
+    if names & DRAWS_NOISE:
+        return None
+    if names & DRAWS_EVENLY:
+        drawn = min(names & DRAWS_EVENLY)
+        return Finding("LOOK", "not_normal", f"{function.name}() draws by {drawn}, as far as its source says")
+    return Finding("LOOK", "no_noise", f"{function.name}() draws no noise, as far as its source says")
 
 
 def prior(submission: Case, task: Task) -> Iterator[Finding]:
-    """Find a function for samples of the model whose codes come from the encoder."""
+    """Find a function for samples of the model whose codes come from the encoder, or from another distribution."""
     for name, node in submission.code.functions.items():
         if isinstance(node, Function) and SAMPLES.search(name.lower()) and not REPARAMETERIZES.search(name.lower()):
             encoders = sorted(filter(ENCODES.match, called_names(node)))
-            if encoders:
+            names = submission.code.reached_names(node)
+            if names & DRAWS_EVENLY and not names & DRAWS_NOISE:
+                drawn = min(names & DRAWS_EVENLY)
+                yield Finding("LOOK", "not_prior", f"{name}() draws by {drawn}, as far as its source says")
+            elif encoders:
                 yield Finding("LOOK", "not_prior", f"{name}() calls {encoders[0]}(), as far as its source says")
+
+
+DRAWS = {"imshow", "matshow", "subplots", "figure"}
+DECODES = re.compile(r"dec|dek|gener|model|modell|vae|ae$|net|forward|recon|rekon|interp|walk|travers", re.I)
+
+
+def decoded(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find figures of an interpolation in whose cells images are blended, and nothing is decoded."""
+    share = submission.share(task)
+    reaches = [submission.code.reach(index) for index in sorted({view.picture.cell for view in share.views})]
+    nodes = [node for reach in reaches for node in reach.nodes]
+    calls = {name for reach in reaches for name in reach.calls}
+    blend = next((inner for node in nodes for inner in walk(node) if formulas.is_blend(inner)), None)
+    if share.certain and blend is not None and not any(may_decode(name, submission) for name in calls):
+        evidence = f"{share.places}: {ast.unparse(blend)[:MOST_FORMULA]!r}, and no call that decodes it"
+        yield Finding("LOOK", "interpolation_pixels", evidence)
+
+
+def may_decode(name: str, submission: Case) -> bool:
+    """Say whether a function may decode: by its name, or for it is the notebook's own and draws nothing."""
+    is_own = name in submission.code.functions
+    return bool(DECODES.search(name)) or (is_own and not submission.code.reached_by(name) & DRAWS)
 
 
 MOST_FORMULA = 100  # characters in a finding

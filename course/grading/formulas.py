@@ -262,3 +262,20 @@ def deviation_hint(scale: ast.AST, values: Values) -> str | None:
         return "logvar_as_std"
     right = (1.0, math.e, 1 / math.e)
     return "std_no_half" if all(abs(value - one) < CLOSE for value, one in zip(at, right, strict=True)) else None
+
+
+# ---------------------------------------------------------------- blends
+
+
+def is_blend(node: ast.AST) -> bool:
+    """Say whether an expression goes from one thing to another: ``(1 - t) * a + t * b``, or ``a + (b - a) * t``."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add):
+        return False
+    sides = [part for part in (node.left, node.right) if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult)]
+    factors = [part for side in sides for part in (side.left, side.right)]
+    taken = [part for part in factors if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub)]
+    ends = [part for part in taken if isinstance(part.left, ast.Constant) and part.left.value == 1]
+    shown = {ast.dump(part) for part in (*factors, node.left, node.right)}
+    if len(sides) == len((node.left, node.right)):
+        return any(ast.dump(end.right) in shown for end in ends)
+    return any(ast.dump(part.right) in shown for part in taken if not isinstance(part.left, ast.Constant))

@@ -14,7 +14,7 @@ FRAME = 0.5  # share of drawn pixels that makes a line of pixels the edge of a f
 INSIDE = 0.25  # of a panel's width and height, off each side: labels and frames lie further out
 LEAST_ALIKE, LEAST_SIDE = 3, 12  # panels that are held against one another, and pixels of each
 THUMBNAIL = (16, 16)  # pixels to which panels are brought before they are compared
-SAME, EDGE = 1.0, 100.0  # gray levels by which two pictures of one thing differ on average: at all, and for a pixel
+SAME, EDGE = 1.0, 130.0  # gray levels by which two pictures of one thing differ on average: at all, and for a pixel
 # at an edge of theirs that scaling moved, which is the more, the smaller they are
 
 

@@ -87,6 +87,7 @@ ABOUT = r"(?:, ?(?:device|dtype|grad_fn|weak_type|requires_grad)=[^(),\n]{0,60})
 WRAPPED = re.compile(rf"\b(?:(?:np|numpy)\.\w{{3,10}}|tensor|Array)\(({NUMBER}){ABOUT}*\)")  # by NumPy or torch
 POINT = re.compile(r"\d\.\d")
 WORD = re.compile(r"[^\W\d_]")
+UNIT, NO_ASIDE = re.compile(r" ?(?:nats?|bits?)\b", re.I), re.compile(r"[)=:|,;\d]")
 ASIDE = re.compile(r" [^\W\d][^()\n]{0,40}\)")
 MOST_LINE, MOST_LINES, MOST_LABEL = 1000, 50_000, 60
 IN_BRACKETS = re.compile(r"\([^()\n]{0,40}\)")
@@ -98,7 +99,7 @@ SETTING = re.compile(r"(?<!\w)([^\W\d_]{1,20}) ?= ?\d{1,6}(?:\.\d{1,6})?(?![\w.]
 # what a label says that a number is, in the languages of those who hand in
 KINDS = {
     "elbo": re.compile(r"(?<![a-z])elbo(?![a-z])"),
-    "kl": re.compile(r"(?<![a-z])kld?(?![a-z])|kullback|divergen[zc]|дивергенц"),
+    "kl": re.compile(r"(?<![a-z])kld?(?![a-z])|(?<![a-z\d])lkl(?![a-z])|kullback|divergen[zc]|дивергенц"),
     "nll": re.compile(
         r"(?<![a-z])(?:nll|mse|bce|sse)(?![a-z])|re[ck]on|ricostr|реконстр|восстан|cross.?ent|squared|quadrat"
     ),
@@ -196,8 +197,8 @@ def of_plain_line(line: str, number: int, printed: str) -> Iterator[Reading]:
     """Yield the numbers of a line, as it was printed: one without words before it bears the label of the one before."""
     label, end = "", 0
     for match in READING.finditer(line):
-        if line[match.start() - 1 : match.start()] == "(" and ASIDE.match(line, match.end()):
-            continue  # "(4 samples)" is part of a label
+        if is_count_aside(line, match):
+            continue
         before = line[end : match.start()]
         if label and ENDS.fullmatch(before):  # "loss: start 0.3, end 0.1" is a loss twice
             label = f"{label} {before.lower().strip()}"[-MOST_LABEL:]
@@ -206,6 +207,16 @@ def of_plain_line(line: str, number: int, printed: str) -> Iterator[Reading]:
         end = match.end()
         digits = match[0]
         yield Reading(label, to_number(digits), len(re.split("[eE]", digits)[0].partition(".")[2]), number, printed)
+
+
+def is_count_aside(line: str, number: re.Match[str]) -> bool:
+    """Say whether a number is part of a label, as in "(4 samples)" or "(mean of the last 50 steps)"."""
+    if not ASIDE.match(line, number.end()):
+        return False
+    opens = line.rfind("(", 0, number.start())
+    before = line[opens + 1 : number.start()] if opens >= 0 else ")"
+    words = WORD.search(before) and not NO_ASIDE.search(before)
+    return not before or bool(words and number[0].isdigit() and not UNIT.match(line, number.end()))
 
 
 def columns_of(line: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from course.assignments import Task
 from course.assignments.a3 import SWISS_LOSS
 from course.grading.case import Case, holds
-from course.grading.common import DRAWS_NOISE, REPARAMETERIZES, in_figures
+from course.grading.common import DRAWS_NOISE, REPARAMETERIZES, in_figures, noise_fault
 from course.grading.evidence import printed_losses
 from course.grading.sources import Function, called_names, identifiers, last_name, numbers_of
 from course.grading.verdicts import Finding
@@ -74,12 +74,12 @@ def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
     found = function_of(submission, task, name)
     if found is None:
         yield Finding("LOOK", "own_way", f"no function named {name}, and none that does what it does")
-    elif task.name == "reparameterize" and not submission.code.reached_names(found) & DRAWS_NOISE:
-        yield Finding("LOOK", "no_noise", f"{found.name}() draws no noise, as far as its source says")
+    elif task.name == "reparameterize" and (fault := noise_fault(submission, found)):
+        yield fault
     elif task.name == "KL" and (left_out := constant_divergence(found)):
         yield Finding("LOOK", "kl_wrong", f"{found.name}() says {left_out!r}")
-    elif honest_losses(submission):
-        inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {band_around(honest_losses(submission)[-1])}"
+    elif honest := honest_losses(submission):
+        inside = f"a printed loss of {honest[-1]:g} lies inside {band_around(honest[-1])}"
         yield Finding("PASS", "loss_numbers", f"{found.name}() is there, and {inside}; only --rerun tries it")
     else:
         yield Finding(
@@ -115,11 +115,11 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
 # ---------------------------------------------------------------- the latent space over the training
 
 STAGES = (
-    "before", "after", "step", "during", "iteration", "epoch", "untrained", "init", "vor dem", "nach", "schritt",
-    "до", "после", "шаг", "prima", "dopo", "passo", "antes", "después", "despues", "paso", "avant", "après", "étape",
-    "öncesi", "sonrası", "adım", "während", "pendant", "durante", "训练前", "训练后", "第",
+    "before", "after", "step", "during", "iteration", "iter", "epoch", "untrained", "init", "vor dem", "nach",
+    "schritt", "до", "после", "шаг", "prima", "dopo", "passo", "antes", "después", "despues", "paso", "avant", "après",
+    "étape", "öncesi", "sonrası", "adım", "während", "pendant", "durante", "训练前", "训练后", "第",
 )  # fmt: skip
-LOSS_CURVE = ("loss", "steps", "verlust", "training loss", "perdita", "pérdida", "perte")
+LOSS_CURVE = ("loss", "verlust", "training loss", "perdita", "pérdida", "perte")
 LONGEST_LINE = 60  # of one that announces a picture
 COUNTS = re.compile(r"\W{0,3}(?:step|iter\w{0,6}|epoch\w?|schritt|paso?|шаг|étape|passo|第)\W{0,3}\d")
 LEAST_STAGES = 3  # before, during and after training
@@ -164,7 +164,8 @@ def stage_of(submission: Case, index: int) -> str | None:
     if len(submission.cells[index].pictures) > LEAST_STAGES:  # and one of them may be the curve of the losses
         printed += [line.partition("loss")[0] for line in lines if COUNTS.match(line)]
     for title in (*reach.titles, *printed):
-        if holds(title, STAGES) and not holds(title, LOSS_CURVE):
+        is_axis = holds(title, ("steps",)) and not holds(title, ("before", "after"))
+        if holds(title, STAGES) and not holds(title, LOSS_CURVE) and not is_axis:
             return title
     return None
 

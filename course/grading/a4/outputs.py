@@ -8,7 +8,7 @@ from typing import NamedTuple
 from course.assignments import Task
 from course.assignments.a4 import CONV_TEST_ELBO
 from course.grading.case import Case
-from course.grading.evidence import PLAIN_NUMBER, Triple, triples
+from course.grading.evidence import PER_PIXEL, PLAIN_NUMBER, Triple, triples
 from course.grading.sources import identifiers, walk
 from course.grading.training import assignments, comes_from_test_images, is_called_test
 from course.grading.verdicts import Finding
@@ -21,6 +21,7 @@ ROUNDING, LAST_DIGIT = 0.02, 3  # how far a sum of printed numbers may be off: i
 CLEAR_KL = 3  # tolerances: a smaller KL does not show its sign
 COLLAPSED = 0.1  # nats
 LEAST_KL = 1.0  # nats: less, and the latents carry nothing
+PIXELS = 784  # of an image
 PIXEL_MEAN = 1.5  # nats: no sum over 784 pixels is as small
 DOWN = {"Conv2d", "Conv2D", "conv2d", "Conv"}
 UP = {
@@ -63,8 +64,16 @@ def fault_of(triple: Triple) -> str | None:
 def printed_terms(submission: Submission) -> list[Triple]:
     found: list[Triple] = []
     for cell in submission.cells:
-        found += triples(cell.text)
+        found += [of_image(triple) if PER_PIXEL.search(triple.line) else triple for triple in triples(cell.text)]
     return found
+
+
+def of_image(triple: Triple) -> Triple:
+    """Return the terms of an image, where those of one of its pixels were printed."""
+    digits = triple.digits - len(str(PIXELS))
+    return triple._replace(
+        elbo=PIXELS * triple.elbo, kl=PIXELS * triple.kl, nll=PIXELS * triple.nll, digits=max(digits, 0)
+    )
 
 
 def identity(submission: Submission, task: Task) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 from collections.abc import Iterator
 
 from course.assignments import Task
@@ -9,6 +10,7 @@ from course.assignments.a5 import FASHION_LOSS
 from course.grading.case import Case
 from course.grading.common import in_figures
 from course.grading.evidence import Look, printed_losses
+from course.grading.formulas import NOISE
 from course.grading.sources import identifiers, last_name
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
@@ -75,7 +77,8 @@ def enough_images(submission: Case, task: Task) -> Iterator[Finding]:
         yield Finding("LOOK", "figure_panels", evidence)
 
 
-SNEAKER, BOOT = ("sneaker", "7"), ("boot", "9")
+SNEAKER, BOOT, SANDAL = ("sneaker", "7"), ("boot", "9"), ("sandal", "5")
+DIRECTIONS = r"direction|richtung|boot|delta|vector"
 
 
 def direction(submission: Case, task: Task) -> Iterator[Finding]:
@@ -85,7 +88,10 @@ def direction(submission: Case, task: Task) -> Iterator[Finding]:
             if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
                 continue
             target, value = last_name(node.targets[0]).lower(), node.value
-            if not any(word in target for word in ("direction", "richtung", "boot", "delta", "vector")):
+            is_taken_off = isinstance(value.op, ast.Sub) and is_about(value.left, SANDAL)
+            if is_taken_off and re.search(DIRECTIONS, last_name(value.right).lower()):
+                yield Finding("LOOK", "direction_reversed", f"code cell {index + 1}: {ast.unparse(node)[:100]}")
+            if not re.search(DIRECTIONS, target):
                 continue
             if isinstance(value.op, ast.Sub) and is_about(value.left, SNEAKER) and is_about(value.right, BOOT):
                 evidence = f"code cell {index + 1}: {ast.unparse(node)[:100]}"
@@ -99,3 +105,18 @@ def is_about(node: ast.AST, words: tuple[str, str]) -> bool:
         return True
     constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
     return constants == [int(number)]
+
+
+STEPS = re.compile(
+    r"linspace|arange|meshgrid|mgrid|ogrid|product|ppf|(?<!show_)(?<!make_)(?<!image_)grid|raster|gitter"
+)
+
+
+def grid(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find figures of a slice through the latent space whose codes are drawn at random."""
+    share = submission.share(task)
+    nodes = [node for view in share.views for node in submission.code.reach(view.picture.cell).nodes]
+    names = {name for node in nodes for name in identifiers(node)}
+    if share.certain and names & NOISE and not any(STEPS.search(name.lower()) for name in names):
+        evidence = f"{share.places}: the codes are drawn by {min(names & NOISE)}, and no values in steps were found"
+        yield Finding("LOOK", "grid_wrong", evidence)

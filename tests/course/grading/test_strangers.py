@@ -44,6 +44,12 @@ def test_what_numpy_and_torch_write_around_a_number_is_no_number(printed):
     assert {reading.text for reading in readings(printed)} == {printed}, "a finding quotes what was printed"
 
 
+def test_counts_in_brackets_belong_to_a_label_and_terms_in_them_do_not():
+    assert [r.value for r in readings("perda final (média dos últimos 50 passos): 0.0214")] == [0.0214]
+    assert [r.value for r in readings("test ELBO (4 samples): -97.5 (KL 25 nats)")] == [-97.5, 25]
+    assert [r.value for r in readings("test -100.20 (BCE: 75.31 KLD: 24.89)")] == [-100.20, 75.31, 24.89]
+
+
 def test_decimal_commas_may_have_one_digit_behind_them():
     line = "Epoche {}: Verlust {}, davon Rekonstruktion {}, KL {}\n".format
     text = line(1, "150,0", "132,0", "18,0") + line(2, "130,3", "109,2", "21,1")
@@ -65,6 +71,14 @@ def test_a_counter_is_one_in_a_language_without_spaces_too():
     text = "\n".join(f"第{epoch}轮 批次100/118 损失 {9 - epoch}.5" for epoch in (1, 2, 3, 4))
     (series,) = loss_series(text)
     assert series.values == [8.5, 7.5, 6.5, 5.5]
+
+
+def test_terms_of_a_pixel_are_judged_as_those_of_the_image():
+    line = "Test set: ELBO per pixel -0.12793 (log-lik per pixel -0.09617, KL per pixel 0.03176); ELBO per image -100.3"
+    tasks = judged([cell("def calc_elbo(x): return x\ntest()", text_output(line))], "a4")
+    assert tasks["1"].verdict == tasks["4"].verdict == "PASS"
+    wrong = judged([cell("test()", text_output(line.replace("-0.12793", "-0.06441")))], "a4")["1"]
+    assert "elbo_kl_sign" in codes(wrong), "ELBO = log-likelihood + KL"
 
 
 def test_a_loss_of_a_pixel_is_judged_as_one_of_the_image():
@@ -139,7 +153,9 @@ def test_a_picture_that_was_shown_before_is_no_mistake_beside_others_of_the_task
     ("source", "task", "code"),
     [
         ("def reparameterize(mu, std):\n    return mu", "1", "no_noise"),
+        ("def reparameterize(mu, std):\n    return mu + std * torch.rand_like(std)", "1", "not_normal"),
         ("def reparameterize(mu, std):\n    return mu + std * torch.randn_like(std)", "1", ""),
+        ("def sample(n):\n    return decoder(torch.rand(n, 16))", "2", "not_prior"),
         ("def sample(n):\n    mu, lv = encoder(x[:n])\n    return decoder(mu)", "2", "not_prior"),
         ("def sample(n):\n    return decoder(torch.randn(n, 16))", "2", ""),
         ("def sample_reconstructions(n):\n    return decoder(encoder(x[:n])[0])", "2", ""),
@@ -147,7 +163,7 @@ def test_a_picture_that_was_shown_before_is_no_mistake_beside_others_of_the_task
 )
 def test_what_a_function_never_does_is_a_doubt_that_names_the_mistake(source, task, code):
     cells = [cell(source), cell("test()", text_output("test ELBO: -96.90 (log-likelihood -72.10, KL 24.80)"))]
-    found = codes(judged(cells, "a4")[task]) & {"no_noise", "not_prior"}
+    found = codes(judged(cells, "a4")[task]) & {"no_noise", "not_normal", "not_prior"}
     assert found == ({code} if code else set())
 
 
@@ -280,3 +296,60 @@ def test_images_of_an_experiment_are_counted_where_gaps_part_them(shape, code):
         cell("show_grid(x, title='Sneaker variations')", picture_output(file.getvalue())),
     ]
     assert codes(judged(cells, "a5")["5"]) - {"text_missing"} == ({code} if code else set())
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("show([(1 - t) * x_a + t * x_b for t in ts])", "interpolation_pixels"),
+        ("show([x_a + (x_b - x_a) * t for t in ts])", "interpolation_pixels"),
+        ("def draw(x):\n    plt.imshow(x)\ndraw(t * x_b + (1 - t) * x_a)", "interpolation_pixels"),
+        ("show(model.decode((1 - t) * z_a + t * z_b))", ""),
+        ("def image(z):\n    return torch.sigmoid(mlp(z))\nshow(image(z_a + t * (z_b - z_a)))", ""),
+        ("show(frames)", ""),
+        ("show(a * x + b * y)", ""),
+    ],
+)
+def test_images_that_are_blended_and_never_decoded_are_no_walk_through_the_latent_space(source, code):
+    cells = [
+        cell("test()", text_output("test ELBO: -96.90 (log-likelihood -72.10, KL 24.80)")),
+        cell(f"{source}\nplt.title('latent traversal')", picture_output(png(1, 1, 10))),
+    ]
+    assert codes(judged(cells, "a4")["5"]) == ({code} if code else set())
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("show_grid(model.decode(torch.randn(100, 32)), nrow=10)", "grid_wrong"),
+        ("side = torch.linspace(-3, 3, 10)\nshow_grid(model.decode(codes(side) + 0 * torch.randn(1)))", ""),
+        ("show_grid(model.decode(z_grid))", ""),
+    ],
+)
+def test_a_slice_of_codes_drawn_at_random_is_looked_at(source, code):
+    cells = [
+        cell("train()", text_output("Epoch 5 loss: 246.92\nEpoch 10 loss: 243.81\n")),
+        cell(f"{source}\nplt.suptitle('Slice of the latent space')", picture_output(png(1, 4, 4))),
+    ]
+    assert codes(judged(cells, "a5")["4"]) == ({code} if code else set())
+
+
+def test_a_direction_is_added_and_not_taken_off():
+    def codes_of(source):
+        lines = "Epoch 5 loss: 246.92\nEpoch 10 loss: 243.81\n"
+        return codes(
+            judged([cell("train()", text_output(lines)), cell(source, picture_output(png(1, 1, 5)))], "a5")["3"]
+        )
+
+    assert codes_of("z_result = z_sandal_avg - boot_direction") >= {"direction_reversed"}
+    assert "direction_reversed" not in codes_of("z_result = z_sandal_avg + boot_direction")
+
+
+def test_titles_that_say_after_how_many_steps_tell_the_stages_and_the_label_of_an_axis_does_not():
+    def stages(source):
+        shown = [picture_output(png(n)) for n in range(4)]
+        cells = [cell("train()", text_output("loss 0.2\nloss 0.021")), cell(source, *shown)]
+        return judged(cells, "a3")["visualize"].verdict
+
+    assert stages("for step in range(4): draw(model, title=f'after {step} steps')") == "PASS"
+    assert stages("plt.xlabel('Steps')") == "LOOK"
