@@ -62,7 +62,7 @@ ASSIGNMENT = Assignment(
                 "numpy_vae.vae_loss",
             ),
             checks=("encode", "reparameterize", "decode", "squared_error", "kl", "loss", "scenario_1"),
-            from_outputs=("numbers",),
+            from_outputs=("numbers", "deviation"),
             from_rerun=("numbers",),
         ),
         Task(
@@ -76,7 +76,7 @@ ASSIGNMENT = Assignment(
             writes=(
                 (
                     "what the collapse does",
-                    r"col+aps|kollaps|effondr|коллапс|analy|s[cz]enari|escenari|scénari|сценари|latent|reconstr",
+                    r"col+aps|kollaps|effondr|коллапс|analy|s[cz]enari|escenari|scénari|сценари|latent|reconstr|坍|塌缩|潜变量|重构|崩",
                 ),
             ),
             apart=r"beta|β|бета",

@@ -20,11 +20,14 @@ ASSIGNMENT = Assignment(
             requires="z = mu + exp(logvar / 2) * eps, eps standard normal; and why it is needed.",
             defines=("VAE.reparameterize",),
             writes=(
-                ("why reparameterization is needed", r"reparam|репарам|trick|трюк|трик|gradient|градиент|backprop"),
+                (
+                    "why reparameterization is needed",
+                    r"reparam|репарам|trick|трюк|трик|重参数|gradient|градиент|backprop",
+                ),
             ),
             regions=("swiss_roll.VAE.reparameterize",),
             checks=("reparameterize",),
-            from_outputs=("trained_function", "text"),
+            from_outputs=("trained_function", "deviation", "text"),
             from_rerun=("reparameterize",),
             own_ways=("noise",),
         ),
@@ -35,7 +38,7 @@ ASSIGNMENT = Assignment(
             defines=("compute_vae_loss",),
             regions=("swiss_roll.compute_vae_loss", "swiss_roll.score_function_loss"),
             checks=("loss", "score_function"),
-            from_outputs=("trained_function",),
+            from_outputs=("trained_function", "divergence"),
             from_rerun=("losses",),
             own_ways=("swiss_loss",),
         ),
@@ -89,7 +92,7 @@ ASSIGNMENT = Assignment(
             writes=(
                 (
                     "how continuous the latent space is",
-                    r"contin|stetig|lücke|\bgap|\bhole|\bloch|löcher|smooth|glatt|непрерыв|гладк|reconstr|rekonstr|реконстр|observ|beobacht|наблюд",
+                    r"contin|stetig|lücke|\bgap|\bhole|\bloch|löcher|smooth|glatt|непрерыв|гладк|reconstr|rekonstr|реконстр|observ|beobacht|наблюд|连续|重构|潜空间|隐空间",
                 ),
             ),
             from_outputs=("text",),

@@ -22,7 +22,7 @@ ASSIGNMENT = Assignment(
             defines=("calc_elbo",),
             regions=("mnist_conv_vae.calc_elbo",),
             checks=("calc_elbo",),
-            from_outputs=("identity",),
+            from_outputs=("identity", "divergence", "deviation", "noise"),
             from_rerun=("elbo",),
             own_ways=("likelihood_and_kl",),
         ),
@@ -34,7 +34,7 @@ ASSIGNMENT = Assignment(
             figures=("conv_vae_samples",),
             regions=("mnist_conv_vae.sample",),
             checks=("sample",),
-            from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
+            from_outputs=("figure", "prior", "pictures_open", "not_blank", "not_twice"),
             from_rerun=("sample",),
             own_ways=("samples",),
             words=(
@@ -72,6 +72,7 @@ ASSIGNMENT = Assignment(
             checks=("train", "test_elbo"),
             from_outputs=(
                 "test_elbo",
+                "test_set",
                 "losses_fall",
                 "zero_grad",
                 "trains_on_test",
@@ -89,7 +90,7 @@ ASSIGNMENT = Assignment(
             requires="Interpolations between codes of two digits.",
             figures=("conv_vae_interpolations",),
             checks=("walk",),
-            from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
+            from_outputs=("figure", "decoded", "pictures_open", "not_blank", "panels_differ", "not_twice"),
             words=("interpol", "travers", "интерпол", "walk", "von einer", "morph"),
             calls=("interpolate", "traverse", "latent_traversal", "interpolations", "lerp", "slerp"),
             expected=("conv_vae_interpolations", "conv_vae_traversals"),
@@ -106,6 +107,7 @@ ASSIGNMENT = Assignment(
     ),
     marks=("calc_elbo", "elbo_history"),
     hints={
+        "test_of_train": "The test set is made from training images: load the test half, train=False.",
         "no_convolution": "Neither Conv2d nor ConvTranspose2d was found among the executed cells.",
     },
 )

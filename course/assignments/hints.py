@@ -32,6 +32,7 @@ COMMON_HINTS = {
     "numbers_contradict": "Two printed results of the same thing differ: a person must look which one is right.",
     "figure_blank": "The figure is blank: draw before you save or show it.",
     "figure_twice": "The same picture stands for two different tasks.",
+    "panels_alike": "The panels of the figure all show the same picture: draw each with its own model and code.",
     "figure_panels": "The figure does not show the panels that the task asks for.",
     "picture_unsafe": "A picture could not be opened safely, so it was not looked at.",
     "text_missing": "The task asks for a written answer; none was found.",

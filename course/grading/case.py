@@ -34,6 +34,11 @@ class View:
         """How many pieces its coloured parts fall into; none where it is black and white, or cannot be opened."""
         return 0 if self.trace.problem else evidence.pieces_of(self.picture.data)
 
+    @cached_property
+    def nothing_new(self) -> str:
+        """Whether its panels are "flat", or all "alike"; empty where they are neither, or it cannot be opened."""
+        return "" if self.trace.problem else evidence.nothing_new(self.picture.data)
+
     @property
     def problem(self) -> str | None:
         """Why it cannot be opened, as far as its file says without being decoded."""
@@ -174,7 +179,10 @@ def case_of(submission: Submission, assignment: Assignment) -> Case:
 # ---------------------------------------------------------------- whose figure is whose
 
 HEADING = re.compile(r"(#{1,6})[ \t]*([^\n]{1,200})")
-NUMBERED = r"(?:task|aufgabe|exercise|ex|teilaufgabe|part|übung|problem|question|frage|задание|упражнение)"
+NUMBERED = (
+    r"(?:task|aufgabe|exercise|ex|teilaufgabe|part|übung|problem|question|frage|задание|упражнение|ejercicio|tarea"
+    r"|esercizio|exercice|alıştırma|练习|任务|題|题)"
+)
 MOST_PLACES, LEAST_SECTIONS = 6, 2
 
 
@@ -253,7 +261,7 @@ def share_of(task: Task, case: Case) -> Share:
     certain = [view for view in in_section if not contradicts(task, case, view)] + [
         v for v in titled if v not in in_section
     ]
-    certain = [view for view in certain if view.picture.cell not in case.sourceless]
+    certain = [view for view in certain if view.picture.cell not in case.sourceless and not cell_of(case, view).error]
     if certain:
         told_by = f"by {title!r} in its code" if titled else f"by the heading of task {task.name}"
         return Share(certain, True, told_by)

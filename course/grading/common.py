@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from course.assignments import Task
-from course.grading import training, writing
+from course.grading import formulas, training, writing
 from course.grading.case import Case
 from course.grading.evidence import Look, Series, loss_series
-from course.grading.sources import walk
+from course.grading.sources import Function, called_names, walk
 from course.grading.training import Loop
 from course.grading.verdicts import Finding
 from course.notebooks.code import EMPTY_REGION, is_stub
@@ -128,6 +128,19 @@ def not_blank(submission: Case, task: Task) -> Iterator[Finding]:
         yield Finding(level, "figure_blank", f"{len(share.opened)} figures, all blank")
 
 
+def panels_differ(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find figures of the task whose panels are empty, or show one and the same though codes or models differ."""
+    share = submission.share(task)
+    if not share.certain:
+        return  # curves, among others, leave the middle of their axes empty
+    if share.drawn_on and all(view.nothing_new == "flat" for view in share.opened):
+        yield Finding("LOOK", "figure_blank", f"nothing is drawn inside the panels of the figure in {share.places}")
+    fitting = [view for view in share.opened if task.panels is None or fits(view.look, task.panels)]
+    alike = [view.picture.cell + 1 for view in fitting if view.nothing_new == "alike"]
+    if alike and (task.panels is None or len(alike) == len(fitting)):  # beside the right one, curves may fit, too
+        yield Finding("LOOK", "panels_alike", f"all panels of the figure in code cell {alike[0]} show the same")
+
+
 def panel_count(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether the task's figures show all its models: panels of one figure, or as many figures."""
     share = submission.share(task)
@@ -170,14 +183,21 @@ WIDE, LEAST_MOSAIC = 3.0, 6  # width over height of two long strips side by side
 
 
 def not_twice(submission: Case, task: Task) -> Iterator[Finding]:
-    """Find a picture of the task that stands in another cell, too: for another task, it is a failure."""
-    for earlier, later in submission.repeats:
+    """Find a picture of the task that stands in another cell, too: where a task shows nothing else, it is a failure.
+
+    Beside its other pictures, one that was shown before is nobody's mistake: the latent space after training, say.
+    """
+    shared = [(earlier, later) for earlier, later in submission.repeats if task.name in submission.certain_tasks(later)]
+    repeated = {later.number for _, later in shared}
+    alone = all(view.number in repeated for view in submission.share(task).views if view.drawn_on)
+    for earlier, later in shared:
         tasks, others = submission.certain_tasks(later), submission.certain_tasks(earlier)
-        if task.name in tasks:
-            clear = others and not tasks & others and not submission.share(task).closed_kinds
-            level = "FAIL" if clear else "LOOK"
-            cells = f"code cells {earlier.picture.cell + 1} and {later.picture.cell + 1} show the same picture"
-            yield Finding(level, "figure_twice", cells)
+        apart = others and not tasks & others
+        if apart and not alone:
+            continue
+        level = "FAIL" if apart and not submission.share(task).closed_kinds else "LOOK"
+        cells = f"code cells {earlier.picture.cell + 1} and {later.picture.cell + 1} show the same picture"
+        yield Finding(level, "figure_twice", cells)
 
 
 # ---------------------------------------------------------------- what the source alone says of a training loop
@@ -202,6 +222,89 @@ def trains_on_test(submission: Case, task: Task) -> Iterator[Finding]:
     if shown:
         yield Finding("FAIL" if shown.certain else "LOOK", "trains_on_test", shown.sentence)
 
+
+# ---------------------------------------------------------------- what the source alone says of the model
+
+DRAWS_NOISE = formulas.NOISE | {"rsample", "Normal", "MultivariateNormal"}
+DRAWS_EVENLY = {"rand", "rand_like", "uniform", "uniform_"}
+REPARAMETERIZES = re.compile(r"repar|sample_?z|sample_?latent|sample_?post")
+SAMPLES = re.compile(
+    r"^(?:sample|generate|draw|zieh|generier|echantillon|muestr)(?!.*(?:data|recon|rekon|batch|train|test))"
+)
+ENCODES = re.compile(r"^(?:enc|kodier|codifi)", re.I)
+
+
+def divergence(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a KL divergence whose formula amounts to another value: it is worked out, not run."""
+    yield from told(formulas.divergence_fault(submission.code))
+
+
+def deviation(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a standard deviation whose formula amounts to another value."""
+    yield from told(formulas.deviation_fault(submission.code))
+
+
+def told(fault: formulas.Fault | None) -> Iterator[Finding]:
+    if fault:
+        evidence = f"code cell {fault.cell + 1}: {fault.source[:MOST_FORMULA]!r}, as far as the source says"
+        yield Finding("LOOK", fault.code, evidence)
+
+
+def noise(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a function for draws from the posterior that draws none."""
+    for name, node in submission.code.functions.items():
+        if isinstance(node, Function) and REPARAMETERIZES.search(name.lower()):
+            fault = noise_fault(submission, node)
+            yield from [fault] if fault else []
+
+
+def noise_fault(submission: Case, function: Function) -> Finding | None:
+    """Return what is wrong with the noise that a function draws, as far as its source says so."""
+    names = submission.code.reached_names(function)
+    if names & DRAWS_NOISE:
+        return None
+    if names & DRAWS_EVENLY:
+        drawn = min(names & DRAWS_EVENLY)
+        return Finding("LOOK", "not_normal", f"{function.name}() draws by {drawn}, as far as its source says")
+    return Finding("LOOK", "no_noise", f"{function.name}() draws no noise, as far as its source says")
+
+
+def prior(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a function for samples of the model whose codes come from the encoder, or from another distribution."""
+    for name, node in submission.code.functions.items():
+        if isinstance(node, Function) and SAMPLES.search(name.lower()) and not REPARAMETERIZES.search(name.lower()):
+            encoders = sorted(filter(ENCODES.match, called_names(node)))
+            names = submission.code.reached_names(node)
+            if names & DRAWS_EVENLY and not names & DRAWS_NOISE:
+                drawn = min(names & DRAWS_EVENLY)
+                yield Finding("LOOK", "not_prior", f"{name}() draws by {drawn}, as far as its source says")
+            elif encoders:
+                yield Finding("LOOK", "not_prior", f"{name}() calls {encoders[0]}(), as far as its source says")
+
+
+DRAWS = {"imshow", "matshow", "subplots", "figure"}
+DECODES = re.compile(r"dec|dek|gener|model|modell|vae|ae$|net|forward|recon|rekon|interp|walk|travers", re.I)
+
+
+def decoded(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find figures of an interpolation in whose cells images are blended, and nothing is decoded."""
+    share = submission.share(task)
+    reaches = [submission.code.reach(index) for index in sorted({view.picture.cell for view in share.views})]
+    nodes = [node for reach in reaches for node in reach.nodes]
+    calls = {name for reach in reaches for name in reach.calls}
+    blend = next((inner for node in nodes for inner in walk(node) if formulas.is_blend(inner)), None)
+    if share.certain and blend is not None and not any(may_decode(name, submission) for name in calls):
+        evidence = f"{share.places}: {ast.unparse(blend)[:MOST_FORMULA]!r}, and no call that decodes it"
+        yield Finding("LOOK", "interpolation_pixels", evidence)
+
+
+def may_decode(name: str, submission: Case) -> bool:
+    """Say whether a function may decode: by its name, or for it is the notebook's own and draws nothing."""
+    is_own = name in submission.code.functions
+    return bool(DECODES.search(name)) or (is_own and not submission.code.reached_by(name) & DRAWS)
+
+
+MOST_FORMULA = 100  # characters in a finding
 
 # ---------------------------------------------------------------- printed losses
 

@@ -6,29 +6,24 @@ write are text and hints like any other, worth what their numbers and pictures a
 """
 
 import hashlib
-import itertools
 import math
 import re
-import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
-
-from PIL import Image
 
 from course.figures import pictures
 from course.figures.pieces import coloured_pieces
 from course.figures.png import FigureError, same_pixels
+from course.grading import panels
+from course.grading.panels import DRAWN
 from course.notebooks.printed import Reading, kind_of, readings
 from course.notebooks.reading import FORMATS, Submission
 
 # ---------------------------------------------------------------- pictures
 
 SMALL = 150  # pixels of the shorter side that a picture is reduced to
-INK = 12  # gray levels: what differs from the border by more is drawn
-DRAWN = 255  # marks a pixel as drawn
+FINE = 600  # the same where panels are held against one another: each is to have a good part of its pixels
 BLANK = 0.002  # share of drawn pixels below which a picture is empty
-LEAST_PANEL = 0.06  # of the height or width: narrower stretches are labels
-FRAME = 0.5  # share of drawn pixels that makes a line of pixels the edge of a frame
 DIGEST = 16
 MOST_PROBLEM = 200
 
@@ -48,11 +43,9 @@ def look_at(data: bytes) -> Look:
         gray = pictures.reduced(data, FORMATS, SMALL)
     except FigureError as error:
         return Look(False, (0, 0), str(error)[:MOST_PROBLEM])
-    paper = _paper(gray)
-    ink = gray.point([DRAWN * (abs(level - paper) > INK) for level in range(256)])
+    ink = panels.ink_of(gray)
     blank = ink.histogram()[DRAWN] < BLANK * ink.width * ink.height
-    panels = _panels(ink), _panels(ink.transpose(Image.Transpose.TRANSPOSE))
-    return Look(blank, panels, None, gray.width / gray.height)
+    return Look(blank, panels.counts(ink), None, gray.width / gray.height)
 
 
 class Trace(NamedTuple):
@@ -72,33 +65,24 @@ def trace_of(data: bytes) -> Trace:
     return Trace(hashlib.sha256(pixels).hexdigest()[:DIGEST], None)
 
 
+def nothing_new(data: bytes) -> str:
+    """Say "flat" of a picture in whose panels nothing is drawn, "alike" where all show the same; empty elsewhere."""
+    try:
+        gray = pictures.reduced(data, FORMATS, FINE)
+    except FigureError:
+        return ""
+    parts = panels.apart(gray)
+    if parts and all(map(panels.is_flat, parts)):
+        return "flat"
+    return "alike" if panels.are_alike(parts) else ""
+
+
 def pieces_of(data: bytes) -> int:
     """Count the coloured pieces of a picture; none where it cannot be decoded."""
     try:
         return coloured_pieces(data, FORMATS)
     except FigureError:
         return 0
-
-
-def _paper(gray: Image.Image) -> int:
-    """Return the gray of the background: the median along the four sides."""
-    pixels, width = gray.tobytes(), gray.width
-    return int(statistics.median(pixels[:width] + pixels[-width:] + pixels[::width] + pixels[width - 1 :: width]))
-
-
-def _panels(ink: Image.Image) -> int:
-    """Count panels from top to bottom: stretches between gaps; or frames, two lines each, where labels fill gaps."""
-    pixels, width = ink.tobytes(), ink.width
-    drawn = [pixels.count(DRAWN, start, start + width) for start in range(0, len(pixels), width)]
-    apart = [length for length in _stretches(count > 0 for count in drawn) if length > LEAST_PANEL * len(drawn)]
-    lines = _stretches(count > FRAME * width for count in drawn)
-    thick = sum(length > LEAST_PANEL * len(drawn) for length in lines)
-    return max(len(apart), thick + (len(lines) - thick) // 2)
-
-
-def _stretches(filled: Iterable[bool]) -> list[int]:
-    """Return the lengths of the stretches of True."""
-    return [len(list(run)) for full, run in itertools.groupby(filled) if full]
 
 
 # ---------------------------------------------------------------- printed results
@@ -217,7 +201,8 @@ def final_triples(of_cell: list[Triple]) -> list[Triple]:
 # ---------------------------------------------------------------- losses
 
 COUNTER = re.compile(
-    r"(?:epochs?|epoche|эпох\w{0,3}|steps?|iter\w{0,6}|schritt|batch)[ :=#]{0,4}\d{1,9}(?: ?/ ?\d{1,9})?"
+    r"(?:epochs?|epoche|эпох\w{0,3}|steps?|iter\w{0,6}|schritt|batch|轮|批次|步)[ :=#]{0,4}\d{1,9}(?: ?/ ?\d{1,9})?"
+    r"|第 ?\d{1,9} ?[轮步批次]{0,2}"
     r"|\[[^\]\n]{0,60}\]|^\s{0,20}\d{1,9}[ :.)/|]", re.I)  # fmt: skip
 COUNT = re.compile(r"\d{1,9}")
 DECIMAL = re.compile(r"[-+]?\d{1,9}\.\d{1,20}")
@@ -279,7 +264,13 @@ PLAIN_NUMBER = r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)"
 CLAIMED_LOSS = re.compile(rf"(?<![a-z])loss[^\n]{{0,80}}?measured{GAP}{PLAIN_NUMBER}", re.I)
 
 
-def printed_losses(submission: Submission) -> list[float]:
-    """Return losses as loops print them, then those on the lines of our own claims."""
-    plain = [reading.value for reading in readings(submission.text) if kind_of(reading.label) == "loss"]
+PER_PIXEL = re.compile(r"pixel|пиксел|píxel|像素|per ?px")
+
+
+def printed_losses(submission: Submission, pixels: int = 1) -> list[float]:
+    """Return losses as loops print them, then those on the lines of our own claims; of a whole image, where they say
+    that they are of one of its pixels.
+    """
+    losses = [reading for reading in readings(submission.text) if kind_of(reading.label) == "loss"]
+    plain = [one.value * (pixels if PER_PIXEL.search(one.label) else 1) for one in losses]
     return plain + [float(match[1].replace("\u2212", "-")) for match in CLAIMED_LOSS.finditer(submission.text)]

@@ -5,6 +5,7 @@ again, too little to read them. ``python -m course.grading.writing a5 TEXT ...``
 texts in the notebooks (.ipynb) that ``release`` writes.
 """
 
+import ast
 import base64
 import hashlib
 import re
@@ -85,11 +86,27 @@ def _texts(case: Case) -> Iterator[tuple[int, str, str, str]]:
                 heading, section = part.strip("# \t"), case.sections.get(number, "")
             elif part.strip():
                 yield number, heading, section, part
-    for cell in case.cells:
+    for cell, tree in zip(case.cells, case.code.trees, strict=True):
+        for remark in remarks(cell.source[:MOST_TEXT], tree):
+            yield cell.number, "", "", remark  # under no heading: its own words must say what it answers
         lines = [line for line in cell.text[:MOST_TEXT].splitlines() if len(WORDS.findall(line)) >= LEAST_SENTENCE]
         sentences = [line for line in lines if sum(c.isdigit() for c in line) < len(line) // 8]
         if sentences:
             yield cell.number, cell.heading.strip("# "), case.sections.get(cell.number, ""), "\n".join(sentences)
+
+
+REMARK = re.compile(r"(?:^#(?!#)[^\n]*(?:\n|\Z)){2,}", re.MULTILINE)
+LEAST_REMARK = 20  # words: fewer are notes on the code
+
+
+def remarks(source: str, tree: ast.Module | None) -> Iterator[str]:
+    """Yield the answers that are written among code: comments over several lines, and strings that stand alone."""
+    found = [re.sub(r"^#", "", block, flags=re.MULTILINE) for block in REMARK.findall(source)]
+    for node in tree.body if tree else ():
+        value = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            found.append(value.value)
+    yield from (text for text in found if len(WORDS.findall(text)) >= LEAST_REMARK)
 
 
 def packed(known: Iterable[bytes], texts: Iterable[str]) -> str:

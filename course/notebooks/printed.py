@@ -82,20 +82,24 @@ def without_hidden(content: str) -> str:
 
 NUMBER = r"[-+\u2212]?(?:\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?|(?<![a-zA-Z])(?:nan|inf)(?![a-zA-Z]))"
 READING = re.compile(rf"(?<![\w.]){NUMBER}(?!\w)", re.I)
-COMMA = re.compile(r"(?<![\d.,])(\d{1,6}),(\d{2,})(?![\d]|[.,]\d)")
+COMMA = re.compile(r"(?<![\d.,])(\d{1,6}),(\d{2,})(?![\d]|[.,]\d)|(?<![\d.,(\[{])(\d{1,6}),(\d)(?![\d]|[.,]\d)")
+ABOUT = r"(?:, ?(?:device|dtype|grad_fn|weak_type|requires_grad)=[^(),\n]{0,60})"
+WRAPPED = re.compile(rf"\b(?:(?:np|numpy)\.\w{{3,10}}|tensor|Array)\(({NUMBER}){ABOUT}*\)")  # by NumPy or torch
 POINT = re.compile(r"\d\.\d")
 WORD = re.compile(r"[^\W\d_]")
+UNIT, NO_ASIDE = re.compile(r" ?(?:nats?|bits?)\b", re.I), re.compile(r"[)=:|,;\d]")
 ASIDE = re.compile(r" [^\W\d][^()\n]{0,40}\)")
 MOST_LINE, MOST_LINES, MOST_LABEL = 1000, 50_000, 60
 IN_BRACKETS = re.compile(r"\([^()\n]{0,40}\)")
 END = r"(?:start|begin|first|initial|init|anfang|inizio|inicio|début|debut|end|final|last|ende|fine|fin)"
 ENDS = re.compile(rf"\W{{0,9}}{END}(?:[ _](?:value|wert))?\W{{0,9}}", re.I)
 LEAST_COLUMNS = 2
+SETTING = re.compile(r"(?<!\w)([^\W\d_]{1,20}) ?= ?\d{1,6}(?:\.\d{1,6})?(?![\w.])")
 
 # what a label says that a number is, in the languages of those who hand in
 KINDS = {
     "elbo": re.compile(r"(?<![a-z])elbo(?![a-z])"),
-    "kl": re.compile(r"(?<![a-z])kld?(?![a-z])|kullback|divergen[zc]|дивергенц"),
+    "kl": re.compile(r"(?<![a-z])kld?(?![a-z])|(?<![a-z\d])lkl(?![a-z])|kullback|divergen[zc]|дивергенц"),
     "nll": re.compile(
         r"(?<![a-z])(?:nll|mse|bce|sse)(?![a-z])|re[ck]on|ricostr|реконстр|восстан|cross.?ent|squared|quadrat"
     ),
@@ -105,9 +109,8 @@ KINDS = {
         r"|(?<![a-z])perda(?![a-z])|kayıp|strata|verlies|损失|損失"
     ),
 }  # fmt: skip
-NEGATIVE = re.compile(
-    r"(?:neg\w{0,10}|minus|(?:^|[^\w)])[-\u2212])[ ._-]{0,3}(?:test[ _-]?)?(?:elbo|log|ll(?![a-z]))|elbo[ _-]?loss"
-)
+MINUS = r"(?:neg\w{0,10}|minus|menos|moins|eksi|负|負|минус|отриц\w{0,10}|(?:^|[^\w)])[-\u2212])"
+NEGATIVE = re.compile(MINUS + r"[ ._-]{0,3}(?:test[ _-]?)?(?:elbo|log|ll(?![a-z]))|elbo[ _-]?loss")
 LAST_PART = re.compile(r"[:(,;|/]")
 MOST_LABELS = 1000  # that are remembered: a training prints the same ones in each epoch
 
@@ -140,13 +143,13 @@ class Reading(NamedTuple):
     value: float
     decimals: int
     line: int
-    text: str  # the line
+    text: str  # the line, as it was printed
     row: str = ""  # of a table, what stands before the numbers
 
 
 def with_points(line: str) -> str:
     """Return a line with points in the place of decimal commas, where it has no decimal points."""
-    return line if "," not in line or POINT.search(line) else COMMA.sub(r"\1.\2", line)
+    return line if "," not in line or POINT.search(line) else COMMA.sub(r"\1\3.\2\4", line)
 
 
 def to_number(text: str) -> float:
@@ -158,17 +161,18 @@ def readings(text: str) -> list[Reading]:
     found: list[Reading] = []
     columns: list[str] = []
     for number, raw in enumerate(text.split("\n")[:MOST_LINES]):
-        line = with_points(raw[:MOST_LINE].replace("**", " ").replace("`", " "))
+        line = with_points(WRAPPED.sub(r"\1", raw[:MOST_LINE].replace("**", " ").replace("`", " ")))
         if set(line.strip()) <= set("|-+: =\u2500"):
             continue  # a rule below a table's head, or an empty line
-        of_line = list(of_plain_line(line, number))
+        of_line = list(of_plain_line(line, number, raw))
         named = bool(columns) and len(of_line) == len(columns) - 1 and bool(WORD.match(line.strip("| ")))
         if columns and (named or len(of_line) >= len(columns)) and not _words_between(line):
             found += of_table_row(of_line, columns[named:])  # the names of the rows have a column, too
             continue
-        is_head = line.lstrip().startswith("|") or not READING.search(IN_BRACKETS.sub(" ", line))
+        settings = is_settings(line)
+        is_head = settings or line.lstrip().startswith("|") or not READING.search(IN_BRACKETS.sub(" ", line))
         head = columns_of(line) if is_head else []
-        if head and any(map(kind_of, head)):
+        if head and (settings or any(map(kind_of, head))):
             columns = head
             continue
         if of_line or len(line.replace("|", " ").split()) > 1:  # the name of the rows may stand between head and rows
@@ -177,18 +181,24 @@ def readings(text: str) -> list[Reading]:
     return found
 
 
+def is_settings(line: str) -> bool:
+    """Say whether a line holds several values of one setting and nothing else: "beta=1.0  beta=0.2" heads a table."""
+    names = [match[1] for match in SETTING.finditer(line)]
+    return len(names) >= LEAST_COLUMNS and len(set(names)) == 1 and not SETTING.sub("", line).strip(" |\t")
+
+
 def _words_between(line: str) -> bool:
     """Say whether words stand between the numbers of a line, as no table has them."""
     numbers = list(READING.finditer(line))
     return any(WORD.search(line[a.end() : b.start()]) for a, b in pairwise(numbers))
 
 
-def of_plain_line(line: str, number: int) -> Iterator[Reading]:
-    """Yield the numbers of a line; one without words of its own before it bears the label of the one before."""
+def of_plain_line(line: str, number: int, printed: str) -> Iterator[Reading]:
+    """Yield the numbers of a line, as it was printed: one without words before it bears the label of the one before."""
     label, end = "", 0
     for match in READING.finditer(line):
-        if line[match.start() - 1 : match.start()] == "(" and ASIDE.match(line, match.end()):
-            continue  # "(4 samples)" is part of a label
+        if is_count_aside(line, match):
+            continue
         before = line[end : match.start()]
         if label and ENDS.fullmatch(before):  # "loss: start 0.3, end 0.1" is a loss twice
             label = f"{label} {before.lower().strip()}"[-MOST_LABEL:]
@@ -196,7 +206,17 @@ def of_plain_line(line: str, number: int) -> Iterator[Reading]:
             label = before[-MOST_LABEL:].lower().strip()
         end = match.end()
         digits = match[0]
-        yield Reading(label, to_number(digits), len(re.split("[eE]", digits)[0].partition(".")[2]), number, line)
+        yield Reading(label, to_number(digits), len(re.split("[eE]", digits)[0].partition(".")[2]), number, printed)
+
+
+def is_count_aside(line: str, number: re.Match[str]) -> bool:
+    """Say whether a number is part of a label, as in "(4 samples)" or "(mean of the last 50 steps)"."""
+    if not ASIDE.match(line, number.end()):
+        return False
+    opens = line.rfind("(", 0, number.start())
+    before = line[opens + 1 : number.start()] if opens >= 0 else ")"
+    words = WORD.search(before) and not NO_ASIDE.search(before)
+    return not before or bool(words and number[0].isdigit() and not UNIT.match(line, number.end()))
 
 
 def columns_of(line: str) -> list[str]:

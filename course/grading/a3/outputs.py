@@ -8,33 +8,64 @@ from typing import NamedTuple
 from course.assignments import Task
 from course.assignments.a3 import SWISS_LOSS
 from course.grading.case import Case, holds
-from course.grading.common import in_figures
+from course.grading.common import DRAWS_NOISE, REPARAMETERIZES, in_figures, noise_fault
 from course.grading.evidence import printed_losses
-from course.grading.sources import Function, identifiers, last_name
+from course.grading.sources import Function, called_names, identifiers, last_name, numbers_of
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = SWISS_LOSS
 MOST_LOSSES = 6  # in a finding
+COORDINATES, TERMS = 2, 2  # of a point, and of the loss
 
 
 def honest_losses(submission: Submission) -> list[float]:
-    """Return the printed losses that honest trainings end at."""
-    return [loss for loss in printed_losses(submission) if LOWEST <= loss <= HIGHEST]
+    """Return the printed losses that honest trainings end at, twice as large where both coordinates are summed."""
+    losses = printed_losses(submission)
+    summed = isinstance(submission, Case) and sums_both(submission)
+    return [x for x in losses if LOWEST <= x <= HIGHEST] or [
+        x for x in losses if summed and COORDINATES * LOWEST <= x <= COORDINATES * HIGHEST
+    ]
+
+
+def band_around(loss: float) -> str:
+    """Return the band of an honest loss in words."""
+    if loss <= HIGHEST:
+        return f"{LOWEST:g} to {HIGHEST:g}"
+    return f"{COORDINATES * LOWEST:g} to {COORDINATES * HIGHEST:g}, as a sum over both coordinates is"
+
+
+def sums_both(submission: Case) -> bool:
+    """Say whether a function sums error and divergence over the coordinates, as the assignment's formulas do."""
+    for node in submission.code.functions.values():
+        if isinstance(node, Function) and identifiers(node) & PARTS["KL"]:
+            summed = sum(name == "sum" for name in called_names(node))
+            if summed >= TERMS and "exp" in called_names(node):
+                return True
+    return False
 
 
 # ---------------------------------------------------------------- the two functions
 
 
-NOISE = {"randn_like", "randn", "rsample", "normal", "normal_", "standard_normal", "Normal"}
 NAMES = {
-    "reparameterize": re.compile(r"repar|sample_?z|sample_?latent|sample_?post"),
+    "reparameterize": REPARAMETERIZES,
     "KL": re.compile(r"loss|verlust|elbo|objective|ziel"),
 }
 PARTS = {
-    "reparameterize": NOISE,
+    "reparameterize": DRAWS_NOISE,
     "KL": {"logvar", "log_var", "lv", "log_sigma", "logsigma", "exp", "kl_divergence", "kl", "KL"},
 }
+
+
+def constant_divergence(function: ast.AST) -> str:
+    """Return the statement by which a function takes a number for the divergence; empty where it has none."""
+    for node in ast.walk(function):
+        value = node.value if isinstance(node, ast.Assign) else None
+        is_number = isinstance(value, ast.Constant) and isinstance(value.value, int | float)
+        if isinstance(node, ast.Assign) and is_number and "kl" in last_name(node.targets[0]).lower().split("_"):
+            return ast.unparse(node)
+    return ""
 
 
 def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
@@ -43,10 +74,12 @@ def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
     found = function_of(submission, task, name)
     if found is None:
         yield Finding("LOOK", "own_way", f"no function named {name}, and none that does what it does")
-    elif task.name == "reparameterize" and not submission.code.reached_names(found) & NOISE:
-        yield Finding("LOOK", "no_noise", f"{found.name}() draws no noise, as far as its source says")
-    elif honest_losses(submission):
-        inside = f"a printed loss of {honest_losses(submission)[-1]:g} lies inside {LOWEST:g} to {HIGHEST:g}"
+    elif task.name == "reparameterize" and (fault := noise_fault(submission, found)):
+        yield fault
+    elif task.name == "KL" and (left_out := constant_divergence(found)):
+        yield Finding("LOOK", "kl_wrong", f"{found.name}() says {left_out!r}")
+    elif honest := honest_losses(submission):
+        inside = f"a printed loss of {honest[-1]:g} lies inside {band_around(honest[-1])}"
         yield Finding("PASS", "loss_numbers", f"{found.name}() is there, and {inside}; only --rerun tries it")
     else:
         yield Finding(
@@ -69,8 +102,10 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether a printed loss lies where honest trainings end."""
     losses, honest = printed_losses(submission), honest_losses(submission)
     least = min(losses, default=0.0)
-    if honest:
-        yield Finding("PASS", "loss_numbers", f"a loss of {honest[-1]:g}, inside {LOWEST:g} to {HIGHEST:g}")
+    if least < 0:
+        yield Finding("LOOK", "kl_sign", f"a loss of {least:g}: neither of its two terms can be negative")
+    elif honest:
+        yield Finding("PASS", "loss_numbers", f"a loss of {honest[-1]:g}, inside {band_around(honest[-1])}")
     elif 0 < least < LOWEST:
         yield Finding("LOOK", "below_least", f"a loss of {least:g}; the least possible is {LOWEST:g}")
     else:
@@ -80,11 +115,13 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
 # ---------------------------------------------------------------- the latent space over the training
 
 STAGES = (
-    "before", "after", "step", "during", "iteration", "epoch", "untrained", "init", "vor dem", "nach", "schritt",
-    "до", "после", "шаг", "prima", "dopo", "passo", "antes", "después", "despues", "paso", "avant", "après", "étape",
-    "öncesi", "sonrası", "adım",
+    "before", "after", "step", "during", "iteration", "iter", "epoch", "untrained", "init", "vor dem", "nach",
+    "schritt", "до", "после", "шаг", "prima", "dopo", "passo", "antes", "después", "despues", "paso", "avant", "après",
+    "étape", "öncesi", "sonrası", "adım", "während", "pendant", "durante", "训练前", "训练后", "第",
 )  # fmt: skip
-LOSS_CURVE = ("loss", "steps", "verlust", "training loss", "perdita", "pérdida", "perte")
+LOSS_CURVE = ("loss", "verlust", "training loss", "perdita", "pérdida", "perte")
+LONGEST_LINE = 60  # of one that announces a picture
+COUNTS = re.compile(r"\W{0,3}(?:step|iter\w{0,6}|epoch\w?|schritt|paso?|шаг|étape|passo|第)\W{0,3}\d")
 LEAST_STAGES = 3  # before, during and after training
 
 
@@ -122,11 +159,13 @@ def stage_of(submission: Case, index: int) -> str | None:
     reach = submission.code.reach(index)
     if "train_vae_with_visualization" in reach.calls:
         return "train_vae_with_visualization"
-    printed = [
-        line for line in submission.cells[index].text.lower().splitlines() if len(line) < 60 and "loss" not in line
-    ]
+    lines = [line for line in submission.cells[index].text.lower().splitlines() if len(line) < LONGEST_LINE]
+    printed = [line for line in lines if "loss" not in line]
+    if len(submission.cells[index].pictures) > LEAST_STAGES:  # and one of them may be the curve of the losses
+        printed += [line.partition("loss")[0] for line in lines if COUNTS.match(line)]
     for title in (*reach.titles, *printed):
-        if holds(title, STAGES) and not holds(title, LOSS_CURVE):
+        is_axis = holds(title, ("steps",)) and not holds(title, ("before", "after"))
+        if holds(title, STAGES) and not holds(title, LOSS_CURVE) and not is_axis:
             return title
     return None
 
@@ -159,10 +198,15 @@ def experiment(submission: Case, task: Task) -> Iterator[Finding]:
         tree = submission.code.trees[index]
         if tree is not None and submission.ran(cell):
             found += other_settings(tree, submission)
+    found = found or list(several_settings(submission))
     if found:
         yield Finding("PASS", "experiment", f"also run with {', '.join(dict.fromkeys(found[:MOST_SIZES]))}")
     else:
-        yield Finding("LOOK", "experiment_missing", "latent size, width, beta and steps stay as they were assigned")
+        yield Finding(
+            "LOOK",
+            "experiment_missing",
+            "no run with another latent size, width, beta or number of steps was recognised",
+        )
 
 
 def other_settings(tree: ast.Module, submission: Case) -> Iterator[str]:
@@ -184,6 +228,36 @@ def other_settings(tree: ast.Module, submission: Case) -> Iterator[str]:
         elif isinstance(node, ast.For | ast.comprehension):
             for name in sorted(identifiers(node.target)):
                 yield from other_values(name, node.iter)
+
+
+NO_SETTING = re.compile(r"seed|interval|every|plot|print|verbose|points|title|device|index|^i$|step$")
+
+
+def several_settings(submission: Case) -> Iterator[str]:
+    """Yield the trainings of the notebook's own that are called with several numbers for one argument, in any words."""
+    trainings = {name for name in submission.code.functions if "backward" in submission.code.reached_by(name)}
+    given: dict[tuple[str, str], dict[float, None]] = {}
+    for cell, tree in zip(submission.cells, submission.code.trees, strict=True):
+        for node in ast.walk(tree) if tree is not None and submission.ran(cell) else ():
+            loops = [node] if isinstance(node, ast.For) else getattr(node, "generators", [])
+            looped = {last_name(loop.target): numbers_of(loop.iter) or [] for loop in loops}
+            calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)] if loops else [node]
+            for call in calls:
+                if isinstance(call, ast.Call) and last_name(call.func) in trainings:
+                    for argument, value in arguments_of(call):
+                        for number in looped.get(last_name(value), numbers_of(ast.Tuple([value])) or []):
+                            given.setdefault((last_name(call.func), argument), {})[number] = None
+    for (training, argument), numbers in given.items():
+        if len(numbers) > 1 and not NO_SETTING.search(argument.lower()):
+            yield f"{training}({argument} {', '.join(f'{number:g}' for number in list(numbers)[:MOST_SIZES])})"
+
+
+def arguments_of(call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the arguments of a call, by their names or, where they have none, what stands for them."""
+    for place, value in enumerate(call.args, start=1):
+        yield f"argument {place}", value
+    for keyword in call.keywords:
+        yield keyword.arg or "", keyword.value
 
 
 def is_model(submission: Case, name: str) -> bool:

@@ -1,15 +1,16 @@
 """The checks by outputs of assignment 4: printed ELBOs and their terms, and convolutions in the source."""
 
+import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from course.assignments import Task
 from course.assignments.a4 import CONV_TEST_ELBO
 from course.grading.case import Case
-from course.grading.evidence import PLAIN_NUMBER, Triple, triples
-from course.grading.sources import identifiers
-from course.grading.training import assignments, comes_from_test_images
+from course.grading.evidence import PER_PIXEL, PLAIN_NUMBER, Triple, triples
+from course.grading.sources import identifiers, walk
+from course.grading.training import assignments, comes_from_test_images, is_called_test
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import Submission
@@ -20,6 +21,7 @@ ROUNDING, LAST_DIGIT = 0.02, 3  # how far a sum of printed numbers may be off: i
 CLEAR_KL = 3  # tolerances: a smaller KL does not show its sign
 COLLAPSED = 0.1  # nats
 LEAST_KL = 1.0  # nats: less, and the latents carry nothing
+PIXELS = 784  # of an image
 PIXEL_MEAN = 1.5  # nats: no sum over 784 pixels is as small
 DOWN = {"Conv2d", "Conv2D", "conv2d", "Conv"}
 UP = {
@@ -62,8 +64,16 @@ def fault_of(triple: Triple) -> str | None:
 def printed_terms(submission: Submission) -> list[Triple]:
     found: list[Triple] = []
     for cell in submission.cells:
-        found += triples(cell.text)
+        found += [of_image(triple) if PER_PIXEL.search(triple.line) else triple for triple in triples(cell.text)]
     return found
+
+
+def of_image(triple: Triple) -> Triple:
+    """Return the terms of an image, where those of one of its pixels were printed."""
+    digits = triple.digits - len(str(PIXELS))
+    return triple._replace(
+        elbo=PIXELS * triple.elbo, kl=PIXELS * triple.kl, nll=PIXELS * triple.nll, digits=max(digits, 0)
+    )
 
 
 def identity(submission: Submission, task: Task) -> Iterator[Finding]:
@@ -153,6 +163,26 @@ def test_elbo(submission: Case, task: Task) -> Iterator[Finding]:
         yield Finding("LOOK", "out_of_band", evidence)
     else:
         yield Finding("LOOK", "numbers_missing", "no ELBO was printed that says that it is of the test set")
+
+
+SPLITS = {"random_split", "Subset", "train_test_split", "split"}
+
+
+def test_set(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a test set that is made from the training images, and not from a part of them that was set aside."""
+    values = assignments(submission.code)
+    for name, value in values.items():
+        if is_called_test(name) and comes_from_test_images(value, values) is False and not is_part(value, values):
+            yield Finding(
+                "LOOK", "test_of_train", f"{name} is made from the training images, as far as the source says"
+            )
+            return
+
+
+def is_part(value: ast.AST, values: Mapping[str, ast.expr]) -> bool:
+    """Say whether an expression, or one that it names, takes a part of a set."""
+    named = [values[name] for name in identifiers(value) & values.keys()]
+    return any(identifiers(v) & SPLITS or any(isinstance(n, ast.Subscript) for n in walk(v)) for v in (value, *named))
 
 
 def convolutions(submission: Case, task: Task) -> Iterator[Finding]:

@@ -2,24 +2,30 @@
 
 import ast
 import math
+import re
 from collections.abc import Iterator
 
 from course.assignments import Task
 from course.assignments.a5 import FASHION_LOSS
 from course.grading.case import Case
 from course.grading.common import in_figures
-from course.grading.evidence import printed_losses
+from course.grading.evidence import Look, printed_losses
+from course.grading.formulas import NOISE
 from course.grading.sources import identifiers, last_name
 from course.grading.verdicts import Finding
 from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = FASHION_LOSS
 MOST_LOSSES = 6  # in a finding
+PIXELS = 784  # of an image: a loss whose label says that it is of a pixel is one of the image, divided by this
 
 
 def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether the printed losses are an honest training's, and do not rise."""
-    losses = printed_losses(submission)
+    losses = printed_losses(submission, pixels=PIXELS)
+    below = [loss for loss in losses if loss < 0]
+    if below:
+        yield Finding("LOOK", "kl_sign", f"a loss of {below[0]:g}: neither of its two terms can be negative")
     honest = [loss for loss in losses if LOWEST <= loss <= HIGHEST]
     if honest:
         evidence = f"losses {honest[0]:g} to {honest[-1]:g} per image"
@@ -36,14 +42,43 @@ def two_strips(submission: Case, task: Task) -> Iterator[Finding]:
     share = submission.share(task)
     if not share.certain or not share.opens or share.all_blank:
         return
-    rows = max(view.look.panels[0] for view in share.opened)
-    if len(share.opened) > 1 or rows > 1:
+    if len(share.opened) > 1 or any(rows_of(view.look) > 1 for view in share.opened):
         return
     evidence = f"{in_figures(len(share.opened))} of one row in {share.places}, expected pixels and codes, each a row"
     yield Finding("LOOK", "figure_panels", evidence)
 
 
-SNEAKER, BOOT = ("sneaker", "7"), ("boot", "9")
+ONE_ROW = 0.75  # width over height, of one row of square images, for each image
+
+
+def rows_of(look: Look) -> int:
+    """Return how many rows of images a picture has; in a low one, a line of titles is as high as a panel may be."""
+    rows, columns = look.panels
+    return 1 if look.aspect > ONE_ROW * columns else rows
+
+
+def shape_of(look: Look) -> float:
+    """Return the width over the height of a picture's panels: of single images, about 1."""
+    rows, columns = look.panels
+    return look.aspect * rows / columns if columns else 0.0
+
+
+LEAST_IMAGES = 15
+SQUARE = (0.6, 1.6)
+
+
+def enough_images(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find an experiment with fewer images than are asked for, where gaps tell one from the other."""
+    share = submission.share(task)
+    counts = [view.look.panels[0] * view.look.panels[1] for view in share.opened]
+    told_apart = all(SQUARE[0] < shape_of(view.look) < SQUARE[1] for view in share.opened)
+    if share.certain and told_apart and 0 < sum(counts) < LEAST_IMAGES and min(counts) > 1 and not share.closed_kinds:
+        evidence = f"{sum(counts)} images in {share.places}, expected at least {LEAST_IMAGES}"
+        yield Finding("LOOK", "figure_panels", evidence)
+
+
+SNEAKER, BOOT, SANDAL = ("sneaker", "7"), ("boot", "9"), ("sandal", "5")
+DIRECTIONS = r"direction|richtung|boot|delta|vector"
 
 
 def direction(submission: Case, task: Task) -> Iterator[Finding]:
@@ -53,7 +88,10 @@ def direction(submission: Case, task: Task) -> Iterator[Finding]:
             if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
                 continue
             target, value = last_name(node.targets[0]).lower(), node.value
-            if not any(word in target for word in ("direction", "richtung", "boot", "delta", "vector")):
+            is_taken_off = isinstance(value.op, ast.Sub) and is_about(value.left, SANDAL)
+            if is_taken_off and re.search(DIRECTIONS, last_name(value.right).lower()):
+                yield Finding("LOOK", "direction_reversed", f"code cell {index + 1}: {ast.unparse(node)[:100]}")
+            if not re.search(DIRECTIONS, target):
                 continue
             if isinstance(value.op, ast.Sub) and is_about(value.left, SNEAKER) and is_about(value.right, BOOT):
                 evidence = f"code cell {index + 1}: {ast.unparse(node)[:100]}"
@@ -67,3 +105,18 @@ def is_about(node: ast.AST, words: tuple[str, str]) -> bool:
         return True
     constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
     return constants == [int(number)]
+
+
+STEPS = re.compile(
+    r"linspace|arange|meshgrid|mgrid|ogrid|product|ppf|(?<!show_)(?<!make_)(?<!image_)grid|raster|gitter"
+)
+
+
+def grid(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find figures of a slice through the latent space whose codes are drawn at random."""
+    share = submission.share(task)
+    nodes = [node for view in share.views for node in submission.code.reach(view.picture.cell).nodes]
+    names = {name for node in nodes for name in identifiers(node)}
+    if share.certain and names & NOISE and not any(STEPS.search(name.lower()) for name in names):
+        evidence = f"{share.places}: the codes are drawn by {min(names & NOISE)}, and no values in steps were found"
+        yield Finding("LOOK", "grid_wrong", evidence)

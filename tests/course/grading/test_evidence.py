@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course.grading import evidence, training
+from course.grading import evidence, panels, training
 from course.grading.corpus.notebooks import png
 from course.grading.sources import Sources
 from course.notebooks.reading import Cell, Submission
@@ -99,7 +99,7 @@ def panels_by_numpy(ink: np.ndarray) -> int:
         edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(np.int8), [0]])))
         return edges[1::2] - edges[::2]
 
-    lines, least = stretches(ink.mean(axis=1) > evidence.FRAME), evidence.LEAST_PANEL * len(ink)
+    lines, least = stretches(ink.mean(axis=1) > panels.FRAME), panels.LEAST_PANEL * len(ink)
     thick = int((lines > least).sum())
     return max(int((stretches(ink.max(axis=1)) > least).sum()), thick + (len(lines) - thick) // 2)
 
@@ -116,7 +116,7 @@ def test_a_picture_says_the_same_as_its_pixels_taken_as_an_array(seed):
     Image.fromarray(levels).save(file, "PNG")
     small = levels.astype(int)
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    ink = np.abs(small - int(np.median(border))) > evidence.INK
+    ink = np.abs(small - int(np.median(border))) > panels.INK
     look = evidence.look_at(file.getvalue())
     assert look.panels == (panels_by_numpy(ink), panels_by_numpy(ink.T))
     assert look.blank == (ink.mean() < evidence.BLANK)
