@@ -55,27 +55,32 @@ class Unknown(Exception):
     """A formula holds more than arithmetic."""
 
 
-def value_of(node: ast.AST, numbers: Mapping[str, float], values: Values, depth: int = 0) -> float:
+def value_of(node: ast.AST, numbers: Mapping[str, float], values: Values) -> float:
     """Work a formula out, with these numbers for its names and these formulas for others.
 
     Raises:
         Unknown: it holds something else, or has no value at these numbers.
     """
+    return worked_out(node, dict(numbers), values, 0)
+
+
+def worked_out(node: ast.AST, known: dict[str, float], values: Values, depth: int) -> float:
+    """Work a part of a formula out; what is ``known`` grows by each name, which is worked out once only."""
     if depth > DEEPEST:
         raise Unknown
     try:
-        return _value(node, lambda inner: value_of(inner, numbers, values, depth + 1), numbers, values)
+        return _value(node, lambda inner: worked_out(inner, known, values, depth + 1), known, values)
     except (ArithmeticError, ValueError, TypeError) as error:
         raise Unknown from error
 
 
-def _value(node: ast.AST, inner: Callable[[ast.AST], float], numbers: Mapping[str, float], values: Values) -> float:
+def _value(node: ast.AST, inner: Callable[[ast.AST], float], known: dict[str, float], values: Values) -> float:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return float(node.value)
-    if isinstance(node, ast.Name) and node.id in numbers:
-        return numbers[node.id]
-    if isinstance(node, ast.Name) and node.id in values:
-        return inner(values[node.id])
+    if isinstance(node, ast.Name) and (node.id in known or node.id in values):
+        if node.id not in known:
+            known[node.id] = inner(values[node.id])
+        return known[node.id]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -inner(node.operand)
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:

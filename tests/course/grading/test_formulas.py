@@ -112,3 +112,16 @@ def test_a_formula_that_leads_back_to_itself_or_never_ends_says_nothing():
     assert divergence_fault(sources("a = b * 2\nb = a * 2\nkl = torch.exp(a) + m ** 2")) is None
     deep = "(" * 60 + "m" + " + torch.exp(v))" * 60
     assert divergence_fault(sources(f"kl = {deep}")) is None
+
+
+def test_a_name_that_stands_in_a_formula_often_is_worked_out_once():
+    sums = {f"n{i}": balanced([f"n{i + 1}"] * 200) for i in range(3)}
+    assert value_of(ast.Name("n0"), {"n3": 1.0}, sums) == 200.0**3  # each time anew, it would take eight million steps
+
+
+def balanced(terms: list[str]) -> ast.AST:
+    """Return a sum that is no deeper than it has to be."""
+    if len(terms) == 1:
+        return ast.Name(terms[0])
+    half = len(terms) // 2
+    return ast.BinOp(balanced(terms[:half]), ast.Add(), balanced(terms[half:]))
