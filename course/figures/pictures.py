@@ -64,8 +64,12 @@ def reduced(data: bytes, formats: tuple[str, ...], side: int) -> Image.Image:
                 image = image if image.mode == "RGBA" else image.convert("RGBA")
                 if image.getchannel("A").getextrema()[0] != 255:  # something shines through, as in hardly any figure
                     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            gray = image.convert("L")
-            factor = max(1, min(gray.size) // side)
-            return gray.reduce(factor) if factor > 1 else gray
+            return shrunk(image.convert("L"), side)
     except Exception as error:
         raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error
+
+
+def shrunk(image: Image.Image, side: int) -> Image.Image:
+    """Return a picture whose shorter side has at least ``side`` pixels, and less than twice as many."""
+    factor = max(1, min(image.size) // side)
+    return image.reduce(factor) if factor > 1 else image

@@ -6,6 +6,8 @@ from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
 
+from PIL import Image
+
 from course.assignments import Assignment, Task
 from course.grading import evidence
 from course.grading.evidence import Look, Series, ToyResults, Trace
@@ -26,8 +28,13 @@ class View:
         return evidence.trace_of(self.picture.data)
 
     @cached_property
+    def decoded(self) -> Image.Image | str:
+        """The picture in gray, or why there is none."""
+        return self.trace.problem or evidence.decoded(self.picture.data)
+
+    @cached_property
     def look(self) -> Look:
-        return Look(False, (0, 0), self.trace.problem) if self.trace.problem else evidence.look_at(self.picture.data)
+        return evidence.look_at(self.decoded)
 
     @cached_property
     def pieces(self) -> int:
@@ -37,7 +44,7 @@ class View:
     @cached_property
     def nothing_new(self) -> str:
         """Whether its panels are "flat", or all "alike"; empty where they are neither, or it cannot be opened."""
-        return "" if self.trace.problem else evidence.nothing_new(self.picture.data)
+        return evidence.nothing_new(self.decoded)
 
     @property
     def problem(self) -> str | None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from PIL import Image
+
 from course.figures import pictures
 from course.figures.pieces import coloured_pieces
 from course.figures.png import FigureError, same_pixels
@@ -37,12 +39,19 @@ class Look(NamedTuple):
     aspect: float = 0.0  # width over height
 
 
-def look_at(data: bytes) -> Look:
-    """Decode a picture, small; never raises."""
+def decoded(data: bytes) -> Image.Image | str:
+    """Decode a picture in gray, or say why it cannot be; it takes longer than all that is asked of it later."""
     try:
-        gray = pictures.reduced(data, FORMATS, SMALL)
+        return pictures.reduced(data, FORMATS, FINE)
     except FigureError as error:
-        return Look(False, (0, 0), str(error)[:MOST_PROBLEM])
+        return str(error)[:MOST_PROBLEM]
+
+
+def look_at(picture: Image.Image | str) -> Look:
+    """Say what a decoded picture shows from afar."""
+    if isinstance(picture, str):
+        return Look(False, (0, 0), picture)
+    gray = pictures.shrunk(picture, SMALL)
     ink = panels.ink_of(gray)
     blank = ink.histogram()[DRAWN] < BLANK * ink.width * ink.height
     return Look(blank, panels.counts(ink), None, gray.width / gray.height)
@@ -65,13 +74,9 @@ def trace_of(data: bytes) -> Trace:
     return Trace(hashlib.sha256(pixels).hexdigest()[:DIGEST], None)
 
 
-def nothing_new(data: bytes) -> str:
+def nothing_new(picture: Image.Image | str) -> str:
     """Say "flat" of a picture in whose panels nothing is drawn, "alike" where all show the same; empty elsewhere."""
-    try:
-        gray = pictures.reduced(data, FORMATS, FINE)
-    except FigureError:
-        return ""
-    parts = panels.apart(gray)
+    parts = [] if isinstance(picture, str) else panels.apart(picture)
     if parts and all(map(panels.is_flat, parts)):
         return "flat"
     return "alike" if panels.are_alike(parts) else ""

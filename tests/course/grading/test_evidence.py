@@ -58,14 +58,14 @@ def test_three_results_without_a_name_are_those_of_the_three_sets_in_order():
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 4), (4, 1), (2, 3)])
 def test_panels_are_counted_by_the_gaps_between_them(rows, columns):
-    look = evidence.look_at(png(3, rows, columns))
+    look = evidence.look_at(evidence.decoded(png(3, rows, columns)))
     assert not look.blank and look.problem is None
     assert look.panels == (rows, columns)
 
 
 def test_a_picture_without_ink_is_blank_and_what_is_none_has_a_problem():
-    assert evidence.look_at(png(blank=True)).blank
-    broken = evidence.look_at(b"no picture")
+    assert evidence.look_at(evidence.decoded(png(blank=True))).blank
+    broken = evidence.look_at(evidence.decoded(b"no picture"))
     assert broken.problem and not broken.blank and not np.prod(broken.panels)
 
 
@@ -117,6 +117,6 @@ def test_a_picture_says_the_same_as_its_pixels_taken_as_an_array(seed):
     small = levels.astype(int)
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     ink = np.abs(small - int(np.median(border))) > panels.INK
-    look = evidence.look_at(file.getvalue())
+    look = evidence.look_at(evidence.decoded(file.getvalue()))
     assert look.panels == (panels_by_numpy(ink), panels_by_numpy(ink.T))
     assert look.blank == (ink.mean() < evidence.BLANK)
