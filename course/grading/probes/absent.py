@@ -84,6 +84,12 @@ class Inert:
     def __fspath__(self) -> str:
         return "."
 
+    def __instancecheck__(self, instance: Any) -> bool:
+        return False  # other libraries ask whether something is a table of pandas', where that was imported
+
+    def __subclasscheck__(self, subclass: Any) -> bool:
+        return False
+
     def __add__(self, other: Any) -> Any:
         return self
 
