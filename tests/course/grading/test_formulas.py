@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course.grading import formulas
 from course.grading.formulas import Unknown, deviation_fault, divergence_fault, value_of
 from course.grading.sources import Sources
 from course.notebooks.reading import Cell
@@ -112,3 +113,35 @@ def test_a_formula_that_leads_back_to_itself_or_never_ends_says_nothing():
     assert divergence_fault(sources("a = b * 2\nb = a * 2\nkl = torch.exp(a) + m ** 2")) is None
     deep = "(" * 60 + "m" + " + torch.exp(v))" * 60
     assert divergence_fault(sources(f"kl = {deep}")) is None
+
+
+HOSTILE = {
+    "doubling": "a0 = torch.exp(v) + m\n" + "\n".join(f"a{n} = a{n - 1} * a{n - 1}" for n in range(1, 400)),
+    "many": "\n".join(f"k{n} = 0.5 * (1 + v - m ** 2 - torch.exp(v))" for n in range(800)),
+    "long": "k = " + " + ".join(["torch.exp(v) * m"] * 900),
+    "huge": "k = m * 9.0 ** 9.0 ** 9.0 ** 9.0 + torch.exp(v) ** 99999",
+    "blends": "x = " + " + ".join(["(1 - t) * a"] * 900),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_formulas_take_steps_in_proportion_and_say_nothing_false(kind, monkeypatch):
+    steps = 0
+
+    def counted(*arguments):
+        nonlocal steps
+        steps += 1
+        return value_of(*arguments)
+
+    monkeypatch.setattr(formulas, "value_of", counted)
+    code = sources(HOSTILE[kind])
+    fault = divergence_fault(code)
+    assert code_of(fault) == ("kl_sign" if kind == "many" else "") and deviation_fault(code) is None
+    assert steps < 30 * len(HOSTILE[kind]), "each letter of the source costs a few steps at most"
+    for _, unit, _ in code.units():
+        assert not any(formulas.is_blend(node) for node in ast.walk(unit)) or kind == "blends"
+
+
+def test_noise_in_a_formula_nested_too_deeply_is_told_without_it():
+    fault = deviation_fault(sources(f"z = logvar.exp() * torch.randn({' + '.join('n' * 2000)})"))
+    assert fault is None or "deeply" in fault.source
