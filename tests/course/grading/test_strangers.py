@@ -353,3 +353,22 @@ def test_titles_that_say_after_how_many_steps_tell_the_stages_and_the_label_of_a
 
     assert stages("for step in range(4): draw(model, title=f'after {step} steps')") == "PASS"
     assert stages("plt.xlabel('Steps')") == "LOOK"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("traversals: each row one pair of digits", "PASS"),
+        ("**From a 3 to an 8**", "LOOK"),
+        ("A text over lines\nthat speaks of traversals, too", "LOOK"),
+        ("A text that is too long for a title speaks of traversals and of more than that", "LOOK"),
+    ],
+)
+def test_one_short_line_above_a_cell_is_a_title(text, verdict):
+    above = {"cell_type": "markdown", "metadata": {}, "source": text}
+    cells = [
+        cell("test()", text_output("test ELBO: -96.90 (log-likelihood -72.10, KL 24.80)")),
+        above,
+        cell("pairs()", picture_output(png(1, 3, 8))),
+    ]
+    assert judged(cells, "a4")["5"].verdict == verdict
