@@ -192,7 +192,9 @@ def section_pattern(assignment: Assignment) -> re.Pattern[str]:
     names = "|".join(re.escape(task.name) for task in assignment.tasks if not task.name.isdigit())
     named = [rf"(?:{NUMBERED}[ .:#-]{{0,3}})?({names})"] if names else []
     numbered = [rf"{NUMBERED}[ .:#-]{{0,3}}({numbers})"] if numbers else []
-    return re.compile(rf"(?:{'|'.join(named + numbered)})(?!\w)", re.I)
+    others = "|".join(re.escape(task.name) for task in assignment.tasks)
+    several = rf"[ ]?(?:[/&+,–-]|and|und|et|y)[ ]?(?:{others})(?!\w)"  # "Task A1/A2" is the heading of both
+    return re.compile(rf"(?:{'|'.join(named + numbered)})(?!\w)(?!{several})", re.I)
 
 
 BARE = re.compile(r"(\d)(?!\w|[.,]\d)")
