@@ -199,7 +199,9 @@ def section_pattern(assignment: Assignment) -> re.Pattern[str]:
     names = "|".join(re.escape(task.name) for task in assignment.tasks if not task.name.isdigit())
     named = [rf"(?:{NUMBERED}[ .:#-]{{0,3}})?({names})"] if names else []
     numbered = [rf"{NUMBERED}[ .:#-]{{0,3}}({numbers})"] if numbers else []
-    return re.compile(rf"(?:{'|'.join(named + numbered)})(?!\w)", re.I)
+    others = "|".join(re.escape(task.name) for task in assignment.tasks)
+    several = rf"[ ]?(?:[/&+,–-]|and|und|et|y)[ ]?(?:{others})(?!\w)"  # "Task A1/A2" is the heading of both
+    return re.compile(rf"(?:{'|'.join(named + numbered)})(?!\w)(?!{several})", re.I)
 
 
 BARE = re.compile(r"(\d)(?!\w|[.,]\d)")
@@ -259,6 +261,7 @@ def share_of(task: Task, case: Case) -> Share:
             *reach.titles,
             *printed_titles(case, view),
             cell_of(case, view).heading.strip("# ").lower(),
+            text_above(case, view),
         )
         hits = [t for t in titles if tells(task, t)]
         hits += [name for name in task.calls if name in reach.calls]
@@ -287,6 +290,12 @@ def printed_titles(case: Case, view: View) -> list[str]:
 
 
 MOST_LINES, LONGEST_LINE = 200, 60
+
+
+def text_above(case: Case, view: View) -> str:
+    """Return the text right above a figure's cell where it is one short line, which is a title without its marks."""
+    above = dict(case.prose).get(cell_of(case, view).number - 1, "").strip()
+    return above.strip("*_ ").lower() if len(above) < LONGEST_LINE and "\n" not in above else ""
 
 
 def tells(task: Task, title: str) -> bool:

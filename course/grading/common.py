@@ -294,7 +294,7 @@ def decoded(submission: Case, task: Task) -> Iterator[Finding]:
     calls = {name for reach in reaches for name in reach.calls}
     blend = next((inner for node in nodes for inner in walk(node) if formulas.is_blend(inner)), None)
     if share.certain and blend is not None and not any(may_decode(name, submission) for name in calls):
-        evidence = f"{share.places}: {ast.unparse(blend)[:MOST_FORMULA]!r}, and no call that decodes it"
+        evidence = f"{share.places}: {formulas.as_written(blend)[:MOST_FORMULA]!r}, and no call that decodes it"
         yield Finding("LOOK", "interpolation_pixels", evidence)
 
 

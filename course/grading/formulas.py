@@ -51,6 +51,14 @@ class Fault(NamedTuple):
 Values = Mapping[str, ast.AST]
 
 
+def as_written(node: ast.AST) -> str:
+    """Return a piece of code as text."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "a formula nested too deeply to be shown"
+
+
 class Unknown(Exception):
     """A formula holds more than arithmetic."""
 
@@ -198,9 +206,9 @@ def divergence_fault(code: Sources) -> Fault | None:
             if factor is None:
                 continue
             hint = next((hint for known, hint in FACTORS.items() if abs(factor - known) < CLOSE), None)
-            if hint is None or goes_on(unit, node):
+            if hint is None or (fault is None and goes_on(unit, node)):
                 return None  # right, or right further on
-            fault = fault or Fault(hint, cell, ast.unparse(node))
+            fault = fault or Fault(hint, cell, as_written(node))
     return fault
 
 
@@ -239,7 +247,7 @@ def deviation_fault(code: Sources) -> Fault | None:
             scale = scale_of(node, values)
             hint = deviation_hint(scale, values) if scale is not None else None
             if hint:
-                return Fault(hint, cell, ast.unparse(node))
+                return Fault(hint, cell, as_written(node))
     return None
 
 
@@ -280,7 +288,7 @@ def is_blend(node: ast.AST) -> bool:
     factors = [part for side in sides for part in (side.left, side.right)]
     taken = [part for part in factors if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub)]
     ends = [part for part in taken if isinstance(part.left, ast.Constant) and part.left.value == 1]
-    shown = {ast.dump(part) for part in (*factors, node.left, node.right)}
+    shown = {last_name(part) for part in (*factors, node.left, node.right)} - {""}
     if len(sides) == len((node.left, node.right)):
-        return any(ast.dump(end.right) in shown for end in ends)
-    return any(ast.dump(part.right) in shown for part in taken if not isinstance(part.left, ast.Constant))
+        return any(last_name(end.right) in shown for end in ends)
+    return any(last_name(part.right) in shown for part in taken if not isinstance(part.left, ast.Constant))

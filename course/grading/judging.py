@@ -23,7 +23,7 @@ from course.inbox.names import parse_name
 from course.notebooks import reading
 from course.notebooks.reading import Picture, Submission, Unreadable, printable
 
-VERSION = 4  # of the tables and their checks: verdicts of another one are not taken over
+VERSION = 5  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
 MOST_PICTURE = 4 * reading.MEGA  # bytes of a picture on the tutor's page
 LEAST_PICTURE = 2000  # bytes of one that is worth comparing with another person's: less is blank

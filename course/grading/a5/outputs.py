@@ -33,7 +33,8 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
         yield Finding("PASS", "loss_numbers", evidence) if falls else Finding("LOOK", "not_decreasing", evidence)
     else:
         finite = [loss for loss in losses if math.isfinite(loss)]
-        evidence = f"losses {finite[:MOST_LOSSES]}, expected {LOWEST:g} to {HIGHEST:g} per image"
+        seen = f"losses {finite[:MOST_LOSSES]}" if losses else "no printed loss was recognised"
+        evidence = f"{seen}, expected {LOWEST:g} to {HIGHEST:g} per image"
         yield Finding("LOOK", "out_of_band" if losses else "numbers_missing", evidence)
 
 

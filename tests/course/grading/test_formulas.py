@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course.grading import formulas
 from course.grading.formulas import Unknown, deviation_fault, divergence_fault, value_of
 from course.grading.sources import Sources
 from course.notebooks.reading import Cell
@@ -125,3 +126,36 @@ def balanced(terms: list[str]) -> ast.AST:
         return ast.Name(terms[0])
     half = len(terms) // 2
     return ast.BinOp(balanced(terms[:half]), ast.Add(), balanced(terms[half:]))
+
+
+HOSTILE = {
+    "doubling": "a0 = torch.exp(v) + m\n" + "\n".join(f"a{n} = a{n - 1} * a{n - 1}" for n in range(1, 400)),
+    "many": "\n".join(f"k{n} = 0.5 * (1 + v - m ** 2 - torch.exp(v))" for n in range(800)),
+    "long": "k = " + " + ".join(["torch.exp(v) * m"] * 900),
+    "huge": "k = m * 9.0 ** 9.0 ** 9.0 ** 9.0 + torch.exp(v) ** 99999",
+    "blends": "x = " + " + ".join(["(1 - t) * a"] * 900),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_formulas_take_steps_in_proportion_and_say_nothing_false(kind, monkeypatch):
+    steps = 0
+
+    def counted(*arguments):
+        nonlocal steps
+        steps += 1
+        return worked_out(*arguments)
+
+    worked_out = formulas.worked_out
+    monkeypatch.setattr(formulas, "worked_out", counted)
+    code = sources(HOSTILE[kind])
+    fault = divergence_fault(code)
+    assert code_of(fault) == ("kl_sign" if kind == "many" else "") and deviation_fault(code) is None
+    assert steps < 30 * len(HOSTILE[kind]), "each letter of the source costs a few steps at most"
+    for _, unit, _ in code.units():
+        assert not any(formulas.is_blend(node) for node in ast.walk(unit)) or kind == "blends"
+
+
+def test_noise_in_a_formula_nested_too_deeply_is_told_without_it():
+    fault = deviation_fault(sources(f"z = logvar.exp() * torch.randn({' + '.join('n' * 2000)})"))
+    assert fault is None or "deeply" in fault.source

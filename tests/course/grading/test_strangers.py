@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from course.assignments import ASSIGNMENTS
 from course.grading.a5.outputs import FASHION_LOSS
+from course.grading.case import sections_of
 from course.grading.corpus.notebooks import cell, notebook, picture_output, png, text_output
 from course.grading.evidence import loss_series, triples
 from course.grading.judging import Options, grade_content
@@ -353,3 +355,29 @@ def test_titles_that_say_after_how_many_steps_tell_the_stages_and_the_label_of_a
 
     assert stages("for step in range(4): draw(model, title=f'after {step} steps')") == "PASS"
     assert stages("plt.xlabel('Steps')") == "LOOK"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("traversals: each row one pair of digits", "PASS"),
+        ("**From a 3 to an 8**", "LOOK"),
+        ("A text over lines\nthat speaks of traversals, too", "LOOK"),
+        ("A text that is too long for a title speaks of traversals and of more than that", "LOOK"),
+    ],
+)
+def test_one_short_line_above_a_cell_is_a_title(text, verdict):
+    above = {"cell_type": "markdown", "metadata": {}, "source": text}
+    cells = [
+        cell("test()", text_output("test ELBO: -96.90 (log-likelihood -72.10, KL 24.80)")),
+        above,
+        cell("pairs()", picture_output(png(1, 3, 8))),
+    ]
+    assert judged(cells, "a4")["5"].verdict == verdict
+
+
+@pytest.mark.parametrize("heading", ["Task A1/A2: toy data", "A1 and A2", "Task A1"])
+def test_a_heading_of_two_tasks_is_the_section_of_neither(heading):
+    prose = [(1, f"## {heading}"), (3, "## Task B3"), (5, "## Task B4")]
+    sections = sections_of(prose, [2, 4, 6], ASSIGNMENTS["a1"])
+    assert sections.get(2) == ("A1" if heading == "Task A1" else None) and sections[4] == "B3"
