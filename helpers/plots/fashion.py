@@ -30,9 +30,8 @@ def rate_bars(rates: ArrayLike, title: str) -> Figure:
     (ax,) = figure.axes
     values = np.sort(np.asarray(rates))[::-1]
     ax.bar(np.arange(len(values)) + 1, values, color=BLUE)
-    ax.axhline(math.log(10), color=GREY, ls="--", lw=1.2, label="ln 10: which of ten classes")
     ax.set(xlabel="latent, by its KL", ylabel="KL (nats per image)", title=title)
-    ax.legend()
+    ax.set_xticks([1, *range(5, len(values) + 1, 5)])
     return figure
 
 
@@ -46,7 +45,7 @@ def code_plane(points: np.ndarray, labels: np.ndarray, names: Sequence[str], tit
         Line2D([], [], marker="o", ls="", color=CLASS_COLOURS[k], label=f"{k}  {names[k]}") for k in np.unique(labels)
     ]
     ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1.4)
-    ax.set(xlabel="t-SNE 1", ylabel="t-SNE 2", aspect="equal")
+    ax.set(xlabel="t-SNE 1", ylabel="t-SNE 2", xticks=[], yticks=[], aspect="equal")  # its numbers measure nothing
     return figure
 
 
@@ -93,7 +92,7 @@ def region_maps(
     names: Sequence[str],
     limit: float = 3.0,
 ) -> Figure:
-    """Draw decoded maps side by side; under each, the category of every cell, the paler the less confident.
+    """Draw decoded maps side by side; under each, its cells' categories as colour and number, pale where unsure.
 
     Args:
         maps: square maps of images, in reading order, shape (side ** 2, 28, 28).
@@ -116,9 +115,12 @@ def region_maps(
             ax.imshow(pixels, extent=(-edge, edge, -edge, edge), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.set(title=title, xlabel=axis_names[name][0], ylabel=axis_names[name][1])
             ax.set(xticks=np.linspace(-limit, limit, 5), yticks=np.linspace(-limit, limit, 5))
+        verdicts, ticks = figure.axes[len(maps) + column], np.linspace(-limit, limit, side)
+        for k, label in enumerate(np.asarray(labels[name])):  # pale colours are hard to tell apart
+            verdicts.text(ticks[k % side], ticks[-1 - k // side], str(label), ha="center", va="center", fontsize=8)
     handles = [
-        Line2D([], [], marker="s", ms=9, ls="", color=colour, label=name)
-        for colour, name in zip(CLASS_COLOURS, names, strict=True)
+        Line2D([], [], marker="s", ms=9, ls="", color=colour, label=f"{number}  {name}")
+        for number, (colour, name) in enumerate(zip(CLASS_COLOURS, names, strict=True))
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5)
     return figure

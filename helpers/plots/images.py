@@ -36,7 +36,9 @@ def point_and_image(codes: np.ndarray, labels: np.ndarray, z: Sequence[float], i
     scatter_classes(plane, codes, labels, "where the digits' codes lie", named=False)
     class_legend(figure, np.unique(labels))
     plane.plot(*z, marker="+", markersize=22, markeredgewidth=3, color="black", linestyle="none")
-    plane.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
+    farthest = np.abs(codes).max()
+    half = max(3.5, farthest + farthest / 20)  # all codes, and a margin
+    plane.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xlabel="$z_1$", ylabel="$z_2$")
     picture.imshow(image, cmap="gray", vmin=0, vmax=1)
     picture.set(xticks=[], yticks=[], title=f"decoded at ({z[0]:.1f}, {z[1]:.1f})")
     return figure
