@@ -155,9 +155,9 @@ def frontier(
     (ax,) = figure.axes
     ax.plot(*curve, color=GREY, lw=2, zorder=1)
     ax.fill_between(*curve, color=GREY, alpha=0.18, lw=0)
-    ax.annotate(region, (0.02, 0.03), xycoords="axes fraction", color=GREY, style="italic")
+    ax.annotate(region, (0.04, 0.03), xycoords="axes fraction", color=GREY, style="italic")
     for (name, point), colour in zip(points.items(), colours, strict=True):
         ax.scatter(*point, s=70, color=colour, zorder=3, clip_on=False)
-        ax.annotate(f"{name}\n({point[0]:.2f}, {point[1]:.2f})", point, textcoords="offset points", xytext=(9, 4))
+        ax.annotate(f"{name}\n({point[0]:.3f}, {point[1]:.2f})", point, textcoords="offset points", xytext=(9, 4))
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, None), xlim=(-0.03 * curve[0][-1], curve[0][-1]))
     return figure
