@@ -19,6 +19,7 @@ KL_FIT = 2e-3, 1e-3
 SPREADS_OFF = 4
 IDENTITY = 2e-3
 PER_PIXEL_OFF = 0.1
+MOST_RETURNED = 8  # numbers of calc_elbo: each two of them are tried as the bound and the other term
 
 
 class Bound(NamedTuple):
@@ -63,6 +64,9 @@ def elbo(answers: Answers, task: Task) -> Iterator[Finding]:
     bound = bound_of(answers.probe("elbo"))
     if bound.values.ndim != 2 or not np.isfinite(bound.values).all() or not len(bound.mean):
         yield Finding("LOOK", "unclear", "calc_elbo returned no numbers")
+        return
+    if len(bound.mean) > MOST_RETURNED:
+        yield Finding("LOOK", "own_way", f"calc_elbo returned {len(bound.mean)} numbers, expected three")
         return
     code, place = kl_place(bound)
     if place is None and len(bound.mean) > 1:

@@ -15,6 +15,7 @@ from course.assignments import ASSIGNMENTS
 from course.grading import a1 as package_a1
 from course.grading import common_behaviour
 from course.grading.a1 import behaviour as a1
+from course.grading.a4 import behaviour as a4
 from course.grading.answers import Answers, NotTried, Tampered, number, numbers
 from course.grading.rerun import again
 from course.grading.verdicts import Finding
@@ -318,3 +319,17 @@ def test_panels_under_a_wrong_title_of_one_model_or_of_wrong_digits():
     grid = {"name": "plot_reconstructed", "model": 3}
     assert of_calls({**grid, "r0": [-3.0, 3.0], "r1": [-3.0, 3.0]}) == set()
     assert of_calls({**grid, "r0": [-5.0, 5.0], "r1": [-5.0, 5.0]}) == {"grid_range"}
+
+
+def test_a_forged_answer_of_thousands_of_numbers_is_not_tried_in_pairs(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("pairs of thousands of numbers are millions")
+
+    monkeypatch.setattr(a4, "form_of", refuse)
+    rand = np.random.RandomState(0)
+    returned = np.concatenate([np.full((4, 1), 0.5), rand.randn(4, 2000)], axis=1)  # the KL first, then noise
+    probe = {"values": returned, "mu": np.ones((2, 1)), "logvar": np.zeros((2, 1))}
+    probe |= {"x": np.ones((2, 3)), "decoded": np.full((4, 2, 3), 0.9)}
+    answers = Answers({"probes": {"elbo": {name: value.tolist() for name, value in probe.items()}}})
+    (finding,) = [f for f in again.judge(answers, with_checks("a4", "1", ("elbo",))) if f.task == "1"]
+    assert (finding.level, finding.code) == ("LOOK", "own_way") and "2001 numbers" in finding.evidence
