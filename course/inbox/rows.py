@@ -77,7 +77,7 @@ def spelt_alike(rows: Sequence[Row]) -> list[Row]:
     names: dict[str, str] = {}
     for row in rows:
         names[row.key] = best_spelling(names.get(row.key, ""), row.person)
-    return [replace(row, person=names[row.key]) for row in rows]
+    return [replace(row, person=names[row.key]) if row.key else row for row in rows]  # nobody's are not one person's
 
 
 def best_spelling(*names: str) -> str:

@@ -203,3 +203,9 @@ def test_names_in_a_zip_are_read_as_windows_and_unix_write_them(tmp_path):
     raw = buffer.getvalue().replace(b"Mueller", "Müllers".encode("cp437")).replace(b"Koehler", "Köhler".encode())
     (tmp_path / "all.zip").write_bytes(raw)
     assert {row.person for row in collect([str(tmp_path / "all.zip")]).rows} == {"Eva Müllers", "Max Köhler"}
+
+
+def test_two_names_without_a_letter_are_not_given_one_spelling(tmp_path):
+    names = ["🎉🎉", "🦊🦊"]
+    rows = rows_of(tmp_path, [f"{name}_{n}_assignsubmission_file_/a1.ipynb" for n, name in enumerate(names, 7)])
+    assert sorted(row.person for row in rows.values()) == sorted(names)
