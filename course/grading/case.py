@@ -126,6 +126,11 @@ class Case(Submission):
         return sections_of(self.prose, [cell.number for cell in self.cells], self.assignment)
 
     @cached_property
+    def prose_by_number(self) -> dict[int, str]:
+        """Its texts, by their numbers among all cells."""
+        return dict(self.prose)
+
+    @cached_property
     def sourceless(self) -> list[int]:
         """The indices of the code cells that are no Python, or are empty though something is shown below them."""
         indices = []
@@ -294,7 +299,7 @@ MOST_LINES, LONGEST_LINE = 200, 60
 
 def text_above(case: Case, view: View) -> str:
     """Return the text right above a figure's cell where it is one short line, which is a title without its marks."""
-    above = dict(case.prose).get(cell_of(case, view).number - 1, "").strip()
+    above = case.prose_by_number.get(cell_of(case, view).number - 1, "").strip()
     return above.strip("*_ ").lower() if len(above) < LONGEST_LINE and "\n" not in above else ""
 
 

@@ -188,6 +188,8 @@ def not_twice(submission: Case, task: Task) -> Iterator[Finding]:
     Beside its other pictures, one that was shown before is nobody's mistake: the latent space after training, say.
     """
     shared = [(earlier, later) for earlier, later in submission.repeats if task.name in submission.certain_tasks(later)]
+    if not shared:
+        return  # before any picture is decoded
     repeated = {later.number for _, later in shared}
     alone = all(view.number in repeated for view in submission.share(task).views if view.drawn_on)
     for earlier, later in shared:

@@ -7,13 +7,15 @@ import pytest
 from matplotlib.figure import Figure
 
 from course.assignments import ASSIGNMENTS
+from course.grading import common, evidence
 from course.grading.a5.outputs import FASHION_LOSS
-from course.grading.case import sections_of
+from course.grading.case import case_of, sections_of
 from course.grading.corpus.notebooks import cell, notebook, picture_output, png, text_output
 from course.grading.evidence import loss_series, triples
 from course.grading.judging import Options, grade_content
 from course.grading.verdicts import TaskVerdict
 from course.notebooks.printed import kind_of, readings
+from course.notebooks.reading import parse
 
 
 def judged(cells: list[dict], key: str) -> dict[str, TaskVerdict]:
@@ -381,3 +383,14 @@ def test_a_heading_of_two_tasks_is_the_section_of_neither(heading):
     prose = [(1, f"## {heading}"), (3, "## Task B3"), (5, "## Task B4")]
     sections = sections_of(prose, [2, 4, 6], ASSIGNMENTS["a1"])
     assert sections.get(2) == ("A1" if heading == "Task A1" else None) and sections[4] == "B3"
+
+
+def test_no_picture_is_decoded_to_learn_that_none_is_shown_twice(monkeypatch):
+    def refuse(data):
+        raise AssertionError("decoding takes longer than all else")
+
+    monkeypatch.setattr(evidence, "decoded", refuse)
+    shown = [cell(f"plt.title('latent space {n}'); plt.show()", picture_output(png(n))) for n in (1, 2)]
+    about = ASSIGNMENTS["a1"]
+    case = case_of(parse("max_mustermann_a1.ipynb", notebook(shown)), about)
+    assert not [found for task in about.tasks for found in common.not_twice(case, task)]
