@@ -1,6 +1,6 @@
 """Remove what a grader left that was killed: half-written files beside the grades, folders in the system's own place.
 
-Only what is a day old goes, so that nothing is taken from a grader that still works.
+Only what is a week old goes, so that nothing is taken from a grader that still works.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SANDBOX, DIGITS = "vae-course-sandbox-", "vae-course-digits-"  # how our temporary folders begin
-OLD_S = 24 * 3600.0
+OLD_S = 7 * 24 * 3600.0  # the reruns of a large class may take more than a day
 
 
 def remove_leftovers(out: Path) -> None:

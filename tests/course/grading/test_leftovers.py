@@ -1,4 +1,4 @@
-"""What a killed grader left goes after a day; what is newer, or somebody else's, stays."""
+"""What a killed grader left goes after a week; what is newer, or somebody else's, stays."""
 
 import os
 import tempfile
@@ -7,7 +7,7 @@ import time
 from course.grading.leftovers import DIGITS, OLD_S, SANDBOX, remove_leftovers
 
 
-def test_only_what_is_ours_and_a_day_old_is_removed(tmp_path, monkeypatch):
+def test_only_what_is_ours_and_a_week_old_is_removed(tmp_path, monkeypatch):
     system, out = tmp_path / "tmp", tmp_path / "grades"
     monkeypatch.setattr(tempfile, "tempdir", str(system))
     stay = [
