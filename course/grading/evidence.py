@@ -269,6 +269,7 @@ PLAIN_NUMBER = r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)"
 CLAIMED_LOSS = re.compile(rf"(?<![a-z])loss[^\n]{{0,80}}?measured{GAP}{PLAIN_NUMBER}", re.I)
 
 
+PIXELS = 784  # of an image
 PER_PIXEL = re.compile(r"pixel|пиксел|píxel|像素|per ?px")
 
 

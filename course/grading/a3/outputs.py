@@ -12,17 +12,16 @@ from course.grading.common import DRAWS_NOISE, REPARAMETERIZES, in_figures, nois
 from course.grading.evidence import printed_losses
 from course.grading.sources import Function, called_names, identifiers, last_name, numbers_of
 from course.grading.verdicts import Finding
-from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = SWISS_LOSS
 MOST_LOSSES = 6  # in a finding
 COORDINATES, TERMS = 2, 2  # of a point, and of the loss
 
 
-def honest_losses(submission: Submission) -> list[float]:
+def honest_losses(submission: Case) -> list[float]:
     """Return the printed losses that honest trainings end at, twice as large where both coordinates are summed."""
     losses = printed_losses(submission)
-    summed = isinstance(submission, Case) and sums_both(submission)
+    summed = sums_both(submission)
     return [x for x in losses if LOWEST <= x <= HIGHEST] or [
         x for x in losses if summed and COORDINATES * LOWEST <= x <= COORDINATES * HIGHEST
     ]
@@ -98,7 +97,7 @@ def function_of(submission: Case, task: Task, name: str) -> ast.FunctionDef | as
     return next(iter([*both, *alike, *does]), None)
 
 
-def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
+def loss_numbers(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether a printed loss lies where honest trainings end."""
     losses, honest = printed_losses(submission), honest_losses(submission)
     least = min(losses, default=0.0)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from course.assignments import Task
 from course.assignments.a4 import CONV_TEST_ELBO
 from course.grading.case import Case
-from course.grading.evidence import PER_PIXEL, PLAIN_NUMBER, Triple, triples
+from course.grading.evidence import PER_PIXEL, PIXELS, PLAIN_NUMBER, Triple, triples
 from course.grading.sources import identifiers, walk
 from course.grading.training import assignments, comes_from_test_images, is_called_test
 from course.grading.verdicts import Finding
@@ -21,7 +21,6 @@ ROUNDING, LAST_DIGIT = 0.02, 3  # how far a sum of printed numbers may be off: i
 CLEAR_KL = 3  # tolerances: a smaller KL does not show its sign
 COLLAPSED = 0.1  # nats
 LEAST_KL = 1.0  # nats: less, and the latents carry nothing
-PIXELS = 784  # of an image
 PIXEL_MEAN = 1.5  # nats: no sum over 784 pixels is as small
 DOWN = {"Conv2d", "Conv2D", "conv2d", "Conv"}
 UP = {

@@ -9,7 +9,7 @@ from course.assignments import Task
 from course.assignments.a5 import FASHION_LOSS
 from course.grading.case import Case
 from course.grading.common import in_figures
-from course.grading.evidence import Look, printed_losses
+from course.grading.evidence import PIXELS, Look, printed_losses
 from course.grading.formulas import NOISE
 from course.grading.sources import identifiers, last_name
 from course.grading.verdicts import Finding
@@ -17,7 +17,6 @@ from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = FASHION_LOSS
 MOST_LOSSES = 6  # in a finding
-PIXELS = 784  # of an image: a loss whose label says that it is of a pixel is one of the image, divided by this
 
 
 def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
