@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from helpers.plots.styling import BLUE, CLASS_COLOURS, GREEN, GREY, ORANGE, panels, styled
+from helpers.plots.styling import BLUE, CLASS_COLOURS, FRAMED, GREEN, GREY, ORANGE, panels, styled
 
 
 @styled
@@ -130,7 +130,7 @@ def cloud_panels(
             ax.axline((0, 0), slope=1, color="black", lw=1.2, ls="--", label=diagonal)
         ax.set(title=name, xlabel=xlabel, ylabel=ylabel, aspect="equal")
         ax.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
-        ax.legend(loc="upper left", markerscale=2.5, frameon=True, framealpha=0.85, edgecolor="none")
+        ax.legend(loc="upper left", markerscale=2.5, **FRAMED)
     return figure
 
 

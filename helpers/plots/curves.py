@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from helpers.core.history import History
-from helpers.plots.styling import BLUE, GREEN, GREY, ORANGE, RED, panels, styled
+from helpers.plots.styling import BLUE, FRAMED, GREEN, GREY, ORANGE, RED, panels, styled
 
 
 @styled
@@ -43,7 +43,7 @@ def training_curves(
         low, high = np.quantile(np.concatenate(visible), [0.002, 0.998])
         ax.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
         ax.set(title=name, xlabel="epoch", ylabel="nats per example")
-    figure.axes[0].legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none")  # readable on the curve
+    figure.axes[0].legend(fontsize=8, **FRAMED)
     return figure
 
 

@@ -26,6 +26,7 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "figure.constrained_layout.use": True,
 }
+FRAMED: dict[str, Any] = {"frameon": True, "framealpha": 0.85, "edgecolor": "none"}  # of a legend that may lie on data
 
 
 @contextmanager
