@@ -198,13 +198,12 @@ def remember(out: Path, graded: Sequence[Row], others: Sequence[Row]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    fields = Known._fields[:-1]
-    reasons = [*[""] * len(graded), *[row.status_text for row in others]]
-    known = [
-        {**{name: getattr(row, name) for name in fields}, "status": reason}
-        for row, reason in zip([*graded, *others], reasons, strict=True)
-    ]
-    write_whole(out / ROWS, json.dumps(known, indent=1).encode())
+    known = [known_as(row, "") for row in graded] + [known_as(row, row.status_text) for row in others]
+    write_whole(out / ROWS, json.dumps([one._asdict() for one in known], indent=1).encode())
+
+
+def known_as(row: Row, status: str) -> Known:
+    return Known(row.person, row.id, row.key, row.assignment, row.file, row.name, row.sha256, status)
 
 
 def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
