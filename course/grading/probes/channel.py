@@ -1,7 +1,7 @@
 """Messages between the grader and the one process that a submission lives in: JSON, arrays as their bytes.
 
-Both ends use this file. The grader's end trusts nothing: a message is bounded, an array has one of a few types, and
-whatever else arrives is :class:`Garbled`.
+Both ends use this file. The grader's end trusts nothing: a message is bounded, an array has one of a few types, its
+strings are whole characters, and whatever else arrives is :class:`Garbled`.
 """
 
 import base64
@@ -44,12 +44,21 @@ def unpacked(body: bytes) -> dict[str, Any]:
         Garbled: they are none.
     """
     try:
-        message = json.loads(body, object_hook=array_of)
+        message = json.loads(whole_characters(body), object_hook=array_of)
     except (ValueError, RecursionError, TypeError) as error:
         raise Garbled("it is not JSON") from error
     if not isinstance(message, dict):
         raise Garbled("it is no object")
     return message
+
+
+def whole_characters(body: bytes) -> str:
+    """Return JSON without halves of characters (lone surrogates), which no file and no terminal takes."""
+    text = body.decode()
+    if "\\ud" not in text.lower():
+        return text
+    text = json.dumps(json.loads(text), ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def array_of(value: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 programs of attackers stand on long lines
 """The sandbox against programs that try to get out, to stay, or to use more than they may. Limits are small."""
 
+import json
 import os
 import socket
 import sys
@@ -17,7 +18,7 @@ from course.grading.corpus import escapes
 from course.grading.corpus.attack_table import escape, session_key
 from course.grading.corpus.escapes import ESCAPES, PRELUDE, SMALL
 from course.grading.leftovers import SANDBOX
-from course.grading.probes.channel import Garbled, Stream, array_of, packed, unpacked
+from course.grading.probes.channel import HEAD, Garbled, Stream, array_of, packed, unpacked
 from course.grading.rerun import sandbox, system_calls, usage
 from course.grading.rerun.sandbox import MEGA, Ended, Isolation, session
 
@@ -203,6 +204,22 @@ def test_whatever_else_arrives_is_garbled(body):
     with pytest.raises(Garbled):
         Stream(10).feed(b"\xff" * 8)
     assert array_of({"b": 1}) == {"b": 1}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": ["\\ud800"], "\\uDC00x": 1}', b'{"a": "\\\\ud800", "b": "\\ud83d\\ude00 \\ud83d"}']
+)
+def test_halves_of_characters_do_not_arrive(body):
+    message = unpacked(body)
+    assert json.dumps(message, ensure_ascii=False).encode() and message != json.loads(body)
+    assert "\ufffd" in json.dumps(message, ensure_ascii=False)
+
+
+def test_whole_characters_arrive_as_they_are():
+    message = {"a": "Jürgen \U0001f600 \\ud800 is an escape"}
+    assert unpacked(packed(message)[HEAD.size :]) == message
+    with pytest.raises(Garbled):
+        unpacked(b'{"a": "\xed\xa0\x80"}')
 
 
 def test_small_messages_cannot_be_large_arrays():
