@@ -70,10 +70,10 @@ class CodeView:
 
     @cached_property
     def text(self) -> str:
-        """All that the outputs say, tracebacks included."""
+        """All that the outputs say: printed, displayed plain or as HTML, and tracebacks."""
         parts: list[str] = []
         for output in self.cell.outputs:
-            parts += [output.text, output.traceback]
+            parts += [output.text, output.rich, output.traceback]
         return ANSI.sub("", "\n".join(part for part in parts if part))
 
 
@@ -100,11 +100,6 @@ class NotebookView:
         self.code = [CodeView(cell, code.parse_or_none(cell.source)) for cell in cells]
         self.prose = submission.prose
         self.origin = submission.origin
-
-    @property
-    def was_run(self) -> bool:
-        """Whether there are outputs, or numbers of runs: stripped of them all, a notebook has only its code to show."""
-        return any(view.count is not None or view.cell.outputs for view in self.code)
 
     @cached_property
     def words(self) -> set[str]:

@@ -252,6 +252,14 @@ def test_stripped_of_its_outputs_a_notebook_is_told_that_and_no_more():
     assert sentence.startswith("No cell has been run")
 
 
+def test_a_table_is_an_output_as_good_as_a_printed_line():
+    """Colab counts nothing, and pandas may print nothing beside its table: the notebook was run all the same."""
+    table = new_output("display_data", data={"text/html": "<table><tr><td>KL</td><td>1.25</td></tr></table>"})
+    nb = new_notebook(cells=[new_code_cell("display(results)", outputs=[table])])
+    said = [remark.text for remark in validation.check(nbformat.writes(nb).encode(), "a2")]
+    assert any("as files of Colab do" in text for text in said) and not any("No cell has been run" in t for t in said)
+
+
 NOTES = {
     "run twice": (later_counts, "run more than once, or some are gone: the numbers go from 1 to 18 over 15 cells"),
     "two classes": (add(new_code_cell("class VAE:\n    pass")), "class VAE is defined 2 times, in cells 3, 18"),
