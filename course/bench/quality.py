@@ -1,6 +1,7 @@
 """How long the convolutional VAE trains until its validation -ELBO is good, and how good it gets.
 
-As assigned, as notebook 05 does, and as the notebook does but for one thing: ReLU in place of SiLU.
+As assigned, as notebook 05 does, as the notebook does but for one thing (ReLU in place of SiLU), and as assigned but by
+pythae's trainer, where that is installed.
 """
 
 import time
@@ -12,6 +13,7 @@ import torch
 from rich.table import Table
 from torch import nn
 
+from course.bench import with_pythae
 from course.bench.assigned import as_assigned, image_loader
 from course.bench.rows import objective_of_conv_vae
 from helpers import mnist_conv_vae
@@ -68,6 +70,10 @@ def ways(data: ImageSet, target: float, most: int, *, seed: int = 0, num_val: in
         "as notebook 05: Muon, SiLU": lambda watch: _ours(data, watch, mnist_conv_vae.VAE(hidden=OUR_HIDDEN)),
         "the same with ReLU": lambda watch: _ours(data, watch, with_relu(mnist_conv_vae.VAE(hidden=OUR_HIDDEN))),
     }
+    if with_pythae.is_installed():
+        trainings[with_pythae.RELEASE] = lambda watch: with_pythae.train_conv_vae(
+            mnist_conv_vae.VAE(), data, most, BATCH_SIZE, watch
+        )
     results = []
     for name, train_in_a_way in trainings.items():
         torch.manual_seed(seed)

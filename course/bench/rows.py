@@ -5,8 +5,6 @@ collating single examples, images through torchvision's ``ToTensor``, default Ad
 what the notebooks run. Both train the same model on the same data, with as many updates on batches of the same size.
 """
 
-import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -16,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader, TensorDataset
 
+from course.bench import with_pythae
 from course.bench.assigned import as_assigned, image_loader
 from helpers import fashion_latent_space, mnist_beta_vae, mnist_conv_vae, swiss_roll, toy_vae
 from helpers.core.batches import Batch, Objective, Scalars, TensorBatches
@@ -262,7 +261,7 @@ def cases(mnist: ImageSet, fashion: ImageSet) -> list[Case[Any]]:
         toy(1, 512, 1e-2, [20], []),
         toy(3, 500, 1e-4, [150, 250], [250, 150]),
         mnist_vae(mnist, "MNIST VAE", AssignedVAE),
-        mnist_vae(mnist, "MNIST VAE, mean head only", mean_head, with_pythae(mnist)),
+        mnist_vae(mnist, "MNIST VAE, mean head only", mean_head, by_pythae(mnist)),
         autoencoder(mnist),
         roll(),
         conv_vae(mnist),
@@ -270,32 +269,8 @@ def cases(mnist: ImageSet, fashion: ImageSet) -> list[Case[Any]]:
     ]
 
 
-def with_pythae(data: ImageSet) -> Ways:
-    """Train the VAE of 784-512-2 under pythae's own trainer, where pythae is installed (``pip install pythae``)."""
-    try:
-        logging.disable(logging.WARNING)
-        from pythae.data.datasets import BaseDataset  # pyright: ignore[reportMissingImports]
-        from pythae.models import VAE, VAEConfig  # pyright: ignore[reportMissingImports]
-        from pythae.trainers import BaseTrainer, BaseTrainerConfig  # pyright: ignore[reportMissingImports]
-    except ImportError:
+def by_pythae(data: ImageSet) -> Ways:
+    """Return how pythae trains the VAE of 784-512-2, where it is installed."""
+    if not with_pythae.is_installed():
         return {}
-    finally:
-        logging.disable(logging.NOTSET)
-
-    def train(epochs: int) -> nn.Module:
-        logging.disable(logging.WARNING)
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                model = VAE(VAEConfig(input_dim=(1, 28, 28), latent_dim=2, reconstruction_loss="mse"))
-                config = BaseTrainerConfig(
-                    output_dir=folder, num_epochs=epochs, learning_rate=1e-3, per_device_train_batch_size=512
-                )
-                trainer = BaseTrainer(model, BaseDataset(data.train_x, data.train_y), training_config=config)
-                trainer.prepare_training()
-                for epoch in range(1, epochs + 1):
-                    trainer.train_step(epoch)
-        finally:
-            logging.disable(logging.NOTSET)
-        return model
-
-    return {"pythae": train}
+    return {"pythae": lambda epochs: with_pythae.train_mnist_vae(data, epochs)}

@@ -33,7 +33,7 @@ class Measurement(NamedTuple):
 
 MEASURED = {
     "run": Measurement("make run", 21),
-    "fresh": Measurement("python -m course.dev.fresh data-gpu --steps setup", 4),
+    "fresh": Measurement("python -m course.dev.fresh --steps setup quick", 17),
     "light": Measurement("python -m course.dev.light", 0),
     "speed": Measurement("make bench", 0),
     "quality": Measurement("python -m course bench quality", 0),

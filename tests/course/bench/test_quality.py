@@ -1,8 +1,9 @@
 """The clock of ``bench quality`` counts training, goes on as long as it should, and says what was never reached."""
 
+import pytest
 import torch
 
-from course.bench import quality
+from course.bench import quality, with_pythae
 from course.paths import NOTEBOOKS
 from helpers.core.data import ImageSet
 from helpers.mnist_conv_vae import VAE
@@ -11,6 +12,11 @@ from helpers.mnist_conv_vae import VAE
 def images(num):
     x = torch.rand(num, 1, 28, 28).round()
     return ImageSet("noise", False, x, torch.zeros(num, dtype=torch.long), x[:10], torch.zeros(10, dtype=torch.long))
+
+
+@pytest.fixture(autouse=True)
+def without_pythae(monkeypatch):
+    monkeypatch.setattr(with_pythae, "is_installed", lambda: False)
 
 
 def test_a_target_that_all_reach_stops_the_assigned_way_after_an_epoch():
@@ -27,6 +33,15 @@ def test_a_target_that_none_reaches_lets_all_train_on():
     columns = quality.table(results, 1.0).columns
     assert next(iter(columns[1].cells)) == f"not in 2: {min(results[0].worse):.2f}"
     assert next(iter(columns[5].cells)) == f"{results[0].worse[-1]:.2f} after 2"
+
+
+@pytest.mark.skipif(not with_pythae.is_installed(), reason="pip install --no-deps pythae imageio")
+def test_pythae_trains_our_networks_on_pixels_drawn_anew_and_stops_when_told():
+    network, seen = VAE(hidden=16), []
+    before = [p.clone() for p in network.parameters()]
+    with_pythae.train_conv_vae(network, images(300), 5, 100, lambda model: seen.append(model) or len(seen) == 2)
+    assert seen == [network] * 2
+    assert all(not torch.equal(p, old) for p, old in zip(network.parameters(), before, strict=True))
 
 
 def test_one_thing_differs_between_the_two_last_ways():
