@@ -112,6 +112,7 @@ ASSIGNMENT = Assignment(
     marks=("make_swiss_roll",),
     hints={
         "below_least": "The loss is below the least possible one: look at the noise in z, and at the sign of the KL.",
+        "results_alike": "Several settings give the very same number: check that each is measured with its own model.",
         "experiment_missing": "No run with another latent dimension, width or training was found.",
     },
 )

@@ -39,7 +39,7 @@ ASSIGNMENT = Assignment(
             uses=("TSNE",),
             figures=("fashion_tsne",),
             checks=("plane",),
-            from_outputs=("figure", "pictures_open", "not_blank", "not_twice"),
+            from_outputs=("figure", "codes_of_test_set", "pictures_open", "not_blank", "not_twice"),
             words=("t-sne", "tsne"),
             expected=("fashion_tsne",),
         ),

@@ -190,7 +190,8 @@ def case_of(submission: Submission, assignment: Assignment) -> Case:
 
 # ---------------------------------------------------------------- whose figure is whose
 
-HEADING = re.compile(r"(#{1,6})[ \t]*([^\n]{1,200})")
+HEADING = re.compile(r"(#{1,6}|^\*\*)[ \t]*([^\n]{1,200})", re.M)
+BOLD, LEVEL_OF_BOLD = "**", 6  # the words that begin a line; they head a section only where they name a task
 NUMBERED = (
     r"(?:task|aufgabe|exercise|ex|teilaufgabe|part|übung|problem|question|frage|задание|упражнение|ejercicio|tarea"
     r"|esercizio|exercice|alıştırma|练习|任务|題|题)"
@@ -222,7 +223,7 @@ def sections_of(prose: Iterable[tuple[int, str]], cells: list[int], assignment: 
     """Return the task whose section each cell stands in; a heading of its level or above ends a section."""
     names = {task.name.lower(): task.name for task in assignment.tasks}
     headings = {number: HEADING.findall(text) for number, text in prose}
-    titles = [title.strip(" *_\t") for of_cell in headings.values() for _, title in of_cell]
+    titles = [title.strip(" *_\t") for of_cell in headings.values() for marks, title in of_cell if marks != BOLD]
     pattern = BARE if are_numbered(titles, assignment) else section_pattern(assignment)
     named = {
         found[0].lower()
@@ -238,8 +239,9 @@ def sections_of(prose: Iterable[tuple[int, str]], cells: list[int], assignment: 
         for marks, title in headings.get(number, ()):
             found = pattern.match(title.strip(" *_\t"))
             if found:
-                task, level = names["".join(filter(None, found.groups())).lower()], len(marks)
-            elif len(marks) <= level:
+                task = names["".join(filter(None, found.groups())).lower()]
+                level = LEVEL_OF_BOLD if marks == BOLD else len(marks)
+            elif marks != BOLD and len(marks) <= level:
                 task, level = "", 0
         if task:
             sections[number] = task

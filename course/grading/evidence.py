@@ -120,13 +120,14 @@ def triples(text: str, context: str = "") -> Iterator[Triple]:
     """Yield every place where the three terms are printed: on one line, or on lines that follow one another."""
     lines = text.split("\n")
     pending: dict[str, Reading] = {}
+    told = -1  # the last line that held all three
     for reading in readings(text):
         kind = kind_of(reading.label)
         role = "bound" if kind in BOUNDS else "kl" if kind == "kl" else "term" if kind in TERMS else ""
         if not role:
             continue
         last = max((other.line for other in pending.values()), default=reading.line)
-        if role in pending or reading.line > last + 1:
+        if role in pending or reading.line > last + 1 or (last == told and reading.line > told):
             keeps = role == "bound" and kind == "loss" and reading.line <= last + 1  # beside an ELBO, a loss is no news
             if keeps:
                 continue
@@ -134,7 +135,7 @@ def triples(text: str, context: str = "") -> Iterator[Triple]:
         pending[role] = reading
         if len(pending) == 3:
             yield _triple(pending, lines, context)
-            pending = {}
+            pending, told = {}, reading.line
 
 
 def _triple(terms: dict[str, Reading], lines: list[str], context: str) -> Triple:
@@ -231,11 +232,15 @@ def loss_series(text: str) -> list[Series]:
     counts: dict[str, int] = {}
     segment, done = 0, -1
     of_line: dict[int, list[Reading]] = {}
+    first: dict[int, str] = {}  # the label of a line's first number
     for reading in readings(text):
+        first.setdefault(reading.line, reading.label)
         if kind_of(reading.label) in LOSS_KINDS:
             of_line.setdefault(reading.line, []).append(reading)
     for number, line in enumerate(text.split("\n")):
         found = of_line.get(number, ())
+        if found and first[number] not in line.lower() and NEW_RUN.search(first[number]):
+            continue  # a row of a table that has one for each beta, say, is no step of a training
         if not found:
             segment += bool(NEW_RUN.search(line[:MOST_EVIDENCE]))
             continue
@@ -257,8 +262,8 @@ def loss_series(text: str) -> list[Series]:
 
 def _series_name(line: str, reading: Reading) -> str:
     """Return what stands before a loss, without the number of its epoch or step."""
-    if reading.row:
-        return reading.label
+    if reading.row or reading.label not in line.lower():
+        return reading.label  # of a table's column
     place = line.lower().rfind(reading.label[-20:]) if reading.label else 0
     before = line[: max(place, 0) + len(reading.label[-20:])].lower()
     return DECIMAL.sub("", COUNTER.sub("#", before)).strip()[-80:]

@@ -205,7 +205,7 @@ def called_names(node: ast.AST) -> tuple[str, ...]:
 
 
 def literal(node: ast.AST) -> str:
-    """Return a string, or the fixed parts of an f-string; empty for anything else."""
+    """Return a string, or the fixed parts of one that is put together; empty for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -214,6 +214,8 @@ def literal(node: ast.AST) -> str:
         )
     if isinstance(node, ast.BinOp):
         return f"{literal(node.left)} {literal(node.right)}".strip()
+    if isinstance(node, ast.IfExp):
+        return f"{literal(node.body)} {literal(node.orelse)}".strip()
     return ""
 
 

@@ -74,6 +74,8 @@ def gradient_on_test_set(code: Sources) -> Shown | None:
                 shown = train_loader_of_test_set(node, values)
             elif isinstance(node, ast.For):
                 shown = backward_over_test_set(node, values)
+            elif isinstance(node, ast.Call) and last_name(node.func) == "ConcatDataset":
+                shown = joined_halves(node, values)
             if shown:
                 return shown
     return None
@@ -91,6 +93,13 @@ def train_loader_of_test_set(node: ast.Assign, values: dict[str, ast.expr]) -> S
         made_from = test_sets[0] if test_sets else "the test half of an image set"
         return Shown(True, f"{target} is made from {made_from}")
     return None
+
+
+def joined_halves(node: ast.Call, values: dict[str, ast.expr]) -> Shown | None:
+    """Say so where training and test images are joined to one set; what becomes of it is for a person."""
+    parts = [part for argument in node.args for part in getattr(argument, "elts", [argument])]
+    halves = {comes_from_test_images(part, values) for part in parts}
+    return Shown(False, "ConcatDataset() joins training and test images") if {True, False} <= halves else None
 
 
 def backward_over_test_set(node: ast.For, values: dict[str, ast.expr]) -> Shown | None:

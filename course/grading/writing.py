@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from course.grading.case import HEADING, Case
+from course.grading.case import BOLD, Case
 from course.notebooks.reading import parse
 
 FOLDER = Path(__file__).with_name("handouts")
@@ -80,9 +80,11 @@ def _texts(case: Case) -> Iterator[tuple[int, str, str, str]]:
     heading = ""
     for number, prose in case.prose:
         rest, section = prose[:MOST_TEXT], case.sections.get(number - 1, "")  # until a heading of its own
+        if rest.lstrip().startswith(BOLD):  # which may be one
+            section = case.sections.get(number, "")
         parts = re.split(r"^(#{1,6}[^\n]*)$", rest, flags=re.MULTILINE)
         for part in parts:
-            if HEADING.fullmatch(part.strip()):
+            if part.startswith("#"):
                 heading, section = part.strip("# \t"), case.sections.get(number, "")
             elif part.strip():
                 yield number, heading, section, part

@@ -92,7 +92,9 @@ ASIDE = re.compile(r" [^\W\d][^()\n]{0,40}\)")
 MOST_LINE, MOST_LINES, MOST_LABEL = 1000, 50_000, 60
 IN_BRACKETS = re.compile(r"\([^()\n]{0,40}\)")
 END = r"(?:start|begin|first|initial|init|anfang|inizio|inicio|début|debut|end|final|last|ende|fine|fin)"
-ENDS = re.compile(rf"\W{{0,9}}{END}(?:[ _](?:value|wert))?\W{{0,9}}", re.I)
+OF_STEPS = r"\d{1,6} (?:steps?|iter\w{0,6}|epoch\w{0,2}|batch(?:es)?|updates?|schritt\w?|epoche\w?)"  # no value
+ENDS = re.compile(rf"\W{{0,9}}{END}(?:[ _](?:value|wert)| {OF_STEPS})?\W{{0,9}}", re.I)
+COUNT_OF_STEPS = re.compile(rf"{END} ({OF_STEPS})", re.I)
 LEAST_COLUMNS = 2
 SETTING = re.compile(r"(?<!\w)([^\W\d_]{1,20}) ?= ?\d{1,6}(?:\.\d{1,6})?(?![\w.])")
 
@@ -101,16 +103,16 @@ KINDS = {
     "elbo": re.compile(r"(?<![a-z])elbo(?![a-z])"),
     "kl": re.compile(r"(?<![a-z])kld?(?![a-z])|(?<![a-z\d])lkl(?![a-z])|kullback|divergen[zc]|дивергенц"),
     "nll": re.compile(
-        r"(?<![a-z])(?:nll|mse|bce|sse)(?![a-z])|re[ck]on|ricostr|реконстр|восстан|cross.?ent|squared|quadrat"
+        r"(?<![a-z])(?:nll|mse|bce|sse)(?![a-z])|re[ck]on|(?<![a-z])re[ck](?![a-z])|ricostr|реконстр|восстан|cross.?ent|squared|quadrat"
     ),
-    "ll": re.compile(r"log.?lik|(?<![a-z])log_?p[x_(]|(?<![a-z])ll(?![a-z])|правдоп"),
+    "ll": re.compile(r"lik?elihood|log.?lik|(?<![a-z])log_?p[x_(]|(?<![a-z])ll(?![a-z])|правдоп"),
     "loss": re.compile(
         r"loss|verlust|total|gesamt|summe|(?<![a-z])sum(?![a-z])|потер|objective|zielfunktion|perte|p[eé]rdida|perdita"
         r"|(?<![a-z])perda(?![a-z])|kayıp|strata|verlies|损失|損失"
     ),
 }  # fmt: skip
 MINUS = r"(?:neg\w{0,10}|minus|menos|moins|eksi|负|負|минус|отриц\w{0,10}|(?:^|[^\w)])[-\u2212])"
-NEGATIVE = re.compile(MINUS + r"[ ._-]{0,3}(?:test[ _-]?)?(?:elbo|log|ll(?![a-z]))|elbo[ _-]?loss")
+NEGATIVE = re.compile(MINUS + r"[ ._-]{0,3}(?:test[ _-]?)?(?:elbo|log|lik|ll(?![a-z]))|elbo[ _-]?loss")
 LAST_PART = re.compile(r"[:(,;|/]")
 MOST_LABELS = 1000  # that are remembered: a training prints the same ones in each epoch
 
@@ -196,8 +198,9 @@ def _words_between(line: str) -> bool:
 def of_plain_line(line: str, number: int, printed: str) -> Iterator[Reading]:
     """Yield the numbers of a line, as it was printed: one without words before it bears the label of the one before."""
     label, end = "", 0
+    counts = {match.start(1) for match in COUNT_OF_STEPS.finditer(line)}  # "last 10 steps: 0.02"
     for match in READING.finditer(line):
-        if is_count_aside(line, match):
+        if is_count_aside(line, match) or match.start() in counts:
             continue
         before = line[end : match.start()]
         if label and ENDS.fullmatch(before):  # "loss: start 0.3, end 0.1" is a loss twice

@@ -2,16 +2,18 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from course.assignments import Task
 from course.assignments.a3 import SWISS_LOSS
 from course.grading.case import Case, holds
 from course.grading.common import DRAWS_NOISE, REPARAMETERIZES, in_figures, noise_fault
-from course.grading.evidence import printed_losses
+from course.grading.evidence import EPOCH, printed_losses
 from course.grading.sources import Function, called_names, identifiers, last_name, numbers_of
+from course.grading.training import assignments
 from course.grading.verdicts import Finding
+from course.notebooks.printed import Reading, kind_of, readings
 
 LOWEST, HIGHEST = SWISS_LOSS
 MOST_LOSSES = 6  # in a finding
@@ -39,7 +41,7 @@ def sums_both(submission: Case) -> bool:
     for node in submission.code.functions.values():
         if isinstance(node, Function) and identifiers(node) & PARTS["KL"]:
             summed = sum(name == "sum" for name in called_names(node))
-            if summed >= TERMS and "exp" in called_names(node):
+            if summed >= TERMS and {"exp", "kl_divergence"} & set(called_names(node)):
                 return True
     return False
 
@@ -198,7 +200,9 @@ def experiment(submission: Case, task: Task) -> Iterator[Finding]:
         if tree is not None and submission.ran(cell):
             found += other_settings(tree, submission)
     found = found or list(several_settings(submission))
-    if found:
+    if found and (alike := alike_results(submission)):
+        yield Finding("LOOK", "results_alike", f"{alike[0].text.strip()!r}: the same for {len(alike)} settings")
+    elif found:
         yield Finding("PASS", "experiment", f"also run with {', '.join(dict.fromkeys(found[:MOST_SIZES]))}")
     else:
         yield Finding(
@@ -206,6 +210,25 @@ def experiment(submission: Case, task: Task) -> Iterator[Finding]:
             "experiment_missing",
             "no run with another latent size, width, beta or number of steps was recognised",
         )
+
+
+BY_SETTING = re.compile(r"\W{0,4}([^\W\d][\w ]{0,20}?)\W{0,4}(\d[\d.]{0,9})(?!\w)")  # "width 64: ..."
+LEAST_ALIKE, LEAST_DIGITS = 3, 100  # lines, and a result in units of its last digit: 0.02 twice is no wonder
+
+
+def alike_results(submission: Case) -> list[Reading]:
+    """Return the results of several settings that agree to the last digit, as those of one model do."""
+    for cell in submission.cells:
+        results: dict[tuple[str, str], dict[str, Reading]] = {}
+        for reading in readings(cell.text):
+            start = BY_SETTING.match(reading.text)
+            if start and kind_of(reading.label) and not EPOCH.search(start[1]):
+                results.setdefault((start[1].lower(), reading.label), {})[start[2]] = reading
+        for by_setting in results.values():
+            values = {abs(reading.value) * 10**reading.decimals for reading in by_setting.values()}
+            if len(by_setting) >= LEAST_ALIKE and len(values) == 1 and min(values) >= LEAST_DIGITS:
+                return list(by_setting.values())
+    return []
 
 
 def other_settings(tree: ast.Module, submission: Case) -> Iterator[str]:
@@ -233,13 +256,15 @@ NO_SETTING = re.compile(r"seed|interval|every|plot|print|verbose|points|title|de
 
 
 def several_settings(submission: Case) -> Iterator[str]:
-    """Yield the trainings of the notebook's own that are called with several numbers for one argument, in any words."""
-    trainings = {name for name in submission.code.functions if "backward" in submission.code.reached_by(name)}
+    """Yield models and trainings of the notebook's own that are called with several numbers for one argument."""
+    names = submission.code.functions
+    trainings = {n for n in names if "backward" in submission.code.reached_by(n) or is_model(submission, n)}
+    values = assignments(submission.code)
     given: dict[tuple[str, str], dict[float, None]] = {}
     for cell, tree in zip(submission.cells, submission.code.trees, strict=True):
         for node in ast.walk(tree) if tree is not None and submission.ran(cell) else ():
             loops = [node] if isinstance(node, ast.For) else getattr(node, "generators", [])
-            looped = {last_name(loop.target): numbers_of(loop.iter) or [] for loop in loops}
+            looped = {last_name(loop.target): numbers_in(loop.iter, values) for loop in loops}
             calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)] if loops else [node]
             for call in calls:
                 if isinstance(call, ast.Call) and last_name(call.func) in trainings:
@@ -249,6 +274,11 @@ def several_settings(submission: Case) -> Iterator[str]:
     for (training, argument), numbers in given.items():
         if len(numbers) > 1 and not NO_SETTING.search(argument.lower()):
             yield f"{training}({argument} {', '.join(f'{number:g}' for number in list(numbers)[:MOST_SIZES])})"
+
+
+def numbers_in(node: ast.AST, values: Mapping[str, ast.expr]) -> list[float]:
+    """Return the numbers of a list, or of one that a name stands for."""
+    return numbers_of(values.get(last_name(node), node)) or []
 
 
 def arguments_of(call: ast.Call) -> Iterator[tuple[str, ast.expr]]:

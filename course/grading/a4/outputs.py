@@ -1,6 +1,7 @@
 """The checks by outputs of assignment 4: printed ELBOs and their terms, and convolutions in the source."""
 
 import ast
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -21,6 +22,7 @@ ROUNDING, LAST_DIGIT = 0.02, 3  # how far a sum of printed numbers may be off: i
 CLEAR_KL = 3  # tolerances: a smaller KL does not show its sign
 COLLAPSED = 0.1  # nats
 LEAST_KL = 1.0  # nats: less, and the latents carry nothing
+UNTRAINED = PIXELS * math.log(2)  # nats of a decoder that knows nothing: a density of grey pixels is soon larger
 PIXEL_MEAN = 1.5  # nats: no sum over 784 pixels is as small
 DOWN = {"Conv2d", "Conv2D", "conv2d", "Conv"}
 UP = {
@@ -55,6 +57,8 @@ def fault_of(triple: Triple) -> str | None:
     magnitudes = abs(triple.elbo), abs(likelihood)
     if abs(magnitudes[0] - (magnitudes[1] + triple.kl)) < off and likelihood * triple.elbo < 0:
         return None  # one of the two was printed without its sign
+    if 0 < triple.elbo < UNTRAINED and abs(triple.elbo - (likelihood + triple.kl)) < off:
+        return "elbo_sign"
     if triple.kl > CLEAR_KL * off and abs(triple.elbo - (likelihood + triple.kl)) < off:
         return "elbo_kl_sign"
     return "elbo_wrong"
@@ -82,7 +86,9 @@ def identity(submission: Submission, task: Task) -> Iterator[Finding]:
     for code in dict.fromkeys(fault for fault, _ in faults):
         triple = next(t for fault, t in faults if fault == code)
         line = " ".join(triple.line.split())[:MOST_EVIDENCE]
-        if code == "elbo_wrong":
+        if code == "elbo_sign":
+            yield Finding("LOOK", code, f"{line!r}: the signs of ELBO and log-likelihood are those of a loss")
+        elif code == "elbo_wrong":
             right = -triple.nll - triple.kl
             yield Finding("LOOK", code, f"{line!r}: the ELBO is {triple.elbo:g}, log-likelihood - KL is {right:.5g}")
         else:

@@ -11,8 +11,10 @@ from course.grading.case import Case
 from course.grading.common import in_figures
 from course.grading.evidence import PIXELS, Look, printed_losses
 from course.grading.formulas import NOISE
-from course.grading.sources import identifiers, last_name
+from course.grading.sources import calls_of, identifiers, last_name, walk
+from course.grading.training import assignments, comes_from_test_images
 from course.grading.verdicts import Finding
+from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import Submission
 
 LOWEST, HIGHEST = FASHION_LOSS
@@ -21,7 +23,7 @@ MOST_LOSSES = 6  # in a finding
 
 def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     """Judge whether the printed losses are an honest training's, and do not rise."""
-    losses = printed_losses(submission, pixels=PIXELS)
+    losses = printed_losses(submission, pixels=PIXELS) or sums_of_terms(submission)
     below = [loss for loss in losses if loss < 0]
     if below:
         yield Finding("LOOK", "kl_sign", f"a loss of {below[0]:g}: neither of its two terms can be negative")
@@ -37,6 +39,31 @@ def loss_numbers(submission: Submission, task: Task) -> Iterator[Finding]:
         yield Finding("LOOK", "out_of_band" if losses else "numbers_missing", evidence)
 
 
+def sums_of_terms(submission: Submission) -> list[float]:
+    """Return the losses that follow from their two terms, where a line prints these and not their sum."""
+    of_line: dict[int, dict[str, float]] = {}
+    for reading in readings(submission.text):
+        if (kind := kind_of(reading.label)) in ("nll", "kl"):
+            of_line.setdefault(reading.line, {}).setdefault(kind, reading.value)
+    return [terms["nll"] + terms["kl"] for terms in of_line.values() if len(terms) == 2]
+
+
+ENCODES = re.compile(r"enc|embed|latent|code|kodier|(?<![a-z])mu")
+
+
+def codes_of_test_set(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find a plane of the training images' codes, as far as the source says which images are encoded."""
+    values = assignments(submission.code)
+    for index, tree in enumerate(submission.code.trees):
+        if tree is None or "TSNE" not in identifiers(tree):
+            continue
+        loops = [node.iter for node in walk(tree) if isinstance(node, ast.For | ast.comprehension)]
+        given = [a for call in calls_of(tree) if ENCODES.search(last_name(call.func).lower()) for a in call.args]
+        halves = {comes_from_test_images(node, values) for node in (*loops, *given)}
+        if False in halves and True not in halves:
+            yield Finding("LOOK", "codes_of_train", f"code cell {index + 1} encodes the training images for t-SNE")
+
+
 def two_strips(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether both ways are drawn, in pixels and in codes: two figures, or two rows of one."""
     share = submission.share(task)
@@ -48,7 +75,7 @@ def two_strips(submission: Case, task: Task) -> Iterator[Finding]:
     yield Finding("LOOK", "figure_panels", evidence)
 
 
-ONE_ROW = 0.75  # width over height, of one row of square images, for each image
+ONE_ROW = 0.65  # width over height, of one row of square images, for each image
 
 
 def rows_of(look: Look) -> int:
@@ -64,15 +91,17 @@ def shape_of(look: Look) -> float:
 
 
 LEAST_IMAGES = 15
+LEAST_COUNT = 3  # panels: fewer may be one image and the labels beside it
 SQUARE = (0.6, 1.6)
 
 
 def enough_images(submission: Case, task: Task) -> Iterator[Finding]:
     """Find an experiment with fewer images than are asked for, where gaps tell one from the other."""
     share = submission.share(task)
-    counts = [view.look.panels[0] * view.look.panels[1] for view in share.opened]
-    told_apart = all(SQUARE[0] < shape_of(view.look) < SQUARE[1] for view in share.opened)
-    if share.certain and told_apart and 0 < sum(counts) < LEAST_IMAGES and min(counts) > 1 and not share.closed_kinds:
+    counts = [rows_of(view.look) * view.look.panels[1] for view in share.opened]
+    squares = all(SQUARE[0] < shape_of(view.look) < SQUARE[1] for view in share.opened)
+    told_apart = squares and min(counts, default=0) >= LEAST_COUNT
+    if share.certain and told_apart and sum(counts) < LEAST_IMAGES and not share.closed_kinds:
         evidence = f"{sum(counts)} images in {share.places}, expected at least {LEAST_IMAGES}"
         yield Finding("LOOK", "figure_panels", evidence)
 
@@ -101,10 +130,10 @@ def direction(submission: Case, task: Task) -> Iterator[Finding]:
 def is_about(node: ast.AST, words: tuple[str, str]) -> bool:
     """Say whether an expression names a category, by its word or its number alone."""
     name, number = words
-    if any(name in word.lower() for word in identifiers(node)):
+    constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+    if any(name in word.lower() for word in (*identifiers(node), *(c for c in constants if isinstance(c, str)))):
         return True
-    constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, int)]
-    return constants == [int(number)]
+    return [c for c in constants if isinstance(c, int)] == [int(number)]
 
 
 STEPS = re.compile(
