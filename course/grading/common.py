@@ -13,7 +13,6 @@ from course.grading.sources import Function, called_names, walk
 from course.grading.training import Loop
 from course.grading.verdicts import Finding
 from course.notebooks.code import EMPTY_REGION, is_stub
-from course.notebooks.printed import kind_of
 from course.notebooks.reading import Cell, Submission
 
 # ---------------------------------------------------------------- the file
@@ -326,7 +325,7 @@ def losses_fall(submission: Submission, task: Task) -> Iterator[Finding]:
 def judge_series(series: Series, number: int) -> Iterator[Finding]:
     """Judge one training's losses, of the code cell of this number."""
     losses = series.values
-    if max(losses) < 0 and kind_of(series.name) == "nll":
+    if max(losses) < 0 and series.kind == "nll":
         return  # of "reconstruction", its negative: whether it is to rise or to fall, the name does not say
     if not math.isfinite(losses[-1]):
         yield Finding("LOOK", "not_finite", f"code cell {number} prints {series.lines[1].strip()[:MOST_QUOTED]!r}")

@@ -224,6 +224,7 @@ class Series(NamedTuple):
     name: str  # what stands before each, without its counter
     values: list[float]
     lines: tuple[str, str]  # the first and the last
+    kind: str = "loss"  # of LOSS_KINDS
 
 
 def loss_series(text: str) -> list[Series]:
@@ -253,7 +254,7 @@ def loss_series(text: str) -> list[Series]:
                 counts.clear()
             if count:
                 counts[name] = int(count[0])
-            one = series.setdefault((segment, name), Series(name, [], (line, line)))
+            one = series.setdefault((segment, name), Series(name, [], (line, line), kind_of(reading.label) or "loss"))
             one.values.append(reading.value)
             series[segment, name] = one._replace(lines=(one.lines[0], line))
         done = number

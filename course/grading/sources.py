@@ -227,7 +227,7 @@ def titles_in(node: ast.AST) -> Iterator[str]:
         arguments = [*call.args, *(k.value for k in call.keywords if k.arg in TITLE_KEYWORDS)]
         for argument in arguments:
             text = literal(argument)[:LONGEST_TITLE].strip().lower()
-            if len(text) > 1 and re.search(r"[^\W\d_]{2}", text):
+            if len(text) > 1 and re.search(r"[^\W\d_]{2}|^[^\W\d_]\d$", text):
                 yield text
 
 

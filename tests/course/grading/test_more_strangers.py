@@ -222,3 +222,10 @@ def test_an_answer_below_bold_words_is_of_the_task_that_they_name():
         cell("vary()", picture_output(png(2, 3, 5))),
     ]
     assert "text_missing" not in codes(judged(cells, "a5")["5"])
+
+
+@pytest.mark.parametrize(("title", "passes"), [("B4", True), ("Task B4: grids", True), ("z1", False), ("b", False)])
+def test_a_title_may_be_the_name_of_its_task(title, passes):
+    toy = "data set {}: ELBO = -4.45, KL = 0.5, NLL = 3.95\n".format
+    cells = [cell("train()", text_output(toy(1))), cell(f"fig.suptitle('{title}')", picture_output(png(1, 1, 4)))]
+    assert ("figure_missing" not in codes(judged(cells, "a1")["B4"])) == passes
