@@ -20,6 +20,7 @@ from course.grading.judging import Options, grade_content
 from course.grading.worker import Job, Worker
 from course.notebooks import reading
 
+
 @functools.cache
 def honest() -> bytes:
     return notebook(class_cells())
