@@ -62,7 +62,7 @@ def run_plainly(folder, *options):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def test_the_plain_command_compares_figures_counts_as_jupyter_does_and_says_which_versions_ran(with_one_turned):
+def test_the_plain_command_notices_a_turned_figure_and_counts_as_jupyter_does(with_one_turned):
     ran = run_plainly(with_one_turned, "-v")
     assert ran.returncode == 1 and "1 failed, 2 passed" in ran.stdout, ran.stdout
     assert "01_a, cell 3: figure numpy_vae_latents: differs" in ran.stdout and "1 differs, 1 ok" in ran.stdout
