@@ -8,6 +8,8 @@ BUILD := $(if $(GPU),$(if $(filter 0,$(GPU)),cpu,gpu),auto)
 PIP := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install) --quiet
 .PHONY: run quick figures test long unit coverage lint fresh browser mistakes matrix bench grader-table attack-table
 .PHONY: site site-look decoders setup lock clean
+# what is compiled is kept: each of the processes that tests and notebooks start would compile it anew
+unexport PYTHONDONTWRITEBYTECODE
 
 run: setup
 	$(BIN)/python -m course run
@@ -26,7 +28,7 @@ long: setup
 	$(BIN)/python -m pytest -m long
 
 unit: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not long" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile -p no:nbval
 
 # what the tests without "long" run of helpers and course, in kernels, graders and commands, too
 coverage: setup

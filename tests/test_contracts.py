@@ -1,6 +1,8 @@
 """Each contract of imports notices what it forbids, and the packaging lists what the code needs."""
 
 import ast
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +23,21 @@ else:  # pytest brings it there
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONTRACTS = PROJECT["tool"]["importlinter"]["contracts"]
-LINT = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-logo"]
+# one process for all: each change to a module of the folder that it is started in, what the contracts say, back again
+LINT = """
+import contextlib, io, json, sys
+from pathlib import Path
+from importlinter.cli import lint_imports
+
+for module, line in json.load(sys.stdin):
+    path = Path(module)
+    before = path.read_text(encoding="utf-8") if path.is_file() else None
+    path.write_text(f"{before or ''}\\n{line}\\n", encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        status = lint_imports(no_logo=True)
+    print(json.dumps([status, said.getvalue()]))
+    path.unlink() if before is None else path.write_text(before, encoding="utf-8")
+"""
 
 # contract, the module that gets a line, the line: both an import at the top and one through a module between
 VIOLATIONS = [
@@ -46,40 +62,35 @@ VIOLATIONS = [
 ]
 
 
+NOTHING = ("course/paths.py", "")
+
+
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory) -> Path:
-    """A copy of the two packages, where the contracts may be broken."""
+def broken_by(tmp_path_factory) -> dict[tuple[str, str], tuple[int, list[str]]]:
+    """What each line in its module breaks in a copy of the two packages: a status, and the numbers of contracts."""
     folder = tmp_path_factory.mktemp("tree")
     shutil.copy(ROOT / "pyproject.toml", folder)
     for package in ("helpers", "course"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.safetensors"))
-    return folder
+    changes = [NOTHING, *((module, line) for _, module, line in VIOLATIONS)]
+    command, environment = [sys.executable, "-c", LINT], os.environ | {"PYTHONPATH": str(folder)}
+    ran = subprocess.run(
+        command, cwd=folder, env=environment, input=json.dumps(changes), capture_output=True, text=True, check=True
+    )
+    results = {}
+    for change, (status, said) in zip(changes, map(json.loads, ran.stdout.splitlines()), strict=True):
+        assert " KEPT" in said, said + ran.stderr
+        results[change] = status, [line.split()[0] for line in said.splitlines() if " BROKEN" in line]
+    return results
 
 
-def lint(folder: Path) -> tuple[int, list[str]]:
-    """Run all contracts; the exit status and the numbers of the broken ones."""
-    ran = subprocess.run(LINT, cwd=folder, capture_output=True, text=True)
-    broken = [line.split()[0] for line in ran.stdout.splitlines() if " BROKEN" in line]
-    assert " KEPT" in ran.stdout, ran.stdout + ran.stderr
-    return ran.returncode, broken
-
-
-def test_the_contracts_hold():
-    assert lint(ROOT) == (0, [])
+def test_the_contracts_hold(broken_by):
+    assert broken_by[NOTHING] == (0, [])
 
 
 @pytest.mark.parametrize(("number", "module", "line"), VIOLATIONS)
-def test_a_contract_notices_what_it_forbids(tree, number, module, line):
-    path = tree / module
-    before = path.read_text(encoding="utf-8") if path.is_file() else None
-    try:
-        path.write_text(f"{before or ''}\n{line}\n", encoding="utf-8")
-        status, broken = lint(tree)
-    finally:
-        if before is None:
-            path.unlink()
-        else:
-            path.write_text(before, encoding="utf-8")
+def test_a_contract_notices_what_it_forbids(broken_by, number, module, line):
+    status, broken = broken_by[module, line]
     assert status == 1 and number in broken
 
 
@@ -167,35 +178,34 @@ def test_the_built_package_holds_every_file_of_the_two_packages(tmp_path):
     assert packed == {name for name in listed if (ROOT / name).is_file()}
 
 
-IMPORTS_NONE_OF_THESE = """
+IMPORTED_BY = """
 import sys
 from course.__main__ import app
-try:
-    app({arguments!r})
-except SystemExit as stop:
-    print(stop.code)
-print(sorted({{"torch", "torchvision", "sklearn", "scipy"}} & set(sys.modules)))
+for verb in sys.argv[1:]:
+    try:
+        app(verb.split())
+    except SystemExit as stop:
+        print(stop.code)
+    print("AFTER", verb, *sorted({"torch", "torchvision", "sklearn", "scipy"} & set(sys.modules)), sep=",")
 """
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["validate", "max_mustermann_a2.ipynb"],
-        ["submit", "--first", "Max", "--last", "Mustermann", "--assignment", "A1", "--dry-run"],
-        ["grade", "max_mustermann_a2.ipynb", "--workers", "1"],
-        ["run", "--list"],
-    ],
-    ids=lambda arguments: arguments[0],
-)
-def test_a_verb_that_trains_nothing_imports_no_torch(tmp_path, arguments):
+def test_a_verb_that_trains_nothing_imports_no_torch(tmp_path):
+    """One after the other in one process: none of them may import it."""
     cell = nbformat.v4.new_code_cell("print(1)", execution_count=1, outputs=[])
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "max_mustermann_a2.ipynb")
-    script = IMPORTS_NONE_OF_THESE.format(arguments=arguments)
+    verbs = [
+        "--help",
+        "validate max_mustermann_a2.ipynb",
+        "submit --first Max --last Mustermann --assignment A1 --dry-run",
+        "grade max_mustermann_a2.ipynb --workers 1",
+        "run --list",
+    ]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert ran.stdout.splitlines()[-1] == "[]", ran.stdout + ran.stderr
+    command = [sys.executable, "-c", IMPORTED_BY, *verbs]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    after = [line for line in ran.stdout.splitlines() if line.startswith("AFTER")]
+    assert after == [f"AFTER,{verb}" for verb in verbs], ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
 
 

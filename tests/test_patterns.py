@@ -64,24 +64,18 @@ def patterns_of(value: object) -> Iterator[re.Pattern[str]]:
             yield from patterns_of(part)
 
 
-def all_patterns() -> dict[str, re.Pattern[str]]:
-    """Return every pattern at the top of a module, in the tables, and written where it is used."""
-    patterns: dict[str, re.Pattern[str]] = {}
-    for name in modules():
-        module = importlib.import_module(name)
-        for value in vars(module).values():
-            for pattern in patterns_of(value):
-                patterns.setdefault(f"{pattern.flags} {pattern.pattern}", pattern)
-        for text in literals(name):
-            pattern = re.compile(text)
-            patterns.setdefault(f"{pattern.flags} {text}", pattern)
+def patterns_in(name: str) -> Iterator[re.Pattern[str]]:
+    """Yield the patterns at the top of a module, and those written where they are used."""
+    for value in vars(importlib.import_module(name)).values():
+        yield from patterns_of(value)
+    yield from map(re.compile, literals(name))
+
+
+def patterns_in_tables() -> Iterator[re.Pattern[str]]:
     for assignment in ASSIGNMENTS.values():
         for task in assignment.tasks:
-            for _, text in (*task.prints, *task.writes):
-                patterns.setdefault(text, re.compile(text))
-    near = rf"(?:(?<![a-z])loss[^\n]{{0,80}}?measured){evidence.GAP}{printed.NUMBER}"
-    patterns.setdefault(near, re.compile(near, re.I))
-    return {f"{number} {key[:70]}": pattern for number, (key, pattern) in enumerate(patterns.items())}
+            yield from (re.compile(text) for _, text in (*task.prints, *task.writes))
+    yield re.compile(rf"(?:(?<![a-z])loss[^\n]{{0,80}}?measured){evidence.GAP}{printed.NUMBER}", re.I)
 
 
 def literals(name: str) -> Iterator[str]:
@@ -99,7 +93,6 @@ def literals(name: str) -> Iterator[str]:
 
 REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, getattr(codes, "POSSESSIVE_REPEAT", ""))  # the last from Python 3.11 on
 pytestmark = pytest.mark.slow  # each pattern is tried on growing texts; those that are not linear take their time
-PATTERNS = all_patterns()
 AT_ONE_PLACE = (code.COMMAND, code.CAPTURE, code.QUESTION, names.FORM)  # never searched for, as their modules show
 
 
@@ -212,9 +205,22 @@ def grows_too_fast(pattern: re.Pattern[str]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("key", PATTERNS)
-def test_time_grows_as_the_length_does(key):
-    assert grows_too_fast(PATTERNS[key]) is None
+def too_fast(patterns: set[re.Pattern[str]]) -> dict[str, str]:
+    return {pattern.pattern: text for pattern in patterns if (text := grows_too_fast(pattern))}
+
+
+@pytest.mark.parametrize("part", READERS)
+def test_time_grows_as_the_length_does(part):
+    patterns: set[re.Pattern[str]] = set()
+    for name in modules():
+        if name.startswith(part):
+            patterns.update(patterns_in(name))
+    assert patterns
+    assert too_fast(patterns) == {}
+
+
+def test_so_it_does_for_the_patterns_of_the_tables():
+    assert too_fast(set(patterns_in_tables())) == {}
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
             refuse_under_ci()
         except ValueError as error:
             raise pytest.UsageError(str(error)) from error
-    if config.option.nbval or config.option.nbval_lax:
+    if _runs_notebooks(config.option):
         _complete(config.option)
         config.pluginmanager.register(_Figures(config), "figures-of-notebooks")
+
+
+def _runs_notebooks(options: Any) -> bool:
+    """Say whether nbval has work to do; ``make unit`` leaves the plugin out."""
+    return bool(getattr(options, "nbval", False) or getattr(options, "nbval_lax", False))
 
 
 def _complete(options: Any) -> None:
@@ -74,7 +79,7 @@ def _complete(options: Any) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Begin with the versions that run, what has changed since the lock, and whether images are missing."""
-    if not (config.option.nbval or config.option.nbval_lax):
+    if not _runs_notebooks(config.option):
         return []
     here = versions.installed()
     lines = [versions.one_line(here), *versions.changes(here, versions.locked())]

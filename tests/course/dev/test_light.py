@@ -1,5 +1,6 @@
 """Who only validates, or only grades from outputs, installs little: what these verbs import, and what that fills."""
 
+import functools
 import json
 import os
 import re
@@ -34,7 +35,11 @@ class Hiding(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, Hiding())
 from course.__main__ import app
 if __name__ == "__main__":
-    app(sys.argv[1:])
+    for arguments in json.loads(sys.argv[1]):
+        try:
+            app(arguments)
+        except SystemExit as stop:
+            print("ENDED", stop.code, flush=True)
 """
 
 
@@ -52,6 +57,7 @@ def installed_with(lines: list[str]) -> set[str]:
     return names
 
 
+@functools.cache
 def others() -> set[str]:
     """Return what is installed here, can be imported, and does not come with the package itself."""
     names = installed_with(BASE) | {"vae-solutions"}
@@ -59,10 +65,11 @@ def others() -> set[str]:
     return {module for module, owned in owners if not names & {re.sub(r"[-_.]+", "-", o).lower() for o in owned}}
 
 
-def call(folder: Path, hidden: set[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def call(folder: Path, hidden: set[str], *commands: str) -> subprocess.CompletedProcess[str]:
+    """Run some commands of the course, one after the other in one process."""
     (folder / "hiding.py").write_text(HIDING, encoding="utf-8")
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "HIDDEN": json.dumps(sorted(hidden)), "PYTHONUTF8": "1"}
-    command = [sys.executable, "hiding.py", *arguments]
+    command = [sys.executable, "hiding.py", json.dumps([line.split() for line in commands])]
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, encoding="utf-8")
 
 
@@ -77,31 +84,25 @@ def inbox(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["validate", "inbox"], "to mend"),
-        (["collect", "inbox"], "5"),
-        (["grade", "inbox", "--workers", "1", "--out", "grades"], "5 submissions"),
-        (["submit", "--first", "Max", "--last", "Mustermann", "--assignment", "a1", "--dry-run"], "max_mustermann_a1"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else None,
-)
-def test_these_verbs_import_nothing_but_what_the_package_installs(inbox, arguments, says):
+def test_these_verbs_import_nothing_but_what_the_package_installs_and_the_rerun_says_what_to_install(inbox):
     hidden = others()
     assert {"numpy", "torch", "nbformat", "matplotlib"} <= hidden
-    ran = call(inbox.parent, hidden, *arguments)
-    assert says in ran.stdout and "hidden" not in ran.stdout + ran.stderr, ran
+    verbs = {
+        "validate inbox": "to mend",
+        "collect inbox": "5",
+        "grade inbox --workers 1 --out grades": "5 submissions",
+        "submit --first Max --last Mustermann --assignment a1 --dry-run": "max_mustermann_a1",
+    }
+    ran = call(inbox.parent, hidden, *verbs, "grade inbox --rerun --workers 1 --out again")
+    *said, at_last = re.split(r"ENDED (?:0|1|None)\n", ran.stdout)
+    assert [text in part for text, part in zip(verbs.values(), said, strict=True)] == [True] * len(verbs), ran
+    assert re.search(r"^ENDED .*pip install", at_last, re.M) and "Traceback" not in ran.stderr, ran
+    assert "hidden" not in ran.stdout + ran.stderr, ran
 
 
 def test_a_package_that_is_missing_would_be_noticed(inbox):
-    ran = call(inbox.parent, others() | {"PIL"}, "grade", "inbox", "--workers", "1", "--out", "without")
-    assert "the package PIL is missing" in ran.stderr
-
-
-def test_the_rerun_says_what_to_install(inbox):
-    ran = call(inbox.parent, others(), "grade", "inbox", "--rerun", "--workers", "1", "--out", "again")
-    assert ran.returncode == 1 and "Traceback" not in ran.stderr and "pip install" in ran.stderr, ran
+    ran = call(inbox.parent, others() | {"PIL"}, "grade inbox --workers 1 --out without")
+    assert "ENDED the package PIL is missing" in ran.stdout or "ENDED grade: the package PIL is missing" in ran.stdout
 
 
 def test_they_fill_less_than_the_limit():

@@ -74,12 +74,14 @@ def test_a_cell_is_stored_as_soon_as_it_is_done_and_one_that_did_not_run_is_no_p
     assert matrix.main() == 1
 
 
+@pytest.mark.slow
 def test_a_row_that_cannot_run_is_no_pass(notebooks):
     row = matrix.Row("odd", packages=("--no-index", "no-such-package==1"))
     assert matrix.run_all([(row, notebooks[0])], 1)[0].startswith("odd: not run: pip install --no-index")
     assert matrix.stored() == []
 
 
+@pytest.mark.slow
 def test_a_processor_that_lacks_what_a_row_asks_for_is_not_taken_for_one_that_has_it():
     row = matrix.Row("later", {"ATEN_CPU_CAPABILITY": "avx1024"})
     with pytest.raises(RuntimeError, match="this processor has no AVX1024"):

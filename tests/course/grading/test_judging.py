@@ -5,7 +5,6 @@ import json
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from course import paths
@@ -17,7 +16,6 @@ from course.grading.corpus.attacks import bomb, text_bomb
 from course.grading.corpus.notebooks import NAME, RESULTS, cell, class_cells, notebook, picture_output, png, text_output
 from course.grading.judging import Options, grade_content
 from course.grading.verdicts import Finding, Verdict
-from course.handin import submit as handin
 from course.notebooks import reading
 
 
@@ -141,19 +139,9 @@ def test_one_picture_that_opens_is_enough_and_without_any_the_task_fails():
     assert "figure_missing" in codes(graded(bare), "B5", "FAIL")
 
 
-@pytest.fixture(scope="module")
-def own() -> dict[str, bytes]:
-    """This repository's own submissions, with the outputs that are stored."""
-    contents = {}
-    for key, assignment in ASSIGNMENTS.items():
-        joined, _ = handin.join(handin.stored_notebooks(assignment), assignment, "Max Mustermann", executed=False)
-        contents[key] = nbformat.writes(joined).encode()
-    return contents
-
-
 @pytest.mark.parametrize("key", ASSIGNMENTS)
-def test_our_own_submissions_pass_by_the_names_that_submit_gives(own, key):
-    verdict = grade_content(f"max_mustermann_{key}.ipynb", own[key], Options()).verdict
+def test_our_own_submissions_pass_by_the_names_that_submit_gives(own_submissions, key):
+    verdict = grade_content(f"max_mustermann_{key}.ipynb", own_submissions[key], Options()).verdict
     assert verdict.verdict == "PASS" and verdict.assignment == key, verdict.tasks
 
 
@@ -162,10 +150,10 @@ def test_a_downloaded_copy_is_graded_whatever_its_name_looks_like():
     assert verdict.assignment == "a1" and codes(verdict, "file", "LOOK") == set()
 
 
-def test_a_solution_of_another_assignment_is_one_doubt_without_verdicts_on_tasks(own):
+def test_a_solution_of_another_assignment_is_one_doubt_without_verdicts_on_tasks(own_submissions):
     for key, other in (("a1", "a2"), ("a2", "a1"), ("a3", "a4"), ("a4", "a5"), ("a5", "a3")):
-        by_name = grade_content(f"max_mustermann_{other}.ipynb", own[key], Options()).verdict
-        by_flag = grade_content(f"max_mustermann_{key}.ipynb", own[key], Options(assignment=other)).verdict
+        by_name = grade_content(f"max_mustermann_{other}.ipynb", own_submissions[key], Options()).verdict
+        by_flag = grade_content(f"max_mustermann_{key}.ipynb", own_submissions[key], Options(assignment=other)).verdict
         for verdict in (by_name, by_flag):
             assert verdict.verdict == "LOOK" and set(verdict.tasks) == {"file"}
             assert verdict.tasks["file"].findings[0].evidence == f"this looks like assignment {key}, not {other}"
@@ -178,8 +166,8 @@ def test_an_assignment_is_known_by_each_spelling(spelling):
     assert made_up.assignment == "a1" and made_up.tasks["A1"].verdict == "PASS"
 
 
-def test_the_hand_computed_vae_is_graded_by_its_numbers(own):
-    off = own["a2"].replace(b"8.639", b"4.639").replace(b"8.69", b"4.69")
+def test_the_hand_computed_vae_is_graded_by_its_numbers(own_submissions):
+    off = own_submissions["a2"].replace(b"8.639", b"4.639").replace(b"8.69", b"4.69")
     verdict = grade_content("max_mustermann_a2.ipynb", off, Options()).verdict
     assert verdict.tasks["3"].verdict == "PASS"
 
@@ -199,11 +187,20 @@ def test_a_forged_fingerprint_on_a_blank_picture_is_a_blank_picture():
     assert "figure_blank" in codes(graded(cells), "B5", "FAIL")
 
 
-@pytest.mark.parametrize("picture", [bomb(), text_bomb(), b"\x89PNG\r\n\x1a\n" + b"x" * 100, b"", b"GIF89a", bomb(0, 5)],
-                         ids=["pixels", "text", "broken", "empty", "gif", "no width"])  # fmt: skip
-def test_hostile_pictures_cost_nothing_and_are_looked_at_by_a_person(picture):
+HOSTILE_PICTURES = {
+    "pixels": bomb,
+    "text": text_bomb,
+    "broken": lambda: b"\x89PNG\r\n\x1a\n" + b"x" * 100,
+    "empty": lambda: b"",
+    "gif": lambda: b"GIF89a",
+    "no width": lambda: bomb(0, 5),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE_PICTURES)
+def test_hostile_pictures_cost_nothing_and_are_looked_at_by_a_person(kind):
     cells = class_cells()
-    cells[-1]["outputs"] = [picture_output(picture)]
+    cells[-1]["outputs"] = [picture_output(HOSTILE_PICTURES[kind]())]
     result = grade_content(NAME, notebook(cells), Options())
     assert result.verdict.tasks["B5"].verdict in ("LOOK", "FAIL")
     assert all(reading.is_of_bearable_size(picture.content) for picture in result.pictures)

@@ -1,5 +1,6 @@
 """One submission never takes another's verdict, feedback or time: limits, faults, strings that nothing can print."""
 
+import functools
 import json
 import os
 import signal
@@ -19,7 +20,10 @@ from course.grading.judging import Options, grade_content
 from course.grading.worker import Job, Worker
 from course.notebooks import reading
 
-HONEST = notebook(class_cells())
+
+@functools.cache
+def honest() -> bytes:
+    return notebook(class_cells())
 
 
 @pytest.fixture
@@ -29,12 +33,12 @@ def judge():
     process.end()
 
 
-def job(content: bytes = HONEST, options: Options | None = None) -> Job:
-    return Job(NAME, None, content, options or Options())
+def job(content: bytes | None = None, options: Options | None = None) -> Job:
+    return Job(NAME, None, honest() if content is None else content, options or Options())
 
 
 def test_a_worker_judges_as_the_grader_itself_does(judge):
-    for content in (HONEST, b"{", notebook([cell("1/0", text_output("x"))])):
+    for content in (honest(), b"{", notebook([cell("1/0", text_output("x"))])):
         assert judge.judge(job(content)) == grade_content(NAME, content, Options())
 
 
@@ -53,7 +57,7 @@ def test_a_worker_that_is_killed_is_started_anew(judge):
 
 
 def test_processor_time_and_memory_of_one_file_are_limited(tmp_path):
-    (tmp_path / NAME).write_bytes(HONEST)
+    (tmp_path / NAME).write_bytes(honest())
     program = """
 import resource, time
 from course.grading import judging, worker
@@ -81,7 +85,7 @@ def test_faults_are_shown_not_stored_and_tried_again_by_the_next_call(tmp_path, 
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for person in ("first_one", "second_one"):
-        (folder / f"{person}_a1.ipynb").write_bytes(HONEST)
+        (folder / f"{person}_a1.ipynb").write_bytes(honest())
     plain = Worker.judge
 
     def broken(self, job, seconds=None):
@@ -98,7 +102,7 @@ def test_faults_are_shown_not_stored_and_tried_again_by_the_next_call(tmp_path, 
 
 def test_a_process_that_dies_is_tried_once_more(tmp_path, monkeypatch):
     path = tmp_path / NAME
-    path.write_bytes(HONEST)
+    path.write_bytes(honest())
     entries, deaths, plain = [engines.Entry(path, "key")], [], Worker.judge
 
     def dies_once(self, job, seconds=None):
@@ -135,8 +139,8 @@ def test_halves_of_characters_and_names_of_old_zips_cost_nobody_a_verdict(tmp_pa
     (folder / "adam_half_a1.ipynb").write_bytes(with_half_a_character())
     old = os.fsencode(folder) + b"/j\xfcrgen_gro\xdf_a1.ipynb"  # Latin-1, as an old zip has it
     with open(old, "wb") as file:
-        file.write(HONEST)
-    (folder / "zoe_last_a1.ipynb").write_bytes(HONEST)
+        file.write(honest())
+    (folder / "zoe_last_a1.ipynb").write_bytes(honest())
     verdicts = grade(folder, out)
     assert len(verdicts) == 3 and len(list((out / "feedback").iterdir())) == 3
     for verdict in verdicts:
@@ -162,7 +166,7 @@ def test_every_string_of_a_notebook_is_printable_where_it_enters():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel to end what was started")
 def test_killing_the_grader_ends_what_it_started(tmp_path):
-    (tmp_path / NAME).write_bytes(HONEST)
+    (tmp_path / NAME).write_bytes(honest())
     program = f"""
 from course.grading import worker
 from course.grading.judging import Options

@@ -18,7 +18,6 @@ from course.inbox import archives, listing
 from course.inbox.collect import collect
 from course.inbox.rows import counts
 
-NB = a1()
 SMALL = b'{"cells": [], "nbformat": 4, "metadata": {}}'
 
 
@@ -47,8 +46,8 @@ def test_the_worlds_folders(layout, kind, tmp_path):
 
 
 def test_a_layout_may_be_set_by_hand(tmp_path):
-    write(tmp_path / "mmuster/Eva_Echt_a1.ipynb", NB, 1.0)
-    write(tmp_path / "eecht/Max_Mustermann_a1.ipynb", NB, 2.0)
+    write(tmp_path / "mmuster/Eva_Echt_a1.ipynb", a1(), 1.0)
+    write(tmp_path / "eecht/Max_Mustermann_a1.ipynb", a1(), 2.0)
     assert {row.key for row in collected(tmp_path).rows} == {"evaecht", "maxmustermann"}
     assert {row.key for row in collected(tmp_path, layout="folders").rows} == {"mmuster", "eecht"}
     assert all(row.sure for row in collected(tmp_path, layout="folders").rows)
@@ -58,14 +57,14 @@ def test_a_layout_may_be_set_by_hand(tmp_path):
 
 def test_a_folder_of_a_group_is_nobodys(tmp_path):
     for name in ("max_mustermann_a1", "eva_echt_a1"):
-        write(tmp_path / f"Gruppe Mittwoch/{name}.ipynb", NB, 1.0)
+        write(tmp_path / f"Gruppe Mittwoch/{name}.ipynb", a1(), 1.0)
     assert {row.key for row in collected(tmp_path).rows} == {"maxmustermann", "evaecht"}
 
 
 def test_in_a_flat_folder_the_folder_around_a_nameless_file_says_whose_it_is(tmp_path):
     for name in ("max_mustermann_a1", "eva_echt_a1", "otto_ober_a1"):
-        write(tmp_path / f"{name}.ipynb", NB, 1.0)
-    write(tmp_path / "Lena Lang/Untitled.ipynb", NB, 1.0)
+        write(tmp_path / f"{name}.ipynb", a1(), 1.0)
+    write(tmp_path / "Lena Lang/Untitled.ipynb", a1(), 1.0)
     found = collected(tmp_path)
     assert "flat" in found.layouts[0] and {row.key for row in found.rows} >= {"lenalang", "ottoober"}
 
@@ -79,16 +78,16 @@ def test_a_newer_folder_of_a_person_replaces_an_older_one(tmp_path):
 
 
 def test_the_same_numbers_in_two_assignments_are_one_person(tmp_path):
-    write(tmp_path / "a1/Max Mustermann_101_assignsubmission_file_/x.ipynb", NB, 1.0)
-    write(tmp_path / "a2/Max Mustermann_555_assignsubmission_file_/x.ipynb", NB, 1.0)  # Moodle numbers them anew
+    write(tmp_path / "a1/Max Mustermann_101_assignsubmission_file_/x.ipynb", a1(), 1.0)
+    write(tmp_path / "a2/Max Mustermann_555_assignsubmission_file_/x.ipynb", a1(), 1.0)  # Moodle numbers them anew
     rows = collected(tmp_path).rows
     assert {row.key for row in rows} == {"maxmustermann"} and {row.assignment for row in rows} == {"a1", "a2"}
 
 
 def test_the_assignment_comes_from_the_flag_the_name_the_folder_or_the_content(tmp_path):
-    write(tmp_path / "a3/max_mustermann.ipynb", NB, 1.0)
-    write(tmp_path / "eva_echt.ipynb", NB, 1.0)
-    write(tmp_path / "otto_ober_a2.ipynb", NB, 1.0)
+    write(tmp_path / "a3/max_mustermann.ipynb", a1(), 1.0)
+    write(tmp_path / "eva_echt.ipynb", a1(), 1.0)
+    write(tmp_path / "otto_ober_a2.ipynb", a1(), 1.0)
     write(tmp_path / "ida_in.ipynb", b"{}", 1.0)
     by_person = {row.key: row.assignment for row in collected(tmp_path).rows}
     assert by_person == {"maxmustermann": "a3", "evaecht": "a1", "ottoober": "a2", "idain": ""}
@@ -99,7 +98,7 @@ def test_the_assignment_comes_from_the_flag_the_name_the_folder_or_the_content(t
 
 def test_links_and_special_files_are_rows_and_are_not_followed(tmp_path):
     secret = tmp_path / "secret.ipynb"
-    secret.write_bytes(NB)
+    secret.write_bytes(a1())
     home = tmp_path / "in"
     home.mkdir()
     (home / "max_mustermann_a1.ipynb").symlink_to(secret)
@@ -113,9 +112,9 @@ def test_links_and_special_files_are_rows_and_are_not_followed(tmp_path):
 
 
 def test_the_tutors_own_files_are_nobodys(tmp_path):
-    write(tmp_path / "max_mustermann_a1.ipynb", NB, 1.0)
+    write(tmp_path / "max_mustermann_a1.ipynb", a1(), 1.0)
     write(tmp_path / "roster.csv", b"Max Mustermann", 1.0)
-    write(tmp_path / "grades/opened/x.ipynb", NB, 1.0)
+    write(tmp_path / "grades/opened/x.ipynb", a1(), 1.0)
     found = collected(tmp_path, leave=[tmp_path / "grades", tmp_path / "roster.csv"])
     assert [row.file for row in found.rows] == ["max_mustermann_a1.ipynb"]
 
@@ -149,10 +148,10 @@ def zip_row(content: bytes, tmp_path: Path, name: str = "max_mustermann_a1.zip")
 
 def test_what_is_no_zip_or_a_locked_or_a_damaged_one_is_looked_at(tmp_path):
     assert "damaged" in zip_row(b"PK\x03\x04 and so on", tmp_path).problem.text
-    broken = bytearray(zipped({"x.ipynb": NB}))
+    broken = bytearray(zipped({"x.ipynb": a1()}))
     broken[60:70] = b"0123456789"
     assert "damaged" in zip_row(bytes(broken), tmp_path).problem.text
-    locked = bytearray(zipped({"x.ipynb": NB}))
+    locked = bytearray(zipped({"x.ipynb": a1()}))
     locked[6] |= 1
     locked[locked.rfind(b"PK\x01\x02") + 8] |= 1
     assert "password" in zip_row(bytes(locked), tmp_path).problem.text
@@ -161,7 +160,7 @@ def test_what_is_no_zip_or_a_locked_or_a_damaged_one_is_looked_at(tmp_path):
 def test_a_bomb_is_not_opened(tmp_path, monkeypatch):
     bomb = zipped({"x.ipynb": b" " * 70_000_000})
     assert len(bomb) < 200_000 and "larger than 60 MB" in zip_row(bomb, tmp_path).problem.text
-    nested = NB
+    nested = a1()
     for depth in range(5):
         nested = zipped({f"{depth}.zip" if depth else "x.ipynb": nested})
     assert "further zips" in zip_row(nested, tmp_path).problem.text
@@ -170,14 +169,14 @@ def test_a_bomb_is_not_opened(tmp_path, monkeypatch):
 
 
 def test_a_zip_in_a_zip_and_copies_of_one_notebook_are_opened(tmp_path):
-    assert zip_row(zipped({"inner.zip": zipped({"x.ipynb": NB})}), tmp_path).sha256
-    assert zip_row(zipped({"x.ipynb": NB, "copy/x.ipynb": NB}), tmp_path).sha256
-    assert zip_row(zipped({"eva_echt_a1.ipynb": NB}), tmp_path, "abgabe.zip").sha256
+    assert zip_row(zipped({"inner.zip": zipped({"x.ipynb": a1()})}), tmp_path).sha256
+    assert zip_row(zipped({"x.ipynb": a1(), "copy/x.ipynb": a1()}), tmp_path).sha256
+    assert zip_row(zipped({"eva_echt_a1.ipynb": a1()}), tmp_path, "abgabe.zip").sha256
 
 
 def test_a_zip_names_the_person_else_the_notebook_in_it_does(tmp_path):
-    write(tmp_path / "in/abgabe.zip", zipped({"eva_echt_a1.ipynb": NB}), 1.0)
-    write(tmp_path / "in/max_mustermann_a1.zip", zipped({"eva_echt_a1.ipynb": NB}), 1.0)
+    write(tmp_path / "in/abgabe.zip", zipped({"eva_echt_a1.ipynb": a1()}), 1.0)
+    write(tmp_path / "in/max_mustermann_a1.zip", zipped({"eva_echt_a1.ipynb": a1()}), 1.0)
     assert {row.key for row in collected(tmp_path / "in").rows} == {"evaecht", "maxmustermann"}
 
 
@@ -185,8 +184,8 @@ def test_names_in_a_zip_lead_nowhere_and_are_read_as_a_mac_writes_them(tmp_path)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         info = zipfile.ZipInfo("../../Ju\u0308rgen_Groß_a1.ipynb".encode().decode("cp437"))
-        archive.writestr(info, NB)
-        archive.writestr("/etc/max_mustermann_a1.ipynb", NB)
+        archive.writestr(info, a1())
+        archive.writestr("/etc/max_mustermann_a1.ipynb", a1())
     content = bytearray(buffer.getvalue())
     for mark, at in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):  # forget that the first name is in UTF-8
         content[content.find(mark) + at] &= ~0x08 & 0xFF
@@ -287,7 +286,7 @@ def test_of_one_persons_files_one_counts_whatever_their_order(tmp_path_factory, 
 
 
 def test_the_property_fails_where_a_row_is_lost(tmp_path):
-    puts = [Put("max_mustermann_a1.ipynb", NB, "", ""), Put("eva_echt_a1.ipynb", NB, "", "")]
+    puts = [Put("max_mustermann_a1.ipynb", a1(), "", ""), Put("eva_echt_a1.ipynb", a1(), "", "")]
     for put in puts:
         write(tmp_path / put.path, put.content, 1.0)
     found = collected(tmp_path)

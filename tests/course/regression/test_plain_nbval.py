@@ -30,17 +30,29 @@ show(figure, "numpy_vae_data", "A curve.")
 """
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A clone's own conftest, one notebook with two figures, and the figures as they are expected."""
+    folder = tmp_path_factory.mktemp("stored")
+    shutil.copy(ROOT / "conftest.py", folder)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    expected = folder / "student_figures" / "expected"
+    sources = [f"import sys; sys.path.insert(0, {str(ROOT)!r})", FIGURE, 'show(figure, "numpy_vae_latents", "Again.")']
+    nb = new_notebook(cells=[new_code_cell(source) for source in sources])
+    assert execute(client_of(nb, folder), kernel_environment(expected)) is None
+    nbformat.write(nb, folder / "01_a.ipynb")
+    return folder
+
+
 @pytest.fixture
-def stored(tmp_path):
-    """A clone's own conftest, one notebook with a figure, and the figure as it is expected."""
-    shutil.copy(ROOT / "conftest.py", tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    expected = tmp_path / "student_figures" / "expected"
-    cells = [new_code_cell(f"import sys; sys.path.insert(0, {str(ROOT)!r})"), new_code_cell(FIGURE)]
-    nb = new_notebook(cells=cells)
-    assert execute(client_of(nb, tmp_path), kernel_environment(expected)) is None
-    nbformat.write(nb, tmp_path / "01_a.ipynb")
-    return tmp_path, expected / "numpy_vae_data.png"
+def with_one_turned(stored, tmp_path):
+    """The same, where the picture that is expected of the second figure stands upside down."""
+    folder = shutil.copytree(stored, tmp_path / "turned")
+    path = folder / "student_figures" / "expected" / "numpy_vae_latents.png"
+    turned = io.BytesIO()
+    Image.open(path).rotate(180).save(turned, "PNG")
+    path.write_bytes(turned.getvalue())
+    return folder
 
 
 def run_plainly(folder, *options):
@@ -50,33 +62,27 @@ def run_plainly(folder, *options):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def test_the_plain_command_passes_on_what_is_stored_and_says_which_versions_ran(stored):
-    folder, _ = stored
-    ran = run_plainly(folder)
-    assert ran.returncode == 0, ran.stdout
-    assert versions.one_line(versions.installed()) in ran.stdout and "1 ok" in ran.stdout
-    assert "Cell 2" in run_plainly(folder, "--collect-only", "-q").stdout, "numbers are Jupyter's: the first cell is 1"
+def test_the_plain_command_notices_a_turned_figure_and_counts_as_jupyter_does(with_one_turned):
+    ran = run_plainly(with_one_turned, "-v")
+    assert ran.returncode == 1 and "1 failed, 2 passed" in ran.stdout, ran.stdout
+    assert "01_a, cell 3: figure numpy_vae_latents: differs" in ran.stdout and "1 differs, 1 ok" in ran.stdout
+    assert "Cell 1 PASSED" in ran.stdout and "Cell 2 PASSED" in ran.stdout and "Cell 0" not in ran.stdout
+    assert versions.one_line(versions.installed()) in ran.stdout
 
 
-def test_the_plain_command_notices_a_turned_figure(stored):
-    folder, picture = stored
-    figure = Image.open(picture)
-    turned = io.BytesIO()
-    figure.rotate(180).save(turned, "PNG")
-    picture.write_bytes(turned.getvalue())
-    ran = run_plainly(folder)
-    assert ran.returncode == 1 and "01_a, cell 2: figure numpy_vae_data: differs" in ran.stdout
-    assert "1 failed, 1 passed" in ran.stdout
+@pytest.mark.slow
+def test_the_plain_command_passes_on_what_is_stored(stored):
+    ran = run_plainly(stored)
+    assert ran.returncode == 0 and "2 ok" in ran.stdout, ran.stdout
 
 
-def test_without_our_conftest_nbval_passes_a_turned_figure(stored):
+@pytest.mark.slow
+def test_without_our_conftest_nbval_passes_a_turned_figure(with_one_turned):
     """What the conftest is for: nbval alone compares no picture."""
-    folder, picture = stored
-    (folder / "conftest.py").unlink()
-    picture.write_bytes(b"")
+    (with_one_turned / "conftest.py").unlink()
     command = [sys.executable, "-m", "pytest", "--nbval", f"--nbval-sanitize-with={SANITIZE}", "01_a.ipynb"]
-    environment = kernel_environment(folder / "shown")
-    assert subprocess.run(command, cwd=folder, env=environment, capture_output=True).returncode == 0
+    environment = kernel_environment(with_one_turned / "shown")
+    assert subprocess.run(command, cwd=with_one_turned, env=environment, capture_output=True).returncode == 0
 
 
 def test_the_report_begins_with_versions_and_with_what_changed_since_the_lock(tmp_path, monkeypatch):

@@ -88,6 +88,7 @@ def test_a_dead_kernel_is_a_failure_not_a_hang(shelf):
     assert "died" in outcome.failure.lower()
 
 
+@pytest.mark.slow
 def test_an_interrupt_stops_the_kernel_keeps_what_finished_and_says_so(shelf, tmp_path):
     put(shelf, "03_c.ipynb", "print(3)")
     slow = put(shelf, "02_b.ipynb", f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))")
