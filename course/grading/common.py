@@ -9,7 +9,7 @@ from course.assignments import Task
 from course.grading import formulas, training, writing
 from course.grading.case import Case
 from course.grading.evidence import Look, Series, loss_series
-from course.grading.sources import Function, called_names, walk
+from course.grading.sources import Function, called_names, last_name, walk
 from course.grading.training import Loop
 from course.grading.verdicts import Finding
 from course.notebooks.code import EMPTY_REGION, is_stub
@@ -223,6 +223,34 @@ def trains_on_test(submission: Case, task: Task) -> Iterator[Finding]:
     shown = training.gradient_on_test_set(submission.code)
     if shown:
         yield Finding("FAIL" if shown.certain else "LOOK", "trains_on_test", shown.sentence)
+
+
+def late_bound(submission: Case, task: Task) -> Iterator[Finding]:
+    """Find functions that a loop makes and keeps, all of which use what its variable is in the end: the last model."""
+    for index, tree in enumerate(submission.code.trees):
+        for loop in walk(tree) if tree else ():
+            if not isinstance(loop, ast.For):
+                continue
+            changing = {node.id for node in walk(loop.target) if isinstance(node, ast.Name)}
+            for made in kept_functions(loop):
+                own = {argument.arg for argument in (*made.args.args, *made.args.kwonlyargs)}
+                caught = {node.id for node in walk(made.body) if isinstance(node, ast.Name)} & changing - own
+                if caught:
+                    said = f"code cell {index + 1}: {ast.unparse(made)[:MOST_FORMULA]!r}"
+                    yield Finding("LOOK", "late_bound", f"{said} uses the last {min(caught)} of its loop")
+                    return
+
+
+def kept_functions(loop: ast.For) -> Iterator[ast.Lambda]:
+    """Yield the functions without a name that a loop puts into a list or a dictionary."""
+    for node in walk(loop):
+        kept: list[ast.expr] = []
+        if isinstance(node, ast.Assign) and any(isinstance(target, ast.Subscript) for target in node.targets):
+            kept = [node.value]
+        elif isinstance(node, ast.Call) and last_name(node.func) == "append":
+            kept = node.args
+        for one in kept:
+            yield from (inner for inner in getattr(one, "elts", [one]) if isinstance(inner, ast.Lambda))
 
 
 # ---------------------------------------------------------------- what the source alone says of the model

@@ -16,8 +16,8 @@ from course.grading import training
 from course.grading.case import Case
 from course.grading.common import judge_series, never_zeroed
 from course.grading.evidence import Series
-from course.grading.sources import calls_of, identifiers, last_name, numbers_of, walk
-from course.grading.training import Loop
+from course.grading.sources import Function, calls_of, identifiers, last_name, numbers_of, walk
+from course.grading.training import Loop, assignments
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
 
@@ -243,22 +243,29 @@ def results_of_betas(submission: Case) -> bool:
 
 def few_epochs(submission: Case) -> Iterator[Finding]:
     """Find calls that train with a beta for fewer epochs than the assignment says, as far as a number says so."""
+    values = assignments(submission.code)
     for index in sorted(ran_cells(submission)):
         tree = submission.code.trees[index]
-        for call in walk(tree) if tree else ():
-            if not isinstance(call, ast.Call) or not any(k.arg and "beta" in k.arg.lower() for k in call.keywords):
+        if tree is None or index < first_about_images(submission):
+            continue  # the toy data sets have ten
+        for call in calls_of(tree):
+            given = arguments_by_name(call, submission.code.functions.get(last_name(call.func)))
+            if not any("beta" in name.lower() for name in given):
                 continue
-            for keyword in call.keywords:
-                value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
-                if (
-                    keyword.arg
-                    and EPOCH_NAME.search(keyword.arg)
-                    and isinstance(value, int)
-                    and 0 < value < LEAST_EPOCHS
-                ):
-                    evidence = f"code cell {index + 1}: {last_name(call.func)}(..., {keyword.arg}={value})"
+            for name, node in given.items():
+                node = values.get(node.id, node) if isinstance(node, ast.Name) else node
+                value = node.value if isinstance(node, ast.Constant) else None
+                if EPOCH_NAME.search(name) and isinstance(value, int) and 0 < value < LEAST_EPOCHS:
+                    evidence = f"code cell {index + 1}: {last_name(call.func)}(..., {name}={value})"
                     yield Finding("LOOK", "few_epochs", evidence)
                     return
+
+
+def arguments_by_name(call: ast.Call, function: ast.AST | None) -> dict[str, ast.expr]:
+    """Return what a call gives, by the names that the notebook's own function has for it."""
+    names = [argument.arg for argument in function.args.args] if isinstance(function, Function) else []
+    by_place = dict(zip(names, call.args, strict=False))
+    return by_place | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 
 def beta_without_effect(submission: Case) -> Iterator[Finding]:

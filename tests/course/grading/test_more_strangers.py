@@ -229,3 +229,33 @@ def test_a_title_may_be_the_name_of_its_task(title, passes):
     toy = "data set {}: ELBO = -4.45, KL = 0.5, NLL = 3.95\n".format
     cells = [cell("train()", text_output(toy(1))), cell(f"fig.suptitle('{title}')", picture_output(png(1, 1, 4)))]
     assert ("figure_missing" not in codes(judged(cells, "a1")["B4"])) == passes
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_late"),
+    [
+        ("codes[b] = lambda x: model.encode(x)[0]", True),
+        ("codes.append((b, lambda x: model.encode(x)[0]))", True),
+        ("codes[b] = lambda x, model=model: model.encode(x)[0]", False),
+        ("codes[b] = lambda model: model.encode(x)[0]", False),
+        ("codes[b] = sorted(z, key=lambda x: x[0] + b)", False),
+    ],
+)
+def test_a_function_that_a_loop_keeps_has_a_model_of_its_own(kept, is_late):
+    source = f"for b, model in vaes.items():\n    {kept}\nplt.title('latent space')"
+    tasks = judged([cell(source, picture_output(png(1, 1, 4)))], "a1")
+    assert ("late_bound" in codes(tasks["B3"])) == is_late
+
+
+TRAIN = "def train_vae(model, loader, num_epochs, batch, beta=1.0):\n    loss.backward(); opt.step()\n"
+SIZED = "data = MNIST('.')\nEPOCHS = {}\nfor beta in (1, 3, 10):\n    train_vae(VAE(), data, EPOCHS, 64, beta)"
+
+
+@pytest.mark.parametrize(("epochs", "few"), [(4, True), (15, False)])
+def test_epochs_may_be_given_by_their_place_and_by_a_name(epochs, few):
+    cells = [cell(TRAIN), cell(SIZED.format(epochs), text_output("beta 1 KL 6.5 MSE 37.1\n"))]
+    assert ("few_epochs" in codes(judged(cells, "a1")["B2"])) == few
+    toy = cell("train_vae(VAE(), toy, 10, 512, 1.0)", text_output("data set 1: ELBO -4.45 KL 0.5 NLL 3.95"))
+    assert "few_epochs" not in codes(
+        judged([cell(TRAIN), toy, cell(SIZED.format(15), text_output("KL 6.5"))], "a1")["B2"]
+    )
