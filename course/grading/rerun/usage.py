@@ -28,6 +28,14 @@ def descendants(root: int) -> set[int]:
     return pids
 
 
+def has_ended(pid: int) -> bool:
+    """Say whether a child of this process is over; its number stays taken until somebody waits for it."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 def memory_is_beyond(pids: set[int], most: int) -> bool:
     """Say whether these processes together hold more bytes of memory, shared memory included."""
     if sum(of_process(pid, "status", COUNTED) for pid in pids) <= most:
