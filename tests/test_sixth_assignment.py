@@ -87,16 +87,8 @@ def test_it_goes_through_every_verb(copy):
 
 @pytest.mark.slow
 def test_whatever_is_forgotten_is_named(copy):
-    tests = (
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:nbval",
-        "tests/course/assignments/test_complete.py",
-    )
+    options = ("-q", "-p", "no:cacheprovider", "-p", "no:nbval")
+    tests = ("-m", "pytest", *options, "tests/course/assignments/test_complete.py")
     assert python(copy, *tests).returncode == 0
     for place, sentence in FORGOTTEN.items():
         aside = copy / "aside"
