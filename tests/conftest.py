@@ -1,8 +1,15 @@
 """Every test starts from the same seed and leaves torch's threads and the environment as it found them."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from what has been imported: it would look through all of that again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -36,8 +36,9 @@ def copy(tmp_path_factory) -> Path:
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("CI", None)
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    for name in ("CI", "PYTHONDONTWRITEBYTECODE"):  # twenty processes read one copy: it is compiled once
+        environment.pop(name, None)
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
@@ -86,7 +87,8 @@ def test_it_goes_through_every_verb(copy):
 
 @pytest.mark.slow
 def test_whatever_is_forgotten_is_named(copy):
-    tests = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/course/assignments/test_complete.py")
+    options = ("-q", "-p", "no:cacheprovider", "-p", "no:nbval")
+    tests = ("-m", "pytest", *options, "tests/course/assignments/test_complete.py")
     assert python(copy, *tests).returncode == 0
     for place, sentence in FORGOTTEN.items():
         aside = copy / "aside"

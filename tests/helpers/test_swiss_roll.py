@@ -390,7 +390,7 @@ def test_module_is_listed_in_full():
 
 def test_a_taught_model_knows_the_rolls_parameter_in_both_directions():
     torch.manual_seed(0)
-    model = teach_parameter(VAE(latent_dim=1), n_steps=600)
+    model = teach_parameter(VAE(latent_dim=1, hidden_dim=64), n_steps=600, lr=3e-3)
     u = torch.linspace(0.02, 0.98, 97)
     with torch.no_grad():
         mu, logvar = model.encode(roll(T_MIN * (1 + 2 * u)))

@@ -176,7 +176,7 @@ def test_every_row_is_measured_and_tested(images, monkeypatch):
 def test_json_on_stdout_and_the_table_on_stderr(images, monkeypatch):
     row = measure.Row("toy 1", "epoch", "float32", 0.4, 0.2, 2.0, 1.0, 0.1, None, None, "-ELBO", 4.5, 0.1, 4.46)
     monkeypatch.setattr(command, "run", lambda *arguments: [row])
-    monkeypatch.setattr("helpers.core.data.load_images", lambda name: images)
+    monkeypatch.setattr(command, "load_images", lambda name: images)
     result = CliRunner().invoke(cli.app, ["bench", "speed", "toy", "--json"])
     printed = json.loads(result.stdout)["rows"]
     assert printed[0] | {"name": "toy 1", "assigned_s": 0.4, "ours_s": 0.2, "ratio": 2.0} == printed[0]

@@ -20,14 +20,14 @@ def without_pythae(monkeypatch):
 
 
 def test_a_target_that_all_reach_stops_the_assigned_way_after_an_epoch():
-    results = quality.ways(images(400), 1e6, 3, num_val=100)
+    results = quality.ways(images(200), 1e6, 3, num_val=50)
     assert [way.reached(1e6) for way in results] == [(1, way.seconds[0]) for way in results]
     assert [len(way.worse) for way in results] == [1, quality.OUR_EPOCHS, quality.OUR_EPOCHS]
     assert all(100 < worse < 2000 for way in results for worse in way.worse)
 
 
 def test_a_target_that_none_reaches_lets_all_train_on():
-    results = quality.ways(images(300), 1.0, 2, num_val=100)
+    results = quality.ways(images(150), 1.0, 2, num_val=50)
     assert [len(way.worse) for way in results] == [2, quality.OUR_EPOCHS, quality.OUR_EPOCHS]
     assert all(way.reached(1.0) is None and way.seconds == sorted(way.seconds) for way in results)
     columns = quality.table(results, 1.0).columns

@@ -377,26 +377,25 @@ def test_time_grows_as_the_notebook_does(name):
         source, printed = LONG[name](size)
         cell = new_code_cell(source, execution_count=1, outputs=[new_output("stream", text=printed)])
         content = nbformat.writes(new_notebook(cells=[cell])).encode()
-        best = float("inf")
-        for _ in range(3):
-            start = time.process_time()  # a busy machine is no reason to fail
-            for assignment in ASSIGNMENTS:
-                validation.check(content, assignment)
-            best = min(best, time.process_time() - start)
-        return best
+        start = time.process_time()  # a busy machine is no reason to fail
+        for assignment in ASSIGNMENTS:
+            validation.check(content, assignment)
+        return time.process_time() - start
 
-    assert seconds(28_000) < 100 * seconds(1750) + 0.05, "quadratic time would grow 256 times"
+    limit = 100 * seconds(1750) + 0.05
+    assert any(seconds(28_000) < limit for _ in range(3)), "quadratic time would grow 256 times"
 
 
-def test_a_large_file_is_refused_with_the_cells_named_that_make_it_so(tmp_path):
+def test_a_large_file_is_refused_with_the_cells_named_that_make_it_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(validation, "LARGEST_FILE", 2_000_000)
     nb = by_hand()
-    cell_with(nb, "def train_vae").outputs = [new_output("stream", text='line "1"\n' * 2_000_000)]
-    cell_with(nb, "class VAE").outputs = [new_output("stream", text='a "quoted" backslash \\' * 400_000)]
+    cell_with(nb, "def train_vae").outputs = [new_output("stream", text='line "1"\n' * 200_000)]
+    cell_with(nb, "class VAE").outputs = [new_output("stream", text='a "quoted" backslash \\' * 40_000)]
     path = tmp_path / "max_mustermann_a1.ipynb"
     path.write_text(nbformat.writes(nb))
     (remark,) = validation.validate(path)
-    assert remark.problem and "MB, at most 20 MB are taken" in remark.text
-    assert "Cell 4 has 18.0 MB of output; cell 3 has 8.8 MB of output." in remark.text, remark.text
+    assert remark.problem and "MB, at most 2 MB are taken" in remark.text
+    assert "Cell 4 has 1.8 MB of output; cell 3 has 0.9 MB of output." in remark.text, remark.text
 
 
 def test_of_200_mb_nothing_is_read(tmp_path):

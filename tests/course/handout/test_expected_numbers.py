@@ -1,6 +1,7 @@
 """No number that a student is to find goes out: of the graders' tables, of the claims, of what our notebooks print."""
 
 import base64
+import functools
 import importlib
 import io
 import json
@@ -45,6 +46,7 @@ def floats_in(value):
     return {abs(value)} if isinstance(value, float) and value else set()
 
 
+@functools.cache
 def expected_numbers(key):
     """The numbers that a student of an assignment is to find, as they may be written."""
     module = importlib.import_module(f"course.assignments.{key}")
