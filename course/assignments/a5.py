@@ -128,4 +128,5 @@ ASSIGNMENT = Assignment(
         Figure("fashion_bags_directions", "trained"),
     ),
     marks=("FashionMNIST", "boot_direction", "show_grid", "show_interpolation_strip"),
+    hints={"codes_of_train": "The plane shows codes of training images: encode the test set for it."},
 )

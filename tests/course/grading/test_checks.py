@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -144,3 +145,10 @@ def test_a_rerun_without_its_folder_is_refused_in_one_sentence(tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "course.grading.rerun", None)  # as importing it fails where it was deleted
     with pytest.raises(ValueError, match="--rerun needs the folder course/grading/rerun, which is not here"):
         grading.grade([str(file)], tmp_path / "out", judging.Options(rerun=True), workers=1)
+
+
+def test_every_doubt_and_failure_has_a_sentence_for_the_student():
+    said = re.compile(r'Finding\(\s*"(?:LOOK|FAIL)",\s*"(\w+)"')
+    files = [path for path in (paths.ROOT / "course" / "grading").rglob("*.py") if "corpus" not in path.parts]
+    codes = {code for path in files for code in said.findall(path.read_text(encoding="utf-8"))}
+    assert len(codes) > 50 and codes <= HINTS.keys()
