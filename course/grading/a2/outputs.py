@@ -80,12 +80,14 @@ def numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     values = expected_values()
     missing = {value.place for value in values if nearest(printed, value) is None}
     mistakes = explained(printed, {value.place: value for value in values}, missing)
+    codes = {mistake.code for mistake in mistakes.values()}
+    told = codes.pop() if len(codes) == 1 else "out_of_band"  # one mistake, told by other values, may explain all
     for value in values:
         if value.task == task.name:
-            yield judge_value(value, printed, mistakes.get(value.place))
+            yield judge_value(value, printed, mistakes.get(value.place), told)
 
 
-def judge_value(value: Value, printed: Printed, mistake: Mistake | None) -> Finding:
+def judge_value(value: Value, printed: Printed, mistake: Mistake | None, told: str = "out_of_band") -> Finding:
     found = nearest(printed, value)
     if mistake:
         line = " ".join(mistake.printed.text.split())[:MOST_LINE]
@@ -94,7 +96,7 @@ def judge_value(value: Value, printed: Printed, mistake: Mistake | None) -> Find
         expected = f"{value.mean:.4f} +- {ERRORS_OFF * value.error:.4f}"
         own = [reading.value for reading in printed[value.label] if not is_anothers(reading, value)][:MOST_NUMBERS]
         if own:
-            return Finding("LOOK", "out_of_band", f"{value.name}: printed {own}, expected {expected}")
+            return Finding("LOOK", told, f"{value.name}: printed {own}, expected {expected}")
         return Finding(
             "LOOK", "numbers_missing", f"{value.name}: none of the printed numbers is it, expected {expected}"
         )

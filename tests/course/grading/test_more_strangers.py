@@ -259,3 +259,10 @@ def test_epochs_may_be_given_by_their_place_and_by_a_name(epochs, few):
     assert "few_epochs" not in codes(
         judged([cell(TRAIN), toy, cell(SIZED.format(15), text_output("KL 6.5"))], "a1")["B2"]
     )
+
+
+@pytest.mark.parametrize(("collapsed", "code"), [("4.9459", "logvar_as_std"), ("6.1234", "out_of_band")])
+def test_a_mistake_that_one_value_tells_is_named_beside_the_values_that_it_changes_too(collapsed, code):
+    lines = f"L_recon = 2.9736, L_KL = 1.2566\nL_recon_c = {collapsed}, L_KL_c = 0.0150"
+    tasks = judged([cell("X_true = 1\nprint(losses())", text_output(lines))], "a2")
+    assert code in codes(tasks["3"])
