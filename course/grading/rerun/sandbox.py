@@ -141,10 +141,11 @@ class Session:
             left = until - time.monotonic()
             if left <= 0:
                 self.end(f"it did not end within {self.limits.seconds:g} s" if until == self.deadline else late)
+            over = usage.has_ended(self.process.pid)  # asked first: what it said last is there to be read by now
             ready = self.selector.select(timeout=min(left, POLL_S))
             for key, _ in ready:
                 self.read(key.fileobj)
-            if not ready and usage.has_ended(self.process.pid):  # and another one of its processes holds the line
+            if over and not ready:  # another one of its processes holds the line
                 self.end("its process ended too early")
             self.watch()
 
