@@ -86,8 +86,8 @@ def rows_of(look: Look) -> int:
 
 def shape_of(look: Look) -> float:
     """Return the width over the height of a picture's panels: of single images, about 1."""
-    rows, columns = look.panels
-    return look.aspect * rows / columns if columns else 0.0
+    columns = look.panels[1]
+    return look.aspect * rows_of(look) / columns if columns else 0.0
 
 
 LEAST_IMAGES = 15
