@@ -81,13 +81,13 @@ def numbers(submission: Submission, task: Task) -> Iterator[Finding]:
     missing = {value.place for value in values if nearest(printed, value) is None}
     mistakes = explained(printed, {value.place: value for value in values}, missing)
     codes = {mistake.code for mistake in mistakes.values()}
-    told = codes.pop() if len(codes) == 1 else "out_of_band"  # one mistake, told by other values, may explain all
+    told = min(codes) if len(codes) == 1 else "out_of_band"  # one mistake, told by other values, may explain all
     for value in values:
         if value.task == task.name:
             yield judge_value(value, printed, mistakes.get(value.place), told)
 
 
-def judge_value(value: Value, printed: Printed, mistake: Mistake | None, told: str = "out_of_band") -> Finding:
+def judge_value(value: Value, printed: Printed, mistake: Mistake | None, told: str) -> Finding:
     found = nearest(printed, value)
     if mistake:
         line = " ".join(mistake.printed.text.split())[:MOST_LINE]
