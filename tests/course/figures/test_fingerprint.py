@@ -366,7 +366,7 @@ def test_a_picture_of_absurd_size_is_refused_before_it_is_decoded():
         comparison.picture(huge)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_no_bytes_do_more_than_be_refused(data):
     png = bytearray(with_chunk(GOOD))
@@ -396,7 +396,7 @@ JSON = st.recursive(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_a_forged_fingerprint_is_a_difference_never_a_crash(described, data):

@@ -23,7 +23,7 @@ from course.grading.probes.channel import HEAD, Garbled, packed, unpacked
 from course.grading.rerun import again, digits, sandbox
 from course.grading.rerun.sandbox import Ended, Isolation, Limits
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
 UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 SOURCES = Path(again.__file__).parent.rglob("*.py"), Path(again.__file__).parents[1].glob("a*/*.py")
 WORDS = sorted({word for files in SOURCES for file in files for word in re.findall(r'"(\w{1,20})"', file.read_text())})
