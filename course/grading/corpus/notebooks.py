@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from course.grading.corpus import variants
+from course.grading.judging import Options, grade_content
+from course.grading.verdicts import TaskVerdict
 
 NAME = "max_mustermann_a1.ipynb"
 RESULTS = (
@@ -61,6 +63,16 @@ def notebook(cells: list[dict[str, Any]]) -> bytes:
     for number, c in enumerate(code, start=1):
         c["execution_count"] = c["execution_count"] or number
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+
+
+def judged(cells: list[dict[str, Any]], key: str) -> dict[str, TaskVerdict]:
+    """Grade a notebook of these cells from its outputs; return its tasks' verdicts."""
+    return dict(grade_content(f"max_mustermann_{key}.ipynb", notebook(cells), Options()).verdict.tasks)
+
+
+def codes(task: TaskVerdict) -> set[str]:
+    """Return what is not passed in a task, by the codes of its hints."""
+    return {finding.code for finding in task.findings if finding.level != "PASS"}
 
 
 def class_cells(results: tuple[str, ...] | list[str] = RESULTS) -> list[dict[str, Any]]:

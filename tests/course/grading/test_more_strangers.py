@@ -8,20 +8,9 @@ from matplotlib.figure import Figure
 
 from course.assignments import ASSIGNMENTS
 from course.grading.case import sections_of
-from course.grading.corpus.notebooks import cell, notebook, picture_output, png, text_output
+from course.grading.corpus.notebooks import cell, codes, judged, picture_output, png, text_output
 from course.grading.evidence import loss_series, triples
-from course.grading.judging import Options, grade_content
-from course.grading.verdicts import TaskVerdict
 from course.notebooks.printed import kind_of, readings
-
-
-def judged(cells: list[dict], key: str) -> dict[str, TaskVerdict]:
-    return dict(grade_content(f"max_mustermann_{key}.ipynb", notebook(cells), Options()).verdict.tasks)
-
-
-def codes(task: TaskVerdict) -> set[str]:
-    return {finding.code for finding in task.findings if finding.level != "PASS"}
-
 
 BOUND = cell("test()", text_output("test ELBO: -96.90 (log-likelihood -72.10, KL 24.80)"))
 LOSSES = {  # so that something of the assignment is there

@@ -10,21 +10,10 @@ from course.assignments import ASSIGNMENTS
 from course.grading import common, evidence
 from course.grading.a5.outputs import FASHION_LOSS
 from course.grading.case import case_of, sections_of
-from course.grading.corpus.notebooks import cell, notebook, picture_output, png, text_output
+from course.grading.corpus.notebooks import cell, codes, judged, notebook, picture_output, png, text_output
 from course.grading.evidence import loss_series, triples
-from course.grading.judging import Options, grade_content
-from course.grading.verdicts import TaskVerdict
 from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import parse
-
-
-def judged(cells: list[dict], key: str) -> dict[str, TaskVerdict]:
-    return dict(grade_content(f"max_mustermann_{key}.ipynb", notebook(cells), Options()).verdict.tasks)
-
-
-def codes(task: TaskVerdict) -> set[str]:
-    return {finding.code for finding in task.findings if finding.level != "PASS"}
-
 
 # ---------------------------------------------------------------- numbers as people print them
 
