@@ -291,6 +291,7 @@ ASSIGNMENT = Assignment(
         "betas_missing": "Nothing shows that beta = 1, 3 and 10 were all trained.",
         "below_entropy": "The result is better than any model can be: check the terms of the ELBO and the test set.",
         "mixed_sets": "A model was trained on one data set and evaluated on another.",
+        "betas_exchanged": "The KL rises with beta, where it should fall: see whether models or labels are exchanged.",
         "late_bound": "A lambda made in a loop uses the last model: give it its own, lambda x, model=model: ...",
         "few_epochs": "Fewer epochs than the assignment's 15 to 20.",
     },

@@ -8,7 +8,7 @@ COSTS: Mapping[str, int] = {
         "decided", "file_name", "several", "other_assignment", "no_assignment", "figure_missing", "figure_unseen",
         "figure_blank", "figure_twice", "figure_panels", "picture_kind", "numbers_missing", "results_missing",
         "numbers_contradict", "out_of_band", "collapsed", "not_decreasing", "error_output", "order",
-        "elbo_sign", "codes_of_train", "results_alike", "late_bound", "few_epochs",
+        "elbo_sign", "codes_of_train", "results_alike", "late_bound", "few_epochs", "betas_exchanged",
     ), GLANCE),
     **dict.fromkeys((
         "not_judged", "rerun_error", "rerun_ended", "rerun_share", "no_training_seen", "drawn_untrained", "forged",

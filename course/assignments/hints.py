@@ -9,7 +9,7 @@ COMMON_HINTS = {
     "rerun_share": "Not all cells ran when the notebook was run again: run all cells, and mend the first error.",
     "rerun_reaches": "The notebook reaches for what the assignment does not need: a person will ask what it is for.",
     "unreadable": "The file could not be read as a notebook: save it from Jupyter and hand it in again.",
-    "file_name": "Name the file name_surname_a1.ipynb: the tutors find you by it.",
+    "file_name": "Name the file by yourself and the assignment, as max_mustermann_a1.ipynb for the first one.",
     "not_judged": "This is no verdict on your work: it could not be judged this time, and will be tried again.",
     "several": "You handed in several notebooks for this assignment: hand in one, or say which of them counts.",
     "unopened": "What you handed in could not be opened: hand in the notebook itself, one .ipynb file.",

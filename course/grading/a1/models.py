@@ -269,7 +269,7 @@ def arguments_by_name(call: ast.Call, function: ast.AST | None) -> dict[str, ast
 
 
 def beta_without_effect(submission: Case) -> Iterator[Finding]:
-    """Find KLs of beta = 1 and beta = 10 that are printed and are the same."""
+    """Find KLs that are printed and do not fall from beta = 1 to beta = 10: one model for both, or two exchanged."""
     kls: dict[float, float] = {}
     beta = None
     for line in submission.text.split("\n"):
@@ -278,9 +278,10 @@ def beta_without_effect(submission: Case) -> Iterator[Finding]:
         for reading in readings(line[:300]):
             if kind_of(reading.label) == "kl" and beta is not None and reading.decimals:
                 kls[beta] = reading.value
-    if kls.keys() >= {1.0, 10.0} and kls[1.0] > 1 and abs(kls[10.0] / kls[1.0] - 1) < SAME_KL:
+    if kls.keys() >= {1.0, 10.0} and max(kls[1.0], kls[10.0]) > 1 and kls[10.0] > (1 - SAME_KL) * kls[1.0]:
         evidence = f"the printed KL is {kls[1.0]:g} at beta = 1 and {kls[10.0]:g} at beta = 10; it should fall"
-        yield Finding("LOOK", "beta_ignored", evidence)
+        code = "betas_exchanged" if kls[10.0] > (1 + SAME_KL) * kls[1.0] else "beta_ignored"
+        yield Finding("LOOK", code, evidence)
 
 
 # ---------------------------------------------------------------- losses and gradients of each task's loops

@@ -255,3 +255,13 @@ def test_a_mistake_that_one_value_tells_is_named_beside_the_values_that_it_chang
     lines = f"L_recon = 2.9736, L_KL = 1.2566\nL_recon_c = {collapsed}, L_KL_c = 0.0150"
     tasks = judged([cell("X_true = 1\nprint(losses())", text_output(lines))], "a2")
     assert code in codes(tasks["3"])
+
+
+@pytest.mark.parametrize(
+    ("kls", "code"), [((6.2, 4.4, 2.5), ""), ((2.5, 4.4, 6.2), "betas_exchanged"), ((2.5, 2.5, 2.5), "beta_ignored")]
+)
+def test_a_divergence_that_rises_with_beta_is_looked_at(kls, code):
+    lines = "\n".join(f"beta={beta}: KL {kl}, MSE 37.13" for beta, kl in zip((1, 3, 10), kls, strict=True))
+    source = "data = MNIST('.')\nfor beta in (1, 3, 10): train_vae(VAE(), data, beta=beta)"
+    found = codes(judged([cell(TRAIN), cell(source, text_output(lines))], "a1")["B2"])
+    assert found & {"betas_exchanged", "beta_ignored"} == ({code} if code else set())
