@@ -94,7 +94,8 @@ def judge_value(value: Value, printed: Printed, mistake: Mistake | None, told: s
         return Finding("FAIL", mistake.code, f"{value.name}: {line!r} was printed, and not {value.mean:.4f}")
     if found is None:
         expected = f"{value.mean:.4f} +- {ERRORS_OFF * value.error:.4f}"
-        own = [reading.value for reading in printed[value.label] if not is_anothers(reading, value)][:MOST_NUMBERS]
+        pool = printed[value.label]
+        own = [r.value for r in at_its_beta(pool, value) if not is_anothers(r, value, pool)][:MOST_NUMBERS]
         if own:
             return Finding("LOOK", told, f"{value.name}: printed {own}, expected {expected}")
         return Finding(
@@ -104,11 +105,12 @@ def judge_value(value: Value, printed: Printed, mistake: Mistake | None, told: s
     return Finding("PASS", "numbers", f"{value.name}: {line!r}; expected about {value.mean:.4f}")
 
 
-def is_anothers(reading: Reading, value: Value) -> bool:
+def is_anothers(reading: Reading, value: Value, pool: list[Reading]) -> bool:
     """Say whether a printed number is another value of the assignment, or beta itself."""
-    others = [other for other in expected_values() if other.place != value.place]
+    values = [other for other in expected_values() if other.place != value.place]
+    others = [other for other in values if reading in at_its_beta(pool, other)]
     off = [abs(reading.value - other.mean) - rounding(reading, other) - ERRORS_OFF * other.error for other in others]
-    return min(off) <= 0 or reading.value in (0.2, 1.0) or not reading.decimals
+    return min(off, default=1.0) <= 0 or reading.value in (0.2, 1.0) or not reading.decimals
 
 
 def expected_values() -> list[Value]:
@@ -124,10 +126,32 @@ def nearest(printed: Printed, value: Value, errors: float = ERRORS_OFF, *, label
     if "scenario" in value.name and not labelled:
         pools.append(printed["Loss"])
     for pool in pools:
-        fitting = [r for r in pool if abs(r.value - value.mean) <= errors * value.error + rounding(r, value)]
+        fitting = [
+            r
+            for r in at_its_beta(pool, value)
+            if abs(r.value - value.mean) <= errors * value.error + rounding(r, value)
+        ]
         if fitting:
             return min(fitting, key=lambda reading: abs(reading.value - value.mean))
     return None
+
+
+def at_its_beta(pool: list[Reading], value: Value) -> list[Reading]:
+    """Return those numbers that may be the value: where some are losses at beta = 0.2, only these are task 5's."""
+    small = [reading for reading in pool if is_at_small_beta(reading)]
+    if value.label != "Loss" or not small:
+        return pool
+    return small if "scenario" in value.name else [reading for reading in pool if reading not in small]
+
+
+SMALL_BETA = re.compile(r"(?<![\d.,])0[.,]2(?!\d)")
+BETA = re.compile(r"beta|β|бета", re.I)
+
+
+def is_at_small_beta(reading: Reading) -> bool:
+    """Say whether a number stands behind beta = 0.2, in its label or on a line that names no other beta."""
+    alone = len(BETA.findall(reading.text)) == 1
+    return bool(SMALL_BETA.search(reading.label) or (alone and SMALL_BETA.search(reading.text)))
 
 
 def rounding(reading: Reading, value: Value) -> float:

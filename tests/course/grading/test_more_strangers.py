@@ -265,3 +265,17 @@ def test_a_divergence_that_rises_with_beta_is_looked_at(kls, code):
     source = "data = MNIST('.')\nfor beta in (1, 3, 10): train_vae(VAE(), data, beta=beta)"
     found = codes(judged([cell(TRAIN), cell(source, text_output(lines))], "a1")["B2"])
     assert found & {"betas_exchanged", "beta_ignored"} == ({code} if code else set())
+
+
+def test_a_loss_at_beta_one_is_not_taken_for_the_one_at_a_small_beta_nor_the_other_way_round():
+    def tasks(loss, small):
+        lines = f"Loss: {loss}\nLoss_c: 8.7120\nbeta=0.2: scenario 1 {small} | scenario 2 8.7001"
+        return judged([cell("X_true = 1\nprint(losses())", text_output(lines))], "a2")
+
+    def of(task, value):
+        return next(f for f in task.findings if f.evidence.startswith(value))
+
+    right, wrong = tasks("3.3124", "2.3071"), tasks("2.4071", "1.3777")
+    assert of(right["3"], "Loss").level == of(right["5"], "Loss, scenario 1").level == "PASS"
+    assert "printed [2.4071]" in of(wrong["3"], "Loss").evidence
+    assert "printed [1.3777]" in of(wrong["5"], "Loss, scenario 1").evidence
