@@ -16,8 +16,11 @@ from helpers.core import standin
 from helpers.core.files import write_whole
 
 TRAIN_DIGITS, TEST_DIGITS = 1024, 512
-MARK = 3  # of 255, in a corner of test images: too faint to matter, and by it training on them is noticed
+MARK = 3  # of 255, by which a corner of test images differs from the pixel beside it: too faint to matter, and by it
+# training on them is noticed
 PARTS = {"train": (TRAIN_DIGITS, 0), "t10k": (TEST_DIGITS, MARK)}
+HAZE = 2  # of 255, at most, drawn for each pixel: a Gaussian decoder's likelihood of a pixel that never changes has no
+# bound, and ends in NaN after some 60 steps
 SAME_IMAGE = 0.01  # mean distance per pixel
 PIXELS = 784
 IMAGE_HEAD, LABEL_HEAD = 16, 8  # bytes
@@ -29,14 +32,16 @@ def digits() -> Path:
     root = Path(tempfile.mkdtemp(prefix=DIGITS))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     source = standin.make("mnist")
-    images = np.round(source.images[: TRAIN_DIGITS + TEST_DIGITS] * 255).astype(np.uint8)
+    images = np.round(source.images[: TRAIN_DIGITS + TEST_DIGITS] * 255)
+    haze = np.random.RandomState(0).randint(0, HAZE + 1, images.shape)
+    images = np.where(images + haze > 255, images, images + haze).astype(np.uint8)
     labels = source.labels[: TRAIN_DIGITS + TEST_DIGITS].astype(np.uint8)
     for name in ("MNIST", "FashionMNIST"):
         first = 0
         for part, (count, mark) in PARTS.items():
             x, y = images[first : first + count].copy(), labels[first : first + count]
-            x[:, 0, :2] = 0
-            x[:, 0, 0] = mark
+            x[:, 0, 1] = haze[first : first + count, 0, 1]
+            x[:, 0, 0] = x[:, 0, 1] + mark
             write_idx(root / name / "raw" / f"{part}-images-idx3-ubyte", (2051, count, 28, 28), x)
             write_idx(root / name / "raw" / f"{part}-labels-idx1-ubyte", (2049, count), y)
             first += count

@@ -33,6 +33,7 @@ def test_the_small_set_has_ten_digits_and_a_mark_on_its_test_images():
     name_digits({"calls": [call, 3]}, digits())
     assert call["digits"] == [labels[5], None]
     assert drawn_tests(digits(), np.random.default_rng(0), 7).shape == (7, 784)
+    assert np.ptp(images[:TRAIN_DIGITS], axis=0).min() > 0  # else a Gaussian decoder's likelihood has no bound
 
 
 # ---------------------------------------------------------------- a rerun that runs

@@ -49,6 +49,11 @@ def test_a_squared_error_and_a_dropped_constant_are_honest():
             "ELBO = -2.64, KL = 1.62, NLL = 1.02",
             "ELBO = -0.92, KL = 0.92, NLL = 0",
         ),
+        (
+            "ELBO = -2.63, KL = 1.59, NLL = 1.04",
+            "ELBO = -2.62, KL = 1.63, NLL = 0.99",
+            "ELBO = -1.61, KL = 1.05, NLL = 0.56",
+        ),
     ):
         verdict = graded(class_cells(lines))
         assert verdict.verdict == "PASS", verdict.tasks["A2"]
@@ -57,13 +62,35 @@ def test_a_squared_error_and_a_dropped_constant_are_honest():
 def test_bands_hold_what_is_exactly_known():
     """The least -ELBO under each convention lies just inside its band: theory and band are two sources."""
     least_squared = 1.0 + 0.5 * np.log(25 / 0.5) + 0.5 * np.log(1 / 0.5)
+    least_halved = 0.5 + 0.5 * np.log(25) + 0.5  # the narrow direction is left to the decoder's unit variance
     for number in (1, 2):
-        full, dropped, squared = TOY_BANDS[number]
+        full, dropped, halved, squared = TOY_BANDS[number]
         entropy = np.log(2 * np.pi * np.e) + np.log(5)
         assert full.low < entropy < full.high and entropy - full.low < 5 / np.sqrt(5000)
         assert dropped.low < entropy - np.log(2 * np.pi) < dropped.high
         assert squared.low < least_squared < squared.high
+        assert halved.low < least_halved < halved.high
     assert TOY_BANDS[3][0].low < 1.333929
+
+
+def test_on_data_set_3_no_model_is_below_the_bands_of_squared_errors():
+    """With a decoder of fixed variance the ELBO is at most the best mixture's likelihood: EM over weights on a grid."""
+    rand, third = np.random.RandomState(1), 500
+    angle = np.linspace(0, np.pi, third)
+    centres = [np.tile([side, 2.5], (third, 1)) for side in (-1.5, 1.5)]
+    centres.append(np.stack([2 * np.cos(angle), -np.sin(angle)], axis=1))
+    points = np.concatenate(centres) + 0.2 * rand.standard_normal((3 * third, 2))
+    grid = np.stack(np.meshgrid(np.linspace(-2.6, 2.6, 30), np.linspace(-1.8, 3.2, 30)), -1).reshape(-1, 2)
+    squared = ((points[:, None] - grid[None]) ** 2).sum(2)
+    _, _, halved, whole = TOY_BANDS[3]
+    for factor, band in ((0.5, halved), (1.0, whole)):
+        kernel, weights = np.exp(-factor * squared), np.full(len(grid), 1 / len(grid))
+        for _ in range(150):
+            joint = kernel * weights
+            weights = (joint / joint.sum(axis=1, keepdims=True)).mean(axis=0)
+        least = -np.log(kernel @ weights).mean()
+        without_latents = factor * points.var(axis=0).sum()
+        assert band.low < least < band.high < without_latents, (factor, least, without_latents)
 
 
 def test_losses_of_a_loop_that_rise_are_looked_at_in_the_task_of_their_loop():
