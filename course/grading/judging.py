@@ -23,7 +23,7 @@ from course.inbox.names import parse_name
 from course.notebooks import reading
 from course.notebooks.reading import Picture, Submission, Unreadable, printable
 
-VERSION = 5  # of the tables and their checks: verdicts of another one are not taken over
+VERSION = 6  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
 MOST_PICTURE = 4 * reading.MEGA  # bytes of a picture on the tutor's page
 LEAST_PICTURE = 2000  # bytes of one that is worth comparing with another person's: less is blank
@@ -159,11 +159,25 @@ def misplaced(name: str, content: bytes, options: Options, assignment: Assignmen
 
 
 def lines_named(tasks: Mapping[str, TaskVerdict], submission: Submission) -> dict[int, str]:
-    """Return the first line of each code cell that a LOOK names: what a tutor looks at."""
+    """Return a line of each code cell that a LOOK names: what a tutor looks at."""
     doubts = [finding for task in tasks.values() for finding in task.findings if finding.level == "LOOK"]
+    said: dict[int, str] = {}
+    for finding in doubts:
+        for number in finding.cells:
+            said[number] = f"{said.get(number, '')} {finding.evidence}"
     sources = {number: cell.source.strip() for number, cell in enumerate(submission.cells, 1)}
-    named = {number for finding in doubts for number in finding.cells} & sources.keys()
-    return {number: sources[number].partition("\n")[0][:LONGEST_LINE] for number in sorted(named)}
+    return {n: telling_line(sources[n], said[n])[:LONGEST_LINE] for n in sorted(said.keys() & sources.keys())}
+
+
+def telling_line(source: str, sentence: str) -> str:
+    """Return the line of a cell that has most of the names in a sentence about it; the first one where none has any.
+
+    What is called or given a value there is a name, and so is what has an underscore.
+    """
+    words = re.finditer(r"\w+", sentence)
+    names = {word[0] for word in words if "_" in word[0] or sentence[word.end() : word.end() + 1] in ("(", "=")}
+    lines = [line.strip() for line in source.split("\n")]
+    return max(lines, key=lambda line: len(names & set(re.findall(r"\w+", line))))
 
 
 def traces_of(case: Case) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class TaskSection(NamedTuple):
     requires: str
     findings: list[Finding]
     pairs: list[Pair]
-    lines: Mapping[int, str]  # the first ones of code cells that a LOOK names, by their numbers
+    lines: Mapping[int, str]  # of code cells that a LOOK names, by their numbers
 
     def thumbnails(self, finding: Finding) -> list[str]:
         """Return the submitted pictures that decide a LOOK."""
@@ -42,7 +42,7 @@ class TaskSection(NamedTuple):
         return [pair.submitted for pair in self.pairs if pair.submitted and is_about]
 
     def source_line(self, finding: Finding) -> str:
-        """Return the first line of the code cell that a LOOK names."""
+        """Return a line of the code cell that a LOOK names."""
         return next((self.lines.get(number, "") for number in finding.cells if finding.level == "LOOK"), "")
 
     @property

@@ -91,7 +91,7 @@ class Verdict:
     options: str  # those that change verdicts
     path: str = ""
     pictures: tuple[StoredPicture, ...] = ()
-    lines: Mapping[int, str] = field(default_factory=dict)  # the first one of each code cell that a LOOK names
+    lines: Mapping[int, str] = field(default_factory=dict)  # one of each code cell that a LOOK names
     traces: tuple[str, ...] = ()  # "picture 0af3" and "output 9c1e": what two persons may have handed in alike
 
     def to_json(self) -> dict[str, Any]:

@@ -72,12 +72,14 @@ def test_a_page_shows_own_words_in_their_style_and_the_cheap_submission_first(tm
     assert '<q class="quoted">&lt;b&gt;x&lt;/b&gt;</q>' in text
 
 
-def test_the_first_line_of_a_cell_that_a_look_names_is_stored_with_the_verdict() -> None:
+def test_the_line_that_a_look_is_about_is_stored_with_the_verdict() -> None:
     cells = [new_code_cell("import torch"), new_code_cell("draw(model)\nprint(1)")]
+    cells += [new_code_cell("for x in data:\n    loss.backward()\n    optimizer.step()")]
     submission = parse("x_a1.ipynb", nbformat.writes(new_notebook(cells=cells)).encode())
     doubts = (Finding("LOOK", "own_way", "code cell 2 draws"), Finding("PASS", "own_way", "code cell 1 too"))
-    tasks = {"B1": TaskVerdict("LOOK", (*doubts, Finding("LOOK", "own_way", "code cell 99")))}
+    never = Finding("LOOK", "zero_grad", "code cell 3 calls backward() and step(), but never zero_grad()")
+    tasks = {"B1": TaskVerdict("LOOK", (*doubts, Finding("LOOK", "own_way", "code cell 99"), never))}
     lines = lines_named(tasks, submission)
-    assert lines == {2: "draw(model)"}
+    assert lines == {2: "draw(model)", 3: "loss.backward()"}
     verdict = Verdict("x", "x", "a1", "LOOK", tasks, None, "0" * 64, "", lines=lines)
     assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))).lines == lines
