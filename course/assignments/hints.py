@@ -23,7 +23,7 @@ COMMON_HINTS = {
     "stub": "A function or a region of the assignment is not filled in.",
     "rerun_error": "When run again from the top, the notebook stopped with an error.",
     "rerun_ended": "When run again, the notebook had to be stopped.",
-    "forged": "The output carries marks that only our own helpers write, and they do not fit the picture.",
+    "rerun_differs": "Run again, the code gave another result than the file holds: run all cells, and save.",
     # evidence
     "numbers_missing": "No printed result was found: print ELBO, KL and NLL on the test set for every data set.",
     "results_missing": "Results were printed, but not of every data set: print ELBO, KL and NLL of each.",

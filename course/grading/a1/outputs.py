@@ -1,6 +1,6 @@
 """The checks by outputs of assignment 1: printed results and losses, and which models were trained."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from course.assignments import Task
@@ -108,11 +108,12 @@ def three_results(submission: Case, task: Task) -> Iterator[Finding]:
 
 
 def bands(submission: Case, task: Task) -> Iterator[Finding]:
-    """Judge whether each result lies where honest runs end, all under one convention of the nll.
+    """Judge whether each printed result lies where honest runs end, all under one convention of the nll."""
+    yield from judge_bands(submission.toy_results.by_set)
 
-    A collapse is judged by its own check.
-    """
-    results = submission.toy_results.by_set
+
+def judge_bands(results: Mapping[int, Triple]) -> Iterator[Finding]:
+    """Judge the results of the data sets; a collapse is judged by its own check."""
     conventions: list[set[int]] = []
     for number, triple in sorted(results.items()):
         if not collapses(number, triple):

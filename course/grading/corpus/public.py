@@ -60,7 +60,7 @@ HONEST = (
     h("a1_handout", "figures as SVG", PNG_TO_SVG),
     h("a1_handout", "two decimals", ("-4.44911, KL = 0.00873, NLL = 4.44038", "-4.45, KL = 0.01, NLL = 4.44"), ("-4.45820, KL = 1.61172, NLL = 2.84648", "-4.46, KL = 1.61, NLL = 2.85"), ("-2.76130, KL = 1.20417, NLL = 1.55713", "-2.76, KL = 1.20, NLL = 1.56")),
     h("a1_handout", "test_betas", ("for beta in [1, 3, 10]:", "test_betas = [1, 3, 10]\nfor beta in test_betas:")),
-    h("a1_handout", "prints the loss of each beta", ("    vae_dict[beta] = model\n", "    vae_dict[beta] = model\n    print(f'beta {beta}: loss {loss:.2f}')\n>> beta 1: loss -812.41\n>> beta 3: loss -795.02\n>> beta 10: loss -744.18\n")),
+    h("a1_handout", "prints the loss of each beta", ("    vae_dict[beta] = model\n", "    vae_dict[beta] = model\n    print(f'beta {beta}: loss {-model(next(iter(data))[0].to(device))[2].item():.2f}')\n>> beta 1: loss -812.41\n>> beta 3: loss -795.02\n>> beta 10: loss -744.18\n")),
     h("a1_handout", "a GPU line and a pip line", ("print(f\"Using device {device}\")", "!pip install -q torch\n!nvidia-smi\nprint(f\"Using device {device}\")")),
     h("a1_handout", "one figure per model in the latent plot", ("<< png points 1x4", "<< png points 1x1\n<< png points 1x1\n<< png points 1x1\n<< png points 1x1"), ('plt.savefig(outdir / "part_b_latent_space.png")', "plt.show()"), ("    panel = plt.gcf().add_subplot(1, 4, 1 + plot_idx)\n", "    panel = plt.figure().add_subplot()\n")),
     h("a1_handout", "a grid of the top, as the skeleton has it", ("    up = up.flip(0)\n", "")),
