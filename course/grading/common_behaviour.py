@@ -33,11 +33,15 @@ def losses_fall(answers: Answers, task: Task) -> Iterator[Finding]:
 
 
 def judge_losses(records: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Judge losses step by step; one that is not finite may be the fault of the small images that stand in."""
+    """Judge losses step by step; one that is not finite may be the fault of the small images that stand in.
+
+    An infinite loss of the first steps is an unlucky start, from which a training recovers.
+    """
     rising = 0
     for record in records:
         losses = numbers(record["losses"])
-        wrong = np.flatnonzero(~np.isfinite(losses))
+        start = len(losses) // TENTH
+        wrong = start + np.flatnonzero(~np.isfinite(losses[start:]))
         if len(wrong):
             yield Finding("LOOK", "not_finite", f"step {int(wrong[0]) + 1} of {len(losses)}")
         first, last = ends_of(losses)

@@ -333,3 +333,12 @@ def test_a_forged_answer_of_thousands_of_numbers_is_not_tried_in_pairs(monkeypat
     answers = Answers({"probes": {"elbo": {name: value.tolist() for name, value in probe.items()}}})
     (finding,) = [f for f in again.judge(answers, with_checks("a4", "1", ("elbo",))) if f.task == "1"]
     assert (finding.level, finding.code) == ("LOOK", "own_way") and "2001 numbers" in finding.evidence
+
+
+def test_an_infinite_loss_of_the_first_steps_is_an_unlucky_start_and_one_later_a_doubt():
+    falling = np.linspace(9, 4, 100)
+    for where, expected in ((slice(0, 3), set()), (slice(60, None), {"not_finite"})):
+        losses = falling.copy()
+        losses[where] = np.inf
+        findings = list(common_behaviour.judge_losses([{"losses": losses.tolist()}]))
+        assert codes(findings, "LOOK") - {"not_decreasing"} == expected
