@@ -200,9 +200,14 @@ def outcome(entry: Entry, findings: Iterable[Finding]) -> str:
     return "LOOK" if of_task else "PASS"
 
 
-def verdicts_of(entry: Entry, findings: list[Finding]) -> tuple[Level, ...]:
-    tasks = [task.name for task in ASSIGNMENTS[entry.key].graded if entry.public or task.name != "file"]
-    return tuple(worst(f.level for f in findings if f.task == task) for task in tasks)
+def verdicts_of(entry: Entry, findings: list[Finding], *, again: bool) -> tuple[Level, ...]:
+    """Return the verdicts of the tasks that could be judged: a reference has no figures and no text to be seen."""
+    assignment = ASSIGNMENTS[entry.key]
+    if entry.public:
+        tasks = assignment.graded
+    else:
+        tasks = tuple(task for task in assignment.tasks if task.from_rerun or not again)
+    return tuple(worst(f.level for f in findings if f.task == task.name) for task in tasks)
 
 
 def row_of(entry: Entry, options: Options, *, with_rerun: bool) -> Row:
@@ -214,8 +219,8 @@ def row_of(entry: Entry, options: Options, *, with_rerun: bool) -> Row:
         from_outputs = outcome(entry, stored) if entry.has_outputs else UNSEEN
         seen = entry.shown or from_outputs != "PASS"
         return Row(*about, from_outputs if seen else UNSEEN, outcome(entry, again) if with_rerun else UNSEEN)
-    before = verdicts_of(entry, stored) if entry.has_outputs else ()
-    after = verdicts_of(entry, again) if with_rerun else ()
+    before = verdicts_of(entry, stored, again=False) if entry.has_outputs else ()
+    after = verdicts_of(entry, again, again=True) if with_rerun else ()
     return Row(*about, worst(before) if before else UNSEEN, worst(after) if after else UNSEEN, before, after)
 
 
