@@ -37,7 +37,6 @@ MEASURED = {
     "light": Measurement("python -m course.dev.light", 0),
     "speed": Measurement("make bench", 0),
     "quality": Measurement("python -m course bench quality", 0),
-    "grader": Measurement("make grader-table", 2),
     "attacks": Measurement("make attack-table", 3),
     "class": Measurement("python -m course.grading.corpus.grade_class", 7),
     "small_class": Measurement("python -m course.grading.corpus.grade_class --small --count 2000", 7),
