@@ -85,8 +85,6 @@ def shows_something(cell: Cell) -> bool:
 
 # ---------------------------------------------------------------- figures
 
-NARROW = 0.4  # width over height that each column of a picture needs at least
-
 
 def figure(submission: Case, task: Task) -> Iterator[Finding]:
     """Judge whether the figure that the task asks for is there."""

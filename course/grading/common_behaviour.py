@@ -10,7 +10,6 @@ from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
 from course.grading.mathematics import gaussian_kl
 from course.grading.verdicts import Finding
-from course.notebooks.reading import Submission
 
 # ---------------------------------------------------------------- what the run itself showed
 
@@ -116,11 +115,6 @@ def improved(answers: Answers, record: dict[str, Any]) -> bool:
 
 
 # ---------------------------------------------------------------- what the run printed
-
-
-def printed_by(answers: Answers) -> Submission:
-    """Return the submission with what its cells printed when they ran again, which checks by outputs can read."""
-    return answers.printed
 
 
 def again(findings: Iterable[Finding]) -> Iterator[Finding]:

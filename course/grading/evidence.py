@@ -113,7 +113,6 @@ class Triple(NamedTuple):
     line: str
     dataset: int | None  # as a word near it says
     epoch: bool  # one of a history
-    is_log_likelihood: bool = False  # whether log p(x|z) was printed, and not its negative
 
 
 def triples(text: str, context: str = "") -> Iterator[Triple]:
@@ -153,7 +152,6 @@ def _triple(terms: dict[str, Reading], lines: list[str], context: str) -> Triple
         line=block[:MOST_EVIDENCE],
         dataset=dataset_of(block) or (int(row[1]) if row else None) or dataset_of(before) or dataset_of(context),
         epoch=bool(EPOCH.search(block)),
-        is_log_likelihood=term_kind == "ll",
     )
 
 

@@ -61,14 +61,6 @@ class CodeView:
         return f"cell {self.number} ({line[:50]}{'...' if len(line) > 50 else ''})"
 
     @cached_property
-    def words(self) -> set[str]:
-        return code.words(self.source, self.tree)
-
-    @cached_property
-    def strings(self) -> str:
-        return code.strings(self.source, self.tree)
-
-    @cached_property
     def text(self) -> str:
         """All that the outputs say: printed, displayed plain or as HTML, and tracebacks."""
         parts: list[str] = []
@@ -100,10 +92,6 @@ class NotebookView:
         self.code = [CodeView(cell, code.parse_or_none(cell.source)) for cell in cells]
         self.prose = submission.prose
         self.origin = submission.origin
-
-    @cached_property
-    def words(self) -> set[str]:
-        return set().union(*(view.words for view in self.code))
 
     @cached_property
     def printed(self) -> str:

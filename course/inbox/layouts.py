@@ -62,7 +62,6 @@ BLIND = {
     "résztvevő",
     "участник",
 }  # what Moodle calls everybody where names are hidden
-NOBODY = Person("", "", "", False)
 
 
 class Owner(NamedTuple):

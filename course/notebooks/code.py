@@ -200,31 +200,6 @@ def _bound_outside(scope: ast.AST) -> Iterator[str]:
             yield inner.target.id
 
 
-def words(source: str, tree: ast.Module | None) -> set[str]:
-    """Return the names and attributes in a cell's code, and the words of a cell that does not parse."""
-    if tree is None:
-        return set(re.findall(r"\w+", source))
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.keyword | ast.arg) and node.arg:
-            names.add(node.arg)
-    return names
-
-
-def strings(source: str, tree: ast.Module | None) -> str:
-    """Return a cell's string literals, f-strings' fixed parts included; the whole source where it does not parse."""
-    if tree is None:
-        return source
-    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return "\n".join(value for value in constants if isinstance(value, str))
-
-
 def imported_modules(tree: ast.Module | None) -> set[str]:
     """Return the modules that a cell's imports name."""
     modules: set[str] = set()

@@ -137,12 +137,6 @@ class Submission:
         return "\n".join(cell.source for cell in self.cells)
 
 
-def printed_only(text: str) -> Submission:
-    """Return a submission that holds nothing but what a run printed."""
-    text = text[:MOST_TEXT]
-    return Submission("", (Cell(1, "", 1, (Output("stream", text, {}),), text, None, ""),))
-
-
 # ---------------------------------------------------------------- the file
 
 

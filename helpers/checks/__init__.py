@@ -20,7 +20,7 @@ import pkgutil
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -195,8 +195,3 @@ def _place(code: CodeType) -> str:
     return (
         f"{file.name}, in {code.co_name}" if file.suffix == ".py" and file.is_file() else f"the cell of {code.co_name}"
     )
-
-
-def sentences(results: Sequence[Result]) -> str:
-    """Return results as lines."""
-    return "\n".join(map(str, results))

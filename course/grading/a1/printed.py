@@ -8,7 +8,7 @@ from course.assignments.task import Task
 from course.grading.a1.outputs import collapse, conventions_of, identity, judge_bands, kl_sign
 from course.grading.answers import Answers
 from course.grading.case import Case, case_of
-from course.grading.common_behaviour import again, printed_by
+from course.grading.common_behaviour import again
 from course.grading.evidence import Triple, toy_results
 from course.grading.verdicts import Finding
 
@@ -17,7 +17,7 @@ SEEDS = re.compile(r"manual_seed|seed_everything|set_seed|seed_all", re.I)  # of
 
 
 def printed_case(answers: Answers) -> Case:
-    return case_of(printed_by(answers), ASSIGNMENTS["a1"])
+    return case_of(answers.printed, ASSIGNMENTS["a1"])
 
 
 def printed_terms(answers: Answers, task: Task) -> Iterator[Finding]:

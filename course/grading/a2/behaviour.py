@@ -9,7 +9,7 @@ from course.assignments.task import Task
 from course.grading import answers as untrusted
 from course.grading.a2 import outputs
 from course.grading.answers import Answers, close
-from course.grading.common_behaviour import again, printed_by
+from course.grading.common_behaviour import again
 from course.grading.verdicts import Finding
 
 POINTS = 1000
@@ -37,4 +37,4 @@ def data(answers: Answers, task: Task) -> Iterator[Finding]:
 
 def numbers(answers: Answers, task: Task) -> Iterator[Finding]:
     """Judge the numbers that the rerun printed as those of the file."""
-    yield from again(outputs.numbers(printed_by(answers), task))
+    yield from again(outputs.numbers(answers.printed, task))

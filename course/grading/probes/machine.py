@@ -17,7 +17,6 @@ SPLITS = re.compile(r"(?<![\w.])(?:[1-6]\d_?000|8_?000|9_?000)(?![\w.])")  # num
 MOST_TRAINED, MOST_TESTED = 2048, 2560  # images of a pass over them: as many as are distinct, and as tasks demand
 LARGE = 4000  # rows of a set of images beyond which a pass is cut short
 PIXELS = 784
-KEPT_MAGICS = {"time", "timeit", "capture", "prun", "writefile"}  # the others change nothing that is tried here
 BODY_IS_PYTHON = {"time", "timeit", "prun", "capture", "memit", "debug", "script"}
 
 
