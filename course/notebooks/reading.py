@@ -54,10 +54,9 @@ INSTEAD = {  # how files begin that bear a notebook's name, and are none
     b"\0\0\0\0": f"{NOT_WHOLE} zeros, as after a failed upload: hand it in again.",
 }
 SAVED = re.compile(r"""savefig\s{0,9}\([^)]{0,80}?['"]([\w./-]{1,80})['"]""")
-FIGURE_NAME = re.compile(r"[a-z0-9_]+")
+SHOWN_NAME = re.compile(r"[a-z0-9_]+")  # of a figure, as the file says it
 ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character, as JSON may write it: with or without its other half
 MOST_NAME = 80
-FIGURE_LINE = re.compile(r"^figure ([a-z0-9_]{1,80})[ \t]*$", re.MULTILINE)
 
 
 class Unreadable(ValueError):
@@ -70,8 +69,8 @@ class Picture(NamedTuple):
     cell: int  # among the code cells, from 0
     kind: str  # of PICTURE_KINDS
     data: bytes  # empty where this kind is not opened
-    words: str  # lower case: printed name, alt text, fingerprint's titles, cell's source and heading
-    label: str  # only what names it: a printed name, a saved file's name, titles
+    words: str  # lower case: its name, alt text, fingerprint's titles, cell's source and heading
+    label: str  # only what names it: its name, or a saved file's name, titles
 
 
 class Output(NamedTuple):
@@ -374,7 +373,7 @@ def _rich(data: dict[str, Any]) -> str:
 def _figure_name(metadata: Any) -> str:
     """Return the name under which show() displayed a picture, empty where it did not."""
     name = metadata.get("figure") if isinstance(metadata, dict) else None
-    return name if isinstance(name, str) and FIGURE_NAME.fullmatch(name[:MOST_NAME]) else ""
+    return name if isinstance(name, str) and SHOWN_NAME.fullmatch(name[:MOST_NAME]) else ""
 
 
 def _stored_pictures(data: dict[str, Any]) -> dict[str, str]:
@@ -385,21 +384,16 @@ def _stored_pictures(data: dict[str, Any]) -> dict[str, str]:
 def _pictures(index: int, source: str, heading: str, outputs: tuple[Output, ...]) -> Iterator[Picture]:
     """Yield the pictures of a cell, each with the words that may say which figure it is."""
     saved = SAVED.findall(source)
-    names: list[str] = []  # printed since the last picture, or that of the picture itself
     number = 0
     for output in outputs:
-        if output.kind == "stream":
-            names += FIGURE_LINE.findall(output.text[:MOST_TEXT])[-1:]
         if not output.pictures or number >= MOST_PICTURES:
             continue
-        names += [output.name] * bool(output.name)
         kind = next(iter(output.pictures))
         data = _decoded(output.pictures[kind]) if kind in OPENED_KINDS else b""
-        label = " ".join([*names[-1:], *(saved[number : number + 1] if not names else [])])
+        label = output.name or "".join(saved[number : number + 1])
         titles = _titles(data)
         words = f"{label} {titles} {output.text[:MOST_PLAIN]} {heading} {source[:5000]}".lower()
         yield Picture(index, kind, data, words, f"{label} {titles}".lower())
-        names = []
         number += 1
 
 
