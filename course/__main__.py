@@ -293,17 +293,5 @@ def seeds(
                 print(f"    {sentence}")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
-def dev(
-    context: typer.Context,
-    script: Annotated[str, typer.Argument(help="fresh, matrix, mistakes, browser, sizes, site, waits, …")],
-) -> None:
-    """Run a maintainer's script of course/dev; what follows its name are its own arguments."""
-    with one_sentence("dev"):
-        from course.dev import scripts
-
-        scripts.run(script, context.args)
-
-
 if __name__ == "__main__":
     app()

@@ -1,6 +1,6 @@
 """How much of the helpers goes into a submission: joins each assignment's stored notebooks, and prints a row each.
 
-python -m course dev sizes
+python -m course.dev.sizes
 """
 
 import nbformat

@@ -1,18 +1,12 @@
 """The command line: one sentence on what a user can mend, one spelling of an assignment for all verbs."""
 
 import importlib
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from course.__main__ import app, key_of, one_sentence
 from course.assignments import ASSIGNMENTS
-from course.dev import scripts
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def invoke(*arguments):
@@ -69,13 +63,3 @@ def test_a_missing_package_is_one_sentence_and_a_bug_of_ours_is_none():
         raise ModuleNotFoundError("No module named 'course.gone'", name="course.gone")
     with pytest.raises(SystemExit, match="run: interrupted"), one_sentence("run"):
         raise KeyboardInterrupt
-
-
-def test_the_maintainers_scripts_are_run_by_name_with_their_own_arguments():
-    assert "no script 'gone': expected one of fresh, matrix" in str(invoke("dev", "gone").exception)
-    for name in scripts.SCRIPTS:
-        place = ROOT.joinpath("course", "dev", *name.replace("-", "_").split("."))
-        assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file()
-    command = [sys.executable, "-m", "course", "dev", "fresh", "--help"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "leave the folder for a look" in ran.stdout  # its own option
