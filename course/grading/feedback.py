@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course import paths
+from course.assignments.costs import is_about_pictures
 from course.grading.outcomes import Outcome, Standing
 from course.grading.page import ORDER, expected_of, graded_tasks, hint
 from course.grading.quotes import pieces
@@ -26,7 +27,6 @@ from helpers.core.files import write_whole
 SENTENCES: dict[Level, str] = {"FAIL": "Not right", "LOOK": "A person will look at"}
 WORDS: dict[Level, str] = {"FAIL": "not right", "LOOK": "a person will look"}
 PICTURES = "pictures"  # the folder of what is meant, beside the feedback
-ABOUT_PICTURES = ("figure_", "grid_", "interpolation_", "unclear", "panels_", "latent_", "same_panel")
 FIRST_DAY = (1980, 1, 1)  # of a zip's calendar
 LONGEST_STEM = 80
 
@@ -88,7 +88,8 @@ def escaped_part(text: str) -> str:
 def meant_by(verdict: Verdict, name: str) -> list[str]:
     """Return the names of our own figures that show what a task asked for, where its own was not as it should be."""
     findings = verdict.tasks[name].findings
-    about_pictures = any(f.level != "PASS" and f.code.startswith(ABOUT_PICTURES) for f in findings)
+    codes = [f.code for f in findings if f.level != "PASS"]
+    about_pictures = any(is_about_pictures(code) or code == "unclear" for code in codes)
     tasks = {task.name: task for task in graded_tasks(verdict)}
     return expected_of(tasks.get(name)) if about_pictures else []
 
