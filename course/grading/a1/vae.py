@@ -13,13 +13,12 @@ import numpy as np
 from course.assignments.task import Task
 from course.grading.a1.nll import GAUSSIAN, Decoded, decoded_by, judge_fit, named_fit
 from course.grading.answers import Answers, Tampered, close, number, numbers
+from course.grading.common_behaviour import NORMAL_KURTOSIS, SAME_NOISE, SILENT
 from course.grading.mathematics import gaussian_kl, gaussian_nll
 from course.grading.verdicts import Finding
 
-SILENT = 1e-6  # a spread below this is no noise
 REPEATED = 1e-9  # two draws that are nearer than this are one
-SAME_NOISE = 0.98  # a correlation beyond this is one noise for two latents
-NORMAL_KURTOSIS, KURTOSIS_OFF = 3, 0.3
+KURTOSIS_OFF = 0.3
 LEAST_SPREAD = 1e-9
 OWN_SPREAD, OWN_MEAN = 0.1, 0.15  # encode_latent against forward: logarithm of spreads, means in spreads
 
