@@ -25,7 +25,7 @@ from course.grading.judging import Graded, Options, rerun_package
 from course.grading.leftovers import remove_leftovers
 from course.grading.outcomes import Outcome, not_graded, of_row
 from course.grading.telling import Telling
-from course.grading.verdicts import LEVELS, StoredPicture, Verdict
+from course.grading.verdicts import BY_SEVERITY, StoredPicture, Verdict
 from course.inbox import collect as inbox
 from course.inbox.archives import Reader
 from course.inbox.collect import Collected
@@ -239,5 +239,5 @@ def load(out: Path, entry: Entry) -> Verdict | None:
 
 
 def summary(verdicts: list[Verdict], started: float) -> str:
-    counts = ", ".join(f"{sum(v.verdict == level for v in verdicts)} {level}" for level in LEVELS)
+    counts = ", ".join(f"{sum(v.verdict == level for v in verdicts)} {level}" for level in BY_SEVERITY)
     return f"{len(verdicts)} submissions: {counts}; {time.monotonic() - started:.0f} s"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from course.assignments import ADMISSION, ASSIGNMENTS
 from course.grading.outcomes import Outcome, Standing
-from course.inbox.decisions import ALL, decide_command
+from course.inbox.decisions import ALL, LEVELS, decide_command
 from course.inbox.roster import Listed, absent, by_name
 from course.inbox.tables import BOM, parse_table, read_table
 from helpers.core.files import write_whole
@@ -21,7 +21,6 @@ COLUMNS = (
 )  # fmt: skip
 FORMULA = "=+-@\t\r"  # a cell that begins with one of these is a formula to a spreadsheet
 WRITTEN = ".written"  # the folder that remembers the tables as they were written
-LEVELS = ("PASS", "FAIL", "LOOK")
 MOST_CHANGES = 8  # that are named
 
 

@@ -9,7 +9,7 @@ from course.notebooks.reading import printable
 
 Level = Literal["PASS", "FAIL", "LOOK"]
 CELL = re.compile(r"code cell (\d{1,6})")
-LEVELS: tuple[Level, ...] = ("PASS", "LOOK", "FAIL")  # the better first
+BY_SEVERITY: tuple[Level, ...] = ("PASS", "LOOK", "FAIL")
 
 
 class Finding(NamedTuple):
@@ -28,8 +28,8 @@ class Finding(NamedTuple):
 
 def worst(levels: Iterable[Level]) -> Level:
     """Return FAIL where there is one failure, LOOK by one doubt or by no evidence at all, else PASS."""
-    severities = [LEVELS.index(level) for level in levels]
-    return LEVELS[max(severities)] if severities else "LOOK"
+    severities = [BY_SEVERITY.index(level) for level in levels]
+    return BY_SEVERITY[max(severities)] if severities else "LOOK"
 
 
 def level_of(value: Any) -> Level:
@@ -38,7 +38,7 @@ def level_of(value: Any) -> Level:
     Raises:
         ValueError: it is none.
     """
-    for level in LEVELS:
+    for level in BY_SEVERITY:
         if value == level:
             return level
     raise ValueError(f"expected PASS, FAIL or LOOK, not {value!r}")
