@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from course.assignments import ASSIGNMENTS
 from course.grading.corpus.grader_table import submission
 from course.grading.judging import Options
+from course.grading.probes import notebook
 from course.grading.probes.channel import HEAD, Garbled, packed, unpacked
 from course.grading.rerun import again, digits, sandbox
 from course.grading.rerun.sandbox import Ended, Isolation, Limits
@@ -153,3 +154,8 @@ def test_one_answer_to_every_question_stops_no_grading(name, monkeypatch):
 
 def test_the_stand_in_is_of_the_sandboxs_form():
     assert {"send", "receive", "end"} <= vars(sandbox.Session).keys()
+
+
+def test_both_sides_of_the_sandbox_have_the_same_limits():
+    for name in ("SHARE", "MOST_CELL_TEXT"):  # the inner side imports nothing of the outer one
+        assert getattr(again, name) == getattr(notebook, name)

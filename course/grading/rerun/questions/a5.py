@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from course.grading.a5.behaviour import CODES
 from course.grading.rerun.digits import fashion_tests
 from course.grading.rerun.questions import common
 from course.grading.rerun.questions.asking import Asker, NotAnswered, array, plain
 
-CODES = ("boot_direction", "z_result", "z_ankle_boot_avg", "z_sneaker_avg", "z_sandal_avg")
 MOST_LATENTS, SIDE = 64, 10
 TEST_ROWS = 10_000  # as the notebook sees them: the distinct images one after the other, again and again
 
