@@ -9,7 +9,6 @@ NAME is one of the table below. A page of ``docs`` includes the file, so nobody 
 import argparse
 import datetime
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course.bench.table import processor
+from course.notebooks.printed import ANSI
 from course.paths import clone
 from helpers.core.files import write_whole
 
 FOLDER = Path("docs") / "measured"
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Measurement(NamedTuple):
@@ -69,7 +68,7 @@ def page(measurement: Measurement, printed: str, day: datetime.date) -> str:
     Raises:
         ValueError: nothing was printed.
     """
-    printed = COLOURS.sub("", printed).replace(f"{clone()}{os.sep}", "")  # where it lies is of one machine
+    printed = ANSI.sub("", printed).replace(f"{clone()}{os.sep}", "")  # where it lies is of one machine
     lines = [line.rstrip() for line in printed.splitlines()]
     while lines and not lines[-1]:
         lines.pop()

@@ -14,9 +14,10 @@ from pathlib import Path
 from course import assignments
 from course.assignments import Assignment
 from course.handin.privacy import folder_of_one_machine, secrets_in, without_secrets
-from course.handin.view import ANSI, NotebookView, Remark, capital, problem
+from course.handin.view import NotebookView, Remark, capital, problem
 from course.inbox.names import course_spelling, parse_name
 from course.notebooks.code import EMPTY_REGION, figure_names, imported_modules, is_empty, is_newer_python
+from course.notebooks.printed import ANSI
 from course.notebooks.reading import MOST_BYTES, Submission, Unreadable, parse, read_bytes
 
 LARGEST_FILE = 20_000_000  # bytes; ours have at most 3 MB, and a course's upload form takes little more

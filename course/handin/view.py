@@ -1,7 +1,6 @@
 """Look at a notebook as the checks of ``validate`` do: its code is parsed once, with its texts and definitions."""
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +8,8 @@ from typing import NamedTuple
 
 from course.handin.privacy import holds_secret
 from course.notebooks import code
+from course.notebooks.printed import ANSI
 from course.notebooks.reading import Cell, Submission
-
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class Remark(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 # ---------------------------------------------------------------- folding
 
-ANSI = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")
+ANSI = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # colours, and what moves a terminal's cursor
 PROGRESS = re.compile(r"\d%\||\d/\d+ \[|━|it/s\]|s/it\]")
 CHECK = re.compile(r"[✓✗–] [^|\n]{1,60}: ")  # "✓ A1, KL: agrees with …"; a claim's line has bars
 CUT = "\n[... cut ...]\n"

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from traitlets import default
 
 from course.notebooks import versions
+from course.notebooks.printed import ANSI
 from helpers.core.files import write_whole
 from helpers.core.settings import folders
 
 CELL_TIMEOUT_S = 1200
 KERNEL_GB = 2.5  # what one notebook needs: 1.9 at most when measured, and the system around it
 FIGURE_HOOK = "course.figures.fingerprint:attach"  # what is compared of a figure goes into its PNG
-ANSI = re.compile(r"\x1b\[[0-9;]*m")  # colours of tracebacks
 
 
 class OwnKernel(AsyncKernelManager):
