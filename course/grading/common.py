@@ -12,7 +12,7 @@ from course.grading.evidence import Look, Series, loss_series
 from course.grading.sources import Function, called_names, last_name, walk
 from course.grading.training import Loop
 from course.grading.verdicts import Finding
-from course.notebooks.code import EMPTY_REGION, is_stub
+from course.notebooks.code import EMPTY_REGION, is_empty, is_stub
 from course.notebooks.reading import Cell, Submission
 
 # ---------------------------------------------------------------- the file
@@ -71,12 +71,7 @@ def errors(submission: Submission, task: Task) -> Iterator[Finding]:
 
 def code_cells(submission: Submission) -> list[Cell]:
     """Return the code cells that hold more than comments."""
-    cells = []
-    for cell in submission.cells:
-        lines = [line.strip() for line in cell.source.splitlines()]
-        if any(line and not line.startswith("#") for line in lines):
-            cells.append(cell)
-    return cells
+    return [cell for cell in submission.cells if not is_empty(cell.source)]
 
 
 def shows_something(cell: Cell) -> bool:
