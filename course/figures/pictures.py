@@ -22,7 +22,7 @@ def opened(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data), formats=formats)
     except Exception as error:  # Pillow raises a dozen kinds on broken files
-        raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error
+        raise _undecoded(error) from error
     if not 0 < math.prod(image.size) <= MOST_PIXELS:
         raise FigureError(f"the picture has {image.size} pixels, expected 1 to {MOST_PIXELS:,} in all")
     return image
@@ -34,19 +34,7 @@ def picture(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> Image.Image:
     Raises:
         FigureError: it cannot be decoded, or has more pixels than any figure of ours.
     """
-    image = opened(data, formats)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image.load()
-            if image.mode in ("RGB", "L"):
-                return image.convert("RGB")
-            rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-            if rgba.getchannel("A").getextrema()[0] == 255:  # nothing shines through, as in nearly every figure
-                return rgba.convert("RGB")
-    except Exception as error:
-        raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return _on_white(data, formats).convert("RGB")
 
 
 def reduced(data: bytes, formats: tuple[str, ...], side: int) -> Image.Image:
@@ -55,18 +43,28 @@ def reduced(data: bytes, formats: tuple[str, ...], side: int) -> Image.Image:
     Raises:
         FigureError: it cannot be decoded, or has more pixels than any figure of ours.
     """
+    return shrunk(_on_white(data, formats).convert("L"), side)
+
+
+def _on_white(data: bytes, formats: tuple[str, ...]) -> Image.Image:
+    """Return the picture, decoded, on white paper where something of it shines through."""
     image = opened(data, formats)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            if image.mode not in ("RGB", "L"):
-                image = image if image.mode == "RGBA" else image.convert("RGBA")
-                if image.getchannel("A").getextrema()[0] != 255:  # something shines through, as in hardly any figure
-                    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return shrunk(image.convert("L"), side)
+            if image.mode in ("RGB", "L"):
+                return image
+            rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+            if rgba.getchannel("A").getextrema()[0] == 255:  # nothing shines through, as in nearly every figure
+                return rgba
+            return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     except Exception as error:
-        raise FigureError(f"the picture cannot be decoded ({error}): save the figure again with show") from error
+        raise _undecoded(error) from error
+
+
+def _undecoded(error: Exception) -> FigureError:
+    return FigureError(f"the picture cannot be decoded ({error}): save the figure again with show")
 
 
 def shrunk(image: Image.Image, side: int) -> Image.Image:
