@@ -20,9 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from course.dev.install import gigabytes
+from course.dev.install import ROOT, gigabytes
 
-ROOT = Path(__file__).resolve().parents[2]
 MODES = ("data-cpu", "data-gpu", "nothing-cpu", "nothing-gpu")
 NOWHERE = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
 INHERITED = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS")  # and what pip needs to find its index

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 from course.grading import judging
 from course.grading.judging import Graded, Options
 from course.notebooks.reading import printable
+from course.paths import SOURCES
 
 JUDGING_S = 60.0  # wall clock, and processor time, of one file; a rerun has its own beside it
 AROUND_RERUN_S = 800.0  # wall clock of a rerun beside the run itself: start, interruption, questions
 MEMORY = 1 << 30  # bytes of address space that judging one file may add
-ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
 TIME_UP = f"it could not be judged within {JUDGING_S:g} s"
 MEMORY_UP = f"it could not be judged within {MEMORY >> 20} MB of memory"
@@ -83,7 +83,7 @@ class Worker:
 
 
 def start() -> "subprocess.Popen[bytes]":
-    paths = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    paths = os.pathsep.join([str(SOURCES), *filter(None, sys.path)])
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     return subprocess.Popen(
         [sys.executable, "-m", "course.grading.worker", str(os.getpid())],

@@ -72,7 +72,7 @@ judging.judge, worker.JUDGING_S = turn, 0
 judge(Job("", {path!r}, b"", options))
 """
     program = program.format(path=str(tmp_path / NAME))
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=worker.ROOT)
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=worker.SOURCES)
     assert ran.stdout.strip() == worker.MEMORY_UP, ran.stderr
     assert ran.returncode == -signal.SIGXCPU
 
@@ -175,7 +175,7 @@ judge.judge(worker.Job({NAME!r}, {str(tmp_path / NAME)!r}, b"", Options()))
 print(judge.process.pid, flush=True)
 import time; time.sleep(60)
 """
-    grader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=worker.ROOT, text=True)
+    grader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=worker.SOURCES, text=True)
     assert grader.stdout is not None
     child = psutil.Process(int(grader.stdout.readline()))
     grader.kill()
@@ -203,7 +203,7 @@ def test_killing_the_grader_in_a_rerun_ends_the_sandbox_and_all_in_it(sign, tmp_
     sleeping = "import subprocess\nsubprocess.run(['sleep', '1000'])"
     (tmp_path / "in" / NAME).write_bytes(notebook([cell(sleeping), *class_cells()]))
     command = [sys.executable, "-m", "course", "grade", str(tmp_path / "in"), "--rerun", "--out", str(tmp_path / "out")]
-    with subprocess.Popen(command, cwd=worker.ROOT, stdout=subprocess.DEVNULL) as grader:
+    with subprocess.Popen(command, cwd=worker.SOURCES, stdout=subprocess.DEVNULL) as grader:
         started: list[psutil.Process] = []
         deadline = time.monotonic() + 300
         while not any("sleep" in p.name() for p in living(started)):  # at the notebook's own child
