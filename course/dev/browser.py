@@ -185,6 +185,22 @@ def copy_repository(folder: Path) -> None:
     single_file.write(folder)
 
 
+def chromium_and_playwright() -> tuple[str, Any]:
+    """Return where Chromium is, and what drives it.
+
+    Raises:
+        SystemExit: one of them is missing.
+    """
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise SystemExit("no Chromium found: install it (Debian: apt install chromium), or name it in CHROMIUM")
+    try:
+        from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise SystemExit("the package playwright is missing: pip install playwright") from None
+    return chromium, sync_playwright
+
+
 def main() -> None:
     """Look at the notebooks, and exit with 1 where one of them has a problem."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -193,14 +209,7 @@ def main() -> None:
     others = [name for name in asked if name != single_file.NAME]
     names = [path.stem for path in notebook_paths(others)] if others or not asked else []
     names += [single_file.NAME] if len(others) < len(asked) or not asked else []
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("no Chromium found: install it (Debian: apt install chromium), or name it in CHROMIUM")
-    try:
-        from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise SystemExit("the package playwright is missing: pip install playwright") from None
-    looks = look_at_all(names, chromium, sync_playwright)
+    looks = look_at_all(names, *chromium_and_playwright())
     print(f"pictures in {SHOTS.relative_to(ROOT)}")
     raise SystemExit(int(any(look.problems for look in looks)))
 

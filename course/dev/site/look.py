@@ -11,9 +11,7 @@ mouse, finger and keyboard, and its pictures are compared with what PyTorch draw
 import argparse
 import functools
 import http.server
-import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
+from course.dev.browser import chromium_and_playwright
 from course.paths import EXECUTED, ROOT
 
 SHOTS = EXECUTED / "site-look"
@@ -225,14 +224,7 @@ def main() -> int:
     site = arguments.site
     if not (site / "index.html").is_file():
         raise SystemExit(f"there is no site in {site}: make site writes it")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("no Chromium found: install it (Debian: apt install chromium), or name it in CHROMIUM")
-    try:
-        from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise SystemExit("the package playwright is missing: pip install playwright") from None
-    bad = look_at_all(site, arguments.words, chromium, sync_playwright)
+    bad = look_at_all(site, arguments.words, *chromium_and_playwright())
     print(f"pictures in {SHOTS.relative_to(ROOT)}")
     return int(bad > 0)
 
