@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell
 
 from course.assignments import Assignment
 from course.handout.lean import HINTS, table
+from course.handout.notebooks import folded
 from course.paths import ROOT
 
 START = ("course.handin.last_cell", "helpers.checks")  # what a notebook imports of it; the rest follows from imports
@@ -31,7 +31,7 @@ from {kit}.helpers.checks import check
 
 hand_in = partial(_hand_in, assignment="{key}")
 '''
-CELL = """# @title Given: the checks, and handing in
+CELL = """\
 # Packed Python, which this cell unpacks beside the notebook; there is nothing to read or to change.
 import base64
 import sys
@@ -47,9 +47,7 @@ from {kit} import check, hand_in
 def kit_cell(assignment: Assignment) -> nbformat.NotebookNode:
     """Make the cell that unpacks the kit of an assignment."""
     packed = base64.b64encode(kit(assignment)).decode()
-    cell = new_code_cell(CELL.format(kit=f"{assignment.key}_kit", packed=packed).rstrip())
-    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "cellView": "form", "collapsed": True})
-    return cell
+    return folded(CELL.format(kit=f"{assignment.key}_kit", packed=packed).rstrip(), "the checks, and handing in")
 
 
 def kit(assignment: Assignment) -> bytes:

@@ -136,7 +136,7 @@ def open_cell(source: str, about: str, rest: str, name: str) -> str:
         chain = enclosing(source, first, last)
         later = set(re.findall(r"\w+", "\n".join([*lines[last + 1 :], "" if chain else rest])))
         place = f", {'.'.join(chain)}" if chain else ""
-        text = stub(f"{about}{place}.", _results(inside, later))
+        text = stub(f"{about}{place}.", _results_in_cell(inside, later))
         lines[first : last + 1] = textwrap.indent(text, indent).split("\n")
     return "\n".join(lines)
 
@@ -151,7 +151,7 @@ def _label(heading: str) -> str:
     return heading if heading.startswith(("Task", "Exercise")) else f"Section {heading!r}"
 
 
-def _results(code: str, later: set[str]) -> list[str]:
+def _results_in_cell(code: str, later: set[str]) -> list[str]:
     """List the names that a piece of a cell binds, or fills, and that are used behind it."""
     try:
         tree = ast.parse(code)
@@ -168,3 +168,10 @@ def _results(code: str, later: set[str]) -> list[str]:
             if isinstance(place, ast.Name) and id(place) not in loops and not place.id.startswith("_"):
                 names.append(place.id)
     return [name for name in dict.fromkeys(names) if name in later]
+
+
+def folded(source: str, title: str) -> nbformat.NotebookNode:
+    """Make a code cell that Jupyter, VS Code and Colab show folded, under a title."""
+    cell = new_code_cell(f"# @title Given: {title}\n{source}")
+    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "cellView": "form", "collapsed": True})
+    return cell

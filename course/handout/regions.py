@@ -49,7 +49,7 @@ def _region(tree: ast.Module, first: int, last: int, name: str) -> Region:
         function=".".join(n.name for n in chain[: outermost + 1]),
         title=plain_text(next(filter(None, docs), "").split("\n\n")[0]),
         source=next(filter(None, map(_source_of, docs)), ""),
-        computes=_results(chain[-1], first + 1, last + 1),
+        computes=_results_in_function(chain[-1], first + 1, last + 1),
     )
 
 
@@ -101,7 +101,7 @@ def _source_of(docstring: str) -> str:
     return " ".join(match[1].split()).rstrip(".") if match else ""
 
 
-def _results(function: ast.AST, first: int, last: int) -> tuple[str, ...]:
+def _results_in_function(function: ast.AST, first: int, last: int) -> tuple[str, ...]:
     """List the names bound between two lines and used behind them, in the order in which they are bound."""
     places: dict[str, tuple[int, int]] = {}
     later: set[str] = set()

@@ -19,7 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course.assignments import Assignment
 from course.handout.kit import kit_cell
-from course.handout.notebooks import open_cell, task_of
+from course.handout.notebooks import folded, open_cell, task_of
 from course.handout.repository import badge
 
 SHEETS = Path(__file__).with_name("sheets")
@@ -141,10 +141,3 @@ def notebook_of(assignment: Assignment, url: str, *, solved: bool = False) -> st
 
 def _template(name: str) -> str:
     return (TEMPLATES / f"{name}.md").read_text(encoding="utf-8").strip()
-
-
-def folded(source: str, title: str) -> nbformat.NotebookNode:
-    """Make a code cell that Jupyter, VS Code and Colab show folded, under a title."""
-    cell = new_code_cell(f"# @title Given: {title}\n{source}")
-    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "cellView": "form", "collapsed": True})
-    return cell
