@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 from course.figures import pictures
 
 COLOUR = 30  # of 255, between the strongest and the weakest of the three channels: letters and frames are gray
-MOST_PIXELS = 1_000_000  # beyond which a picture is reduced first
+UNREDUCED_PIXELS = 1_000_000  # beyond which a picture is reduced first
 FULL = 255  # of a mask
 RUN = re.compile(b"\xff+")
 
@@ -21,7 +21,7 @@ def coloured_pieces(data: bytes, formats: tuple[str, ...] = ("PNG",)) -> int:
         FigureError: it cannot be decoded, or has more pixels than any figure of ours.
     """
     image = pictures.picture(data, formats)
-    factor = math.ceil(math.sqrt(image.width * image.height / MOST_PIXELS))
+    factor = math.ceil(math.sqrt(image.width * image.height / UNREDUCED_PIXELS))
     red, green, blue = (image.reduce(factor) if factor > 1 else image).convert("RGB").split()
     strongest, weakest = (f(f(red, green), blue) for f in (ImageChops.lighter, ImageChops.darker))
     spread = ImageChops.subtract(strongest, weakest)

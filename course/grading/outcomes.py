@@ -13,7 +13,7 @@ from course.assignments.task import FILE
 from course.grading.judging import Options, judge_tasks, verdict_of
 from course.grading.verdicts import Finding, Level, TaskVerdict, Verdict, level_of, worst
 from course.inbox import decisions as by_hand
-from course.inbox.archives import Remark
+from course.inbox.archives import Doubt
 from course.inbox.decisions import ALL, Decision
 from course.inbox.roster import Seen
 from course.inbox.rows import Row, best_spelling, unknown_assignment
@@ -54,9 +54,9 @@ def of_row(row: Row, verdict: Verdict) -> Verdict:
 def not_graded(row: Row, options: Options) -> Verdict:
     """Return the verdict on a row that the grader did not take: a person must look at it, as a whole."""
     unknown = unknown_assignment(row)
-    problem = row.problem or Remark("not_judged", "it was not judged this time: grade again")
+    problem = row.problem or Doubt("not_judged", "it was not judged this time: grade again")
     if unknown and not row.problem:
-        problem = Remark("no_assignment", unknown)
+        problem = Doubt("no_assignment", unknown)
     tasks = judge_tasks((FILE,), [Finding("LOOK", *problem, task=FILE.name)])
     verdict = verdict_of(row.name, row.assignment, b"", tasks, problem.text, options)
     return of_row(row, replace(verdict, sha256=row.sha256, path=printable(str(row.place.path))))
@@ -79,12 +79,12 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision], out: Path)
     used: set[int] = set()
     decisions = by_hand.in_their_names(decisions, [outcome.row for outcome in outcomes])
     for outcome in outcomes:
-        of_row = by_hand.for_row(decisions, outcome.row) if outcome.verdict else by_hand.Sorted({}, [], [])
-        used |= {decision.line for decision in (*of_row.applied.values(), *of_row.anew, *of_row.untied)}
-        applied.append(decided(outcome, of_row.applied))
-        if not any(is_superseded_twin(other, outcome, decision) for decision in of_row.anew for other in outcomes):
-            lines += [anew(decision, outcome.row) for decision in of_row.anew]
-        lines += [untied(decision, outcome.row, out) for decision in of_row.untied]
+        theirs = by_hand.for_row(decisions, outcome.row) if outcome.verdict else by_hand.Sorted({}, [], [])
+        used |= {decision.line for decision in (*theirs.applied.values(), *theirs.anew, *theirs.untied)}
+        applied.append(decided(outcome, theirs.applied))
+        if not any(is_superseded_twin(other, outcome, decision) for decision in theirs.anew for other in outcomes):
+            lines += [anew(decision, outcome.row) for decision in theirs.anew]
+        lines += [untied(decision, outcome.row, out) for decision in theirs.untied]
     lines += unused([decision for decision in decisions if decision.line not in used], outcomes)
     final = settled(applied)
     lines += [set_aside(o.row) for o, before in zip(final, applied, strict=True) if before.verdict and not o.verdict]

@@ -46,7 +46,7 @@ class Place(NamedTuple):
     members: tuple[int, ...] = ()
 
 
-class Remark(NamedTuple):
+class Doubt(NamedTuple):
     """What is odd about how something was handed in; a person should look."""
 
     code: str  # of its hint
@@ -69,7 +69,7 @@ class Content(NamedTuple):
 
     place: Place | None  # of its one notebook
     name: str  # of that notebook
-    problem: Remark | None = None  # for a person who has to look, where it is not to be graded
+    problem: Doubt | None = None  # for a person who has to look, where it is not to be graded
     is_empty: bool = False  # it holds no notebook
 
 
@@ -241,7 +241,7 @@ def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
     try:
         members = [m for m in reader.members(place) if not is_ignored(m.name.split("/"))]
     except Unreadable as error:
-        return Content(None, "", Remark("unopened", f"{error}: it was not opened"))
+        return Content(None, "", Doubt("unopened", f"{error}: it was not opened"))
     notebooks = [m for m in members if is_notebook_name(m.name)] or _by_content(reader, place, members)
     if len({(m.crc, m.size) for m in notebooks}) == 1:  # one, or several of the same content
         member = notebooks[0]
@@ -249,7 +249,7 @@ def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
     if notebooks:
         names = ", ".join(m.name[:LONGEST_NAME] for m in notebooks[:MOST_NAMES])
         more = f" and {len(notebooks) - MOST_NAMES} more" if len(notebooks) > MOST_NAMES else ""
-        return Content(None, "", Remark("several", f"the zip holds {len(notebooks)} notebooks: {names}{more}"))
+        return Content(None, "", Doubt("several", f"the zip holds {len(notebooks)} notebooks: {names}{more}"))
     return _in_inner_zips(reader, place, [m for m in members if is_zip_name(m.name)], depth)
 
 
@@ -269,11 +269,11 @@ def _in_inner_zips(reader: Reader, place: Place, zips: list[Member], depth: int)
     if not zips:
         return Content(None, "", is_empty=True)
     if depth >= MOST_DEPTH or len(zips) > MOST_INNER_ZIPS:
-        return Content(None, "", Remark("unopened", "the zip holds further zips, which were not opened"))
+        return Content(None, "", Doubt("unopened", "the zip holds further zips, which were not opened"))
     inner = [content_of(reader, Place(place.path, (*place.members, m.number)), depth + 1) for m in zips]
     filled = [content for content in inner if not content.is_empty]
     if len(filled) == 1:
         return filled[0]
     if filled:
-        return Content(None, "", Remark("several", f"the zip holds {len(filled)} zips with notebooks in them"))
+        return Content(None, "", Doubt("several", f"the zip holds {len(filled)} zips with notebooks in them"))
     return Content(None, "", is_empty=True)

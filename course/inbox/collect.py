@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course.inbox import archives, kinds, layouts, likeness
-from course.inbox.archives import Place, Reader, Remark
+from course.inbox.archives import Doubt, Place, Reader
 from course.inbox.layouts import LAYOUTS, Layout, Owner, Person
 from course.inbox.roster import Listed, known_by_roster
 from course.inbox.rows import Row, of_one_assignment, spelt_alike, superseded, told_apart
@@ -266,14 +266,14 @@ def row_of(item: Item, path: tuple[str, ...], owner: Owner, reader: Reader, flag
     if item.problem and not kinds.is_notebook_name(item.name):
         return left_out(row, item.problem.removeprefix("it "))
     if item.problem:
-        return replace(row, status="graded", notebook=item.place, problem=Remark("unreadable", item.problem))
+        return replace(row, status="graded", notebook=item.place, problem=Doubt("unreadable", item.problem))
     try:
         return opened(row, item, reader, flag)
     except (Unreadable, OSError) as error:
         reason = f"it cannot be opened ({error.strerror})" if isinstance(error, OSError) else str(error)
         if kinds.is_notebook_name(item.name) or kinds.is_zip_name(item.name):
             code = "unreadable" if kinds.is_notebook_name(item.name) else "unopened"
-            return replace(row, status="graded", notebook=item.place, problem=Remark(code, printable(reason)))
+            return replace(row, status="graded", notebook=item.place, problem=Doubt(code, printable(reason)))
         return left_out(row, printable(reason).removeprefix("it "))
 
 
@@ -337,7 +337,7 @@ def with_content(row: Row, place: Place, content: bytes, flag: str | None) -> Ro
     if not row.assignment:
         row = replace(row, assignment=likeness.likely(likeness.words_in(content)) or "")
     digest = hashlib.sha256(content).hexdigest()
-    remarks = tuple(Remark("file_name", text) for text in remarks_on_name(row, flag))
+    remarks = tuple(Doubt("file_name", text) for text in remarks_on_name(row, flag))
     return replace(row, status="graded", notebook=place, sha256=digest, size=len(content), remarks=remarks)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from course.assignments import ASSIGNMENTS
-from course.inbox.archives import Place, Remark
+from course.inbox.archives import Doubt, Place
 from course.inbox.uploads import Copy
 
 Status = Literal["graded", "superseded", "left out"]
@@ -28,8 +28,8 @@ class Row:
     reason: str  # what follows "superseded by" or "left out because it"
     place: Place
     notebook: Place | None  # what is graded: in a zip, its one notebook
-    problem: Remark | None  # why a person has to look instead of the grader
-    remarks: tuple[Remark, ...]
+    problem: Doubt | None  # why a person has to look instead of the grader
+    remarks: tuple[Doubt, ...]
     folder: str  # the person's own, which a learning platform made
     sure: bool  # that two files of this name are one person's
     copy: Copy
@@ -120,7 +120,7 @@ def newest_counts(rows: list[Row]) -> list[Row]:
             settled.append(replace(row, status="superseded", reason=by.file))
         elif len(parts) > 1:
             others = ", ".join(part.file for part in parts if part is not row)
-            remark = Remark(
+            remark = Doubt(
                 "several", f"{len(parts)} notebooks were handed in for {row.assignment}; beside this one: {others}"
             )
             settled.append(replace(row, remarks=(*row.remarks, remark)))
