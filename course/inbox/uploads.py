@@ -30,19 +30,25 @@ COPIES = re.compile(  # each leaves a number, or none: then it is one copy
     re.IGNORECASE,
 )
 VERSIONS = re.compile(rf"{AT_END}(?<=[\s_.-])(?:v|ver|version)[\s_.-]?(\d{{1,3}})$", re.IGNORECASE)
-DAY = r"(?P<year>20\d\d){0}(?P<month>0[1-9]|1[0-2]){0}(?P<day>0[1-9]|[12]\d|3[01])"
+
+
+def _day(separator: str) -> str:
+    """Return the pattern of a day with this between its parts, the year first."""
+    return rf"(?P<year>20\d\d){separator}(?P<month>0[1-9]|1[0-2]){separator}(?P<day>0[1-9]|[12]\d|3[01])"
+
+
 TURNED_DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])[-_.](?P<month>0?[1-9]|1[0-2])[-_.](?P<year>20\d\d)"
 TIME = r"(?P<hour>[01]\d|2[0-3])[-_.:h]?(?P<minute>[0-5]\d)(?:[-_.:m]?(?P<second>[0-5]\d))?s?"
 STAMPS = tuple(  # a day, and often a time, as platforms, scanners and careful people write them into names
     re.compile(rf"(?<![^\W_]){form}(?![^\W_])", re.IGNORECASE)
     for form in (
-        DAY.format("[-_.]") + rf"(?:(?:\s-\s|[-_T ]){TIME})?",
-        DAY.format("") + rf"[-_T ]?{TIME}",
+        _day("[-_.]") + rf"(?:(?:\s-\s|[-_T ]){TIME})?",
+        _day("") + rf"[-_T ]?{TIME}",
         TURNED_DAY + rf"(?:(?:\s-\s|[-_T ]){TIME})?",
     )
 )
-FIRST_DAY = re.compile(rf"^{DAY.format('')}(?=[\s_-])")  # elsewhere eight digits may be a person's number
-LAST_DAY = re.compile(rf"{AT_END}(?<=[\s_-]){DAY.format('')}$")
+FIRST_DAY = re.compile(rf"^{_day('')}(?=[\s_-])")  # elsewhere eight digits may be a person's number
+LAST_DAY = re.compile(rf"{AT_END}(?<=[\s_-]){_day('')}$")
 CHECKPOINT = re.compile(r"-checkpoint$", re.IGNORECASE)
 PART_AT_END = re.compile(r"(?<![^\W_])(?:part|teil)[\s_.-]*\d{1,2}$", re.IGNORECASE)
 LAST_WORD = re.compile(r"[\s_.,-]+([^\W\d_]+)(\d{0,3})$")
