@@ -84,7 +84,8 @@ setup: .venv/installed
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m course.dev.install --build $(BUILD) --versions $(VERSIONS)
 
-ifneq ($(origin GPU)$(origin VERSIONS),undefinedfile)  # asked for: look again at what is installed
+# one of them was asked for: look again at what is installed
+ifneq ($(filter-out undefined,$(origin GPU))$(filter-out file,$(origin VERSIONS)),)
 .PHONY: .venv/installed
 endif
 

@@ -156,7 +156,7 @@ class _Judge:
             self.same(what, old, new)
             return
         limit = getattr(self.allowed, kind)
-        difference = abs(new - old) / scale if scale > 0 else math.inf * (new != old) if new != old else 0.0
+        difference = abs(new - old) / scale if scale > 0 else math.inf if new != old else 0.0
         self.measured[kind] = max(self.measured.get(kind, 0.0), min(difference, 1e6))
         if not difference <= limit:
             self.problems.append(f"{what} {new:.4g}, expected {old:.4g} ± {limit * scale:.2g}")
