@@ -31,7 +31,7 @@ from helpers.checks.pictures import (
     tiles_of,
 )
 from helpers.checks.student import Student, replaced
-from helpers.checks.training import ALL_STEPS, BATCH, BATCHES, EPOCHS, Run, judge_steps, plain_fit, watched
+from helpers.checks.training import ALL_STEPS, BATCH, BATCHES, EPOCHS, POINTS, Run, judge_steps, plain_fit, watched
 
 AFFINE, AFFINE_LOGITS = 1e-4, 1e-3  # what superposition leaves over; zero for an affine function
 BOUNDED = 1.001  # of codes for huge images
@@ -126,7 +126,7 @@ def train_ae(student: Student) -> str:
     except NotImplementedError:  # is it the loop of part A that is still open?
         with replaced(train, fit=plain_fit):
             train(stub, data, optimizer, num_epochs=EPOCHS)
-    judge_steps(Run(noted, [(0.05, True)]))
+    judge_steps(Run(noted, [(POINTS["train"], True)]))
     levels, code = (np.zeros(2) if g is None else as_array(g, "the gradient") for g in noted[0])
     p = 1 / (1 + np.exp(-np.array(stub.LEVELS)))
     squared, entropy = (p - stub.PIXEL) * p * (1 - p), p - stub.PIXEL

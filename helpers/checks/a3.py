@@ -79,7 +79,7 @@ def flat_loss(model: nn.Module, x: Tensor, beta: float) -> Tensor:
     return torch.stack([p.mean() for p in model.parameters()]).sum()
 
 
-def right_loss(model: nn.Module, x: Tensor, beta: float) -> Tensor:
+def squared_error(model: nn.Module, x: Tensor, beta: float) -> Tensor:
     """Stand in for the loss while it is still open: the squared error alone."""
     recon = model(x)[0]
     return torch.nn.functional.mse_loss(recon, x)
@@ -133,7 +133,7 @@ def train_vae(student: Student) -> str:
     try:
         _, losses, _ = call_train(student, None, n_steps=SHORT, batch_size=64, lr=LR)
     except NotImplementedError:
-        _, losses, _ = call_train(student, right_loss, n_steps=SHORT, batch_size=64, lr=LR)
+        _, losses, _ = call_train(student, squared_error, n_steps=SHORT, batch_size=64, lr=LR)
     values = losses_of(losses)
     if len(values) != SHORT:
         raise Mistake(f"{len(values)} losses for {SHORT} steps, expected one each")
@@ -200,7 +200,7 @@ def visualization(student: Student) -> str:
     if "show" in inspect.signature(function).parameters:
         options["show"] = figures.append
     with patch.object(plt, "show", lambda *_, **__: figures.append(plt.gcf())):
-        for others in ({}, {"fit": plain_fit, "compute_vae_loss": right_loss}):  # as long as these are open
+        for others in ({}, {"fit": plain_fit, "compute_vae_loss": squared_error}):  # as long as these are open
             try:
                 with replaced(function, **others):
                     result = function(**options)

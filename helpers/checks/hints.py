@@ -25,7 +25,7 @@ HINTS = {
     "nll_sign": "NLL: wrong sign; it is minus the log-likelihood.",
     # ELBO
     "elbo_sign": "ELBO: wrong sign; ELBO = -(NLL + KL).",
-    "elbo_kl_sign": "ELBO: the KL is subtracted from the bound, not added: ELBO = -NLL - KL.",
+    "elbo_kl_sign": "ELBO: you added the KL; it is subtracted, as the NLL is: ELBO = -NLL - KL.",
     "elbo_wrong": "ELBO: it is not -(NLL + KL).",
     # decoder and samples
     "shape": "A result has another shape than the assignment says.",

@@ -70,13 +70,13 @@ def known_models(student: Student) -> list[Known]:
     autoencoder.encoder, autoencoder.decoder = Reader(False), Writer()
     autoencoder.decode = Writer()
     vae = student.get("toy_vae.VAE")(SIDE * SIDE, 2, [4], [4], flatten=True, sigmoid=True).eval()
-    vae.encoder, noise = Reader(True), []
+    vae.encoder = Reader(True)
+    flags: list[bool] = []
 
     def decode(z: Tensor, noise: bool = True) -> Tensor:
         flags.append(bool(noise))
         return Writer()(z).flatten(1)
 
-    flags = noise
     vae.decode, vae.encode_latent = decode, Reader(False).forward
     vae.encode = lambda x: tuple(Reader(True)(x).chunk(2, dim=1))
     vae.likelihood = lambda z: (Writer()(z).flatten(1), torch.full((len(z), SIDE * SIDE), -4.0))
