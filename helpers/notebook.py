@@ -54,7 +54,7 @@ def show(figure: Figure, name: str, alt: str, *, data: "ImageSet | None" = None)
     if not alt.strip():
         raise ValueError(f"figure {name} needs a sentence in alt, for those who cannot see it")
     if data is not None and not data.genuine:
-        figure.text(0.995, 0.005, data.title, ha="right", va="bottom", fontsize=8, color="#D55E00")
+        figure.text(0.995, 0.005, data.title, ha="right", va="bottom", fontsize=8, color=plots.RED)
     png = render(figure, name)
     bundle = {"text/html": html_figure(png, alt), "image/png": png, "text/plain": alt}
     display(bundle, metadata={"figure": name, "image/png": {"alt": alt}}, raw=True)

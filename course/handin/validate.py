@@ -27,7 +27,7 @@ MOST_OF_A_KIND = 8  # sentences: nobody would read more
 # findings of the grader that say that something is not there; what else it doubts, a tutor looks at: a note
 MISSING = {
     "numbers_missing", "figure_missing", "figure_blank", "text_missing", "betas_missing", "not_trained",
-    "experiment_missing",    "no_convolution", "stub", "source_missing", "not_executed", "other_assignment",
+    "experiment_missing", "no_convolution", "stub", "source_missing", "not_executed", "other_assignment",
 }  # fmt: skip
 ABOUT_FILE = {"other_assignment", "stub"}  # of the file's own findings, those that nothing else here says
 
