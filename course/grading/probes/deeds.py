@@ -21,6 +21,7 @@ from torch import nn
 PLANE, PIXELS, SIDE = 2, 784, 28
 WIDEST_CODE = 128
 MOST_STEPS, MOST_PARTS = 24, 240  # of an optimizer; candidates for a part of its loss
+LEAST_LOGVAR = math.log(1e-6)  # of a Gaussian in PyTorch's own loss
 ENOUGH_STEPS, FITS = 6, 1e-3  # for a fit; what it may leave over, as a share of how much the loss varies
 MOST_DECODED, MOST_CODES = 4000, 30_000  # images, and rows of codes, since the last step
 MOST_FIGURES, MOST_TILES, MOST_POINTS = 60, 640, 12_000
@@ -360,7 +361,10 @@ def errors_of(out: torch.Tensor, x: torch.Tensor) -> dict[str, float]:
     if out.shape[1] == 2 * size:
         mean, s = out.chunk(2, 1)
         for name, m in {"": mean, " of logits": mean.sigmoid()}.items() if images else [("", mean)]:
-            found[f"Gaussian likelihood{name}"] = 0.5 * (math.log(2 * math.pi) + s + (x - m) ** 2 * torch.exp(-s))
+            # the second as F.gaussian_nll_loss has it
+            for bounded, logvar in {"": s, ", bounded": s.clamp(min=LEAST_LOGVAR)}.items():
+                likelihood = 0.5 * (math.log(2 * math.pi) + logvar + (x - m) ** 2 * torch.exp(-logvar))
+                found[f"Gaussian likelihood{name}{bounded}"] = likelihood
             found[f"squared error{name}"] = (m - x) ** 2
     return {name: float(t.double().sum(1).mean()) for name, t in found.items()}
 
