@@ -28,7 +28,9 @@ def one_sentence(verb: str, interrupted: str = "interrupted") -> Iterator[None]:
             raise
         raise SystemExit(f"{verb}: the package {error.name} is missing: {EXTRA}") from error
     except (ValueError, OSError) as error:
-        raise SystemExit(f"{verb}: {error}") from error
+        from course.notebooks.visible import visible_lines
+
+        raise SystemExit(visible_lines(f"{verb}: {error}")) from error
     except KeyboardInterrupt as stop:
         raise SystemExit(f"{verb}: {stop.args[0] if stop.args else interrupted}") from None
 
@@ -196,9 +198,10 @@ def decide(
     """Decide by hand: the next grade puts it on top of its own verdict, for as long as this file counts."""
     with one_sentence("decide"):
         from course.inbox import decisions
+        from course.notebooks.visible import visible
 
         made = decisions.decide(out, person, key_of(assignment) or "", task, verdict, because)
-        print(f"{made.text}: written into {out / decisions.FILE}; grade again to see it everywhere")
+        print(f"{visible(made.text)}: written into {out / decisions.FILE}; grade again to see it everywhere")
 
 
 @app.command()

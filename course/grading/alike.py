@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from course.grading.outcomes import Outcome
+from course.notebooks.visible import quoted
 
 FEW = 4  # persons: what more of them share was most likely handed out
 WHAT = {"file": "the same file", "picture": "equal pictures", "output": "all outputs equal"}
@@ -14,7 +15,9 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     owners: dict[str, dict[str, str]] = defaultdict(dict)
     for outcome in outcomes:
         for trace in traces_of(outcome):
-            owners[trace].setdefault(outcome.row.key or outcome.row.file, f"{outcome.label} ({outcome.row.file})")
+            owners[trace].setdefault(
+                outcome.row.key or outcome.row.file, f"{outcome.label} ({quoted(outcome.row.file)})"
+            )
     shared: dict[tuple[str, ...], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for trace, persons in owners.items():
         if len(persons) > 1:

@@ -14,6 +14,7 @@ from course.grading.training import Loop
 from course.grading.verdicts import Finding
 from course.notebooks.code import EMPTY_REGION, is_empty, is_stub
 from course.notebooks.reading import Cell, Submission
+from course.notebooks.visible import error_in_words, named
 
 # ---------------------------------------------------------------- the file
 
@@ -66,7 +67,11 @@ def errors(submission: Submission, task: Task) -> Iterator[Finding]:
     broken = [number for number, cell in enumerate(cells) if cell.error]
     for number in broken[:MOST_ERRORS]:
         last = not any(shows_something(cell) for cell in cells[number + 1 :])
-        yield Finding("FAIL" if last else "LOOK", "error_output", f"code cell {number + 1}: {cells[number].error}")
+        yield Finding(
+            "FAIL" if last else "LOOK",
+            "error_output",
+            f"code cell {number + 1}: {error_in_words(cells[number].error or '')}",
+        )
 
 
 def code_cells(submission: Submission) -> list[Cell]:
@@ -230,7 +235,7 @@ def late_bound(submission: Case, task: Task) -> Iterator[Finding]:
                 caught = {node.id for node in walk(made.body) if isinstance(node, ast.Name)} & changing - own
                 if caught:
                     said = f"code cell {index + 1}: {ast.unparse(made)[:MOST_FORMULA]!r}"
-                    yield Finding("LOOK", "late_bound", f"{said} uses the last {min(caught)} of its loop")
+                    yield Finding("LOOK", "late_bound", f"{said} uses the last {named(min(caught))} of its loop")
                     return
 
 
@@ -288,8 +293,8 @@ def noise_fault(submission: Case, function: Function) -> Finding | None:
         return None
     if names & DRAWS_EVENLY:
         drawn = min(names & DRAWS_EVENLY)
-        return Finding("LOOK", "not_normal", f"{function.name}() draws by {drawn}, as far as its source says")
-    return Finding("LOOK", "no_noise", f"{function.name}() draws no noise, as far as its source says")
+        return Finding("LOOK", "not_normal", f"{named(function.name)}() draws by {drawn}, as far as its source says")
+    return Finding("LOOK", "no_noise", f"{named(function.name)}() draws no noise, as far as its source says")
 
 
 def prior(submission: Case, task: Task) -> Iterator[Finding]:
@@ -300,9 +305,11 @@ def prior(submission: Case, task: Task) -> Iterator[Finding]:
             names = submission.code.reached_names(node)
             if names & DRAWS_EVENLY and not names & DRAWS_NOISE:
                 drawn = min(names & DRAWS_EVENLY)
-                yield Finding("LOOK", "not_prior", f"{name}() draws by {drawn}, as far as its source says")
+                yield Finding("LOOK", "not_prior", f"{named(name)}() draws by {drawn}, as far as its source says")
             elif encoders:
-                yield Finding("LOOK", "not_prior", f"{name}() calls {encoders[0]}(), as far as its source says")
+                yield Finding(
+                    "LOOK", "not_prior", f"{named(name)}() calls {named(encoders[0])}(), as far as its source says"
+                )
 
 
 DRAWS = {"imshow", "matshow", "subplots", "figure"}

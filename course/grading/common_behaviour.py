@@ -10,6 +10,7 @@ from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
 from course.grading.mathematics import gaussian_kl
 from course.grading.verdicts import Finding
+from course.notebooks.visible import named
 
 # ---------------------------------------------------------------- what the run itself showed
 
@@ -61,7 +62,9 @@ def trains_on_test(answers: Answers, task: Task) -> Iterator[Finding]:
     for name, record in answers.records("tagged").items():
         marked, count = record
         if number(marked) > 0:
-            yield Finding("FAIL", "trains_on_test", f"{name}: {int(marked)} of {int(count)} images are test images")
+            yield Finding(
+                "FAIL", "trains_on_test", f"{named(name)}: {int(marked)} of {int(count)} images are test images"
+            )
 
 
 LEAST_STEPS, LEAST_MOVED = 10, 1e-3  # of an optimizer, and of some parameter as a share of its length

@@ -22,6 +22,7 @@ from course.inbox.decisions import ALL
 from course.inbox.kinds import HOLDS_NONE
 from course.inbox.uploads import person_key
 from course.notebooks.reading import printable
+from course.notebooks.visible import visible
 from helpers.core.files import write_whole
 
 SENTENCES: dict[Level, str] = {"FAIL": "Not right", "LOOK": "A person will look at"}
@@ -29,6 +30,7 @@ WORDS: dict[Level, str] = {"FAIL": "not right", "LOOK": "a person will look"}
 PICTURES = "pictures"  # the folder of what is meant, beside the feedback
 FIRST_DAY = (1980, 1, 1)  # of a zip's calendar
 LONGEST_STEM = 80
+MARKUP = re.compile(r"[\\`*_{}\[\]<>#|!~&$@]|(?<=www)\.|:(?=//)", re.IGNORECASE)  # and what becomes a link by itself
 
 
 # ---------------------------------------------------------------- in words
@@ -41,7 +43,7 @@ def markdown(verdict: Verdict, outcome: Outcome | None = None, pictures: str = "
         pictures: where pictures of what is meant lie; without it none are shown.
     """
     decided = outcome.decided if outcome else {}
-    lines = [f"# {escaped(verdict.file)}: {verdict.verdict}", ""]
+    lines = [f"# {quotation(verdict.file)}: {verdict.verdict}", ""]
     if ALL in decided:
         lines += [f"Decided by hand: {escaped(decided[ALL].comment) or verdict.verdict}.".replace("..", "."), ""]
     for level, words in SENTENCES.items():
@@ -71,18 +73,23 @@ def bullet(finding: Finding) -> str:
 def told_evidence(evidence: str) -> str:
     """Return evidence with the student's own words in quotes and italics, without anything that they could mark up."""
     one_line = " ".join(evidence.split())
-    marked = [f'*"{escaped(p.text)}"*' if p.quoted and p.text.strip() else p for p in pieces(one_line)]
+    marked = [quotation(p.text) if p.quoted and p.text.strip() else p for p in pieces(one_line)]
     return "".join(part if isinstance(part, str) else escaped_part(part.text) for part in marked)
+
+
+def quotation(text: str) -> str:
+    """Return a student's words in quotes, which nothing in them closes, and italics."""
+    return f'*"{escaped(text).replace(chr(34), chr(39))}"*'
 
 
 def escaped(text: str) -> str:
     """Return a text on one line in which Markdown finds no markup."""
-    return escaped_part(" ".join(text.split()))
+    return escaped_part(" ".join(visible(text).split()))
 
 
 def escaped_part(text: str) -> str:
     """Return a part of a line in which Markdown finds no markup; spaces at its ends stay."""
-    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", text)
+    return MARKUP.sub(r"\\\g<0>", text)
 
 
 def meant_by(verdict: Verdict, name: str) -> list[str]:
@@ -98,16 +105,16 @@ def not_counted(outcome: Outcome) -> str:
     """Say to a student why a file was not graded."""
     row = outcome.row
     if row.status == "superseded":
-        return f"{escaped(row.file)} was not graded, because {escaped(row.reason)} counts instead."
+        return f"{quotation(row.file)} was not graded, because {quotation(row.reason)} counts instead."
     advice = "Hand in the notebook itself, one .ipynb file."
     what = "Nothing was found in it" if row.reason == HOLDS_NONE else f"It {row.reason}"
-    return f"{escaped(row.file)} was not graded. {escaped(what)}. {advice}"
+    return f"{quotation(row.file)} was not graded. {escaped(what)}. {advice}"
 
 
 def section(outcome: Outcome, pictures: str) -> str:
     if outcome.verdict is not None:
         return markdown(outcome.verdict, outcome, pictures)
-    return f"# {escaped(outcome.row.file)}: not graded\n\n{not_counted(outcome)}\n"
+    return f"# {quotation(outcome.row.file)}: not graded\n\n{not_counted(outcome)}\n"
 
 
 def text_for(outcomes: Sequence[Outcome], pictures: str) -> str:

@@ -32,6 +32,7 @@ from course.inbox.collect import Collected
 from course.inbox.roster import read_roster
 from course.inbox.rows import Row, counts, ignored_text, unknown_assignment
 from course.notebooks.reading import printable
+from course.notebooks.visible import quoted, visible
 from helpers.core.files import write_whole
 
 LONGEST_KEY = 60  # characters of a file's name in its key
@@ -78,7 +79,7 @@ def grade(
     ready = telling.prepared(out, tell)  # what cannot be read is said before anything is graded
     collected = collect(paths, out, options, tell)
     for line in collected.layouts:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     with Reader() as reader:
         jobs = [job_of(row, out, options, reader) for row in collected.rows]
     present = [job for job in jobs if job is not None]
@@ -91,7 +92,7 @@ def grade(
     outcomes = [outcome_of(row, job, out, options, faults) for row, job in zip(collected.rows, jobs, strict=True)]
     outcomes = telling.write(out, outcomes, ready, console)
     for line in filter(None, (ignored_text(collected.ignored), counts([o.row for o in outcomes]))):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     return [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
 
 
@@ -181,7 +182,7 @@ def say_faults(faults: dict[str, Verdict], console: Console) -> None:
             f"{len(faults)} files were not judged, by no fault of theirs; call grade again to try them again:"
         )
     for verdict in faults.values():
-        console.print(f"  {verdict.file}: {verdict.note}", markup=False, highlight=False)
+        console.print(visible(f"  {quoted(verdict.file)}: {verdict.note}"), markup=False, highlight=False)
 
 
 # ---------------------------------------------------------------- files

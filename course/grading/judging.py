@@ -17,11 +17,13 @@ from course.assignments import Assignment, Task, find
 from course.assignments.task import FILE
 from course.grading.case import Case, case_of
 from course.grading.checks import checks_of
+from course.grading.quotes import shortened
 from course.grading.verdicts import Finding, TaskVerdict, Verdict, worst
 from course.inbox import likeness
 from course.inbox.names import parse_name
 from course.notebooks import reading
 from course.notebooks.reading import Picture, Submission, Unreadable, printable
+from course.notebooks.visible import quoted
 
 VERSION = 6  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
@@ -117,8 +119,8 @@ def grade_content(name: str, content: bytes, options: Options) -> Graded:
     except MemoryError:
         raise  # a limit of the grader's, which its worker speaks of
     except Exception as error:  # a mistake of ours must not stop a class, nor pass for the student's
-        reason = f"the grader failed on it ({type(error).__name__}: {error})"
-        return unreadable(name, content, options, reason[:MOST_REASON])
+        reason = f"the grader failed on it ({type(error).__name__}: {quoted(error, MOST_REASON)})"
+        return unreadable(name, content, options, reason)
 
 
 def rerun_package() -> ModuleType:
@@ -235,7 +237,9 @@ def judge_tasks(tasks: Iterable[Task], findings: list[Finding]) -> dict[str, Tas
     verdicts = {}
     for task in tasks:
         of_task = list(dict.fromkeys(finding for finding in findings if finding.task == task.name))
-        short = tuple(f._replace(evidence=printable(f.evidence[:MOST_EVIDENCE])) for f in of_task[:MOST_FINDINGS])
+        short = tuple(
+            f._replace(evidence=printable(shortened(f.evidence, MOST_EVIDENCE))) for f in of_task[:MOST_FINDINGS]
+        )
         verdicts[task.name] = TaskVerdict(worst(f.level for f in of_task), short)
     return verdicts
 

@@ -18,6 +18,7 @@ from course.inbox.decisions import ALL, Decision
 from course.inbox.roster import Seen
 from course.inbox.rows import Row, best_spelling, unknown_assignment
 from course.notebooks.reading import printable
+from course.notebooks.visible import quoted
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision], out: Path)
         applied.append(decided(outcome, theirs.applied))
         if not any(is_superseded_twin(other, outcome, decision) for decision in theirs.anew for other in outcomes):
             lines += [anew(decision, outcome.row) for decision in theirs.anew]
-        lines += [untied(decision, outcome.row, out) for decision in theirs.untied]
+        for decision in theirs.untied:
+            lines += untied(decision, outcome.row, out)
     lines += unused([decision for decision in decisions if decision.line not in used], outcomes)
     final = settled(applied)
     lines += [set_aside(o.row) for o, before in zip(final, applied, strict=True) if before.verdict and not o.verdict]
@@ -94,8 +96,8 @@ def apply(outcomes: Sequence[Outcome], decisions: Sequence[Decision], out: Path)
 def set_aside(row: Row) -> str:
     """Name a file that a decision on another sets aside: it may have come after that decision."""
     return (
-        f"{row.file} does not count, because {row.reason} was decided on as a whole; if it came after that, look: "
-        f"to choose anew, delete that line of decisions.csv"
+        f"{quoted(row.file)} does not count, because {quoted(row.reason)} was decided on as a whole; if it came "
+        f"after that, look: to choose anew, delete that line of decisions.csv"
     )
 
 
@@ -130,18 +132,20 @@ def is_superseded_twin(other: Outcome, outcome: Outcome, decision: Decision) -> 
 
 def anew(decision: Decision, row: Row) -> str:
     return (
-        f"decisions.csv, line {decision.line}: {decision.text} was not applied, because {row.file} was handed in after "
-        f"it; look at the new file, and decide again"
+        f"decisions.csv, line {decision.line}: {decision.text} was not applied, because {quoted(row.file)} was handed "
+        f"in after it; look at the new file, and decide again"
     )
 
 
-def untied(decision: Decision, row: Row, out: Path) -> str:
+def untied(decision: Decision, row: Row, out: Path) -> list[str]:
+    """Say in two lines that a decision is tied to no file, and how to tie it."""
     why = decision.comment or "your reason"
     command = by_hand.decide_command(by_hand.who(row), row.assignment, decision.task, decision.verdict, out, why)
-    return (
+    return [
         f"decisions.csv, line {decision.line}: {decision.text} was not applied, because it is not tied to a file; if "
-        f"{row.file} is what it is about, put {row.sha256} into its column sha256, or enter it so:\n  {command}"
-    )
+        f"{quoted(row.file)} is what it is about, put {row.sha256} into its column sha256, or enter it so:",
+        f"  {command}",
+    ]
 
 
 def unused(decisions: Sequence[Decision], outcomes: Sequence[Outcome]) -> list[str]:
@@ -160,7 +164,8 @@ def why_unused(decision: Decision, outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         row = outcome.row
         if by_hand.is_about(decision, row):
-            return f"{where} was not applied: {row.file} is {row.status_text}, and only what is graded can be decided"
+            what = f"{quoted(row.file)} is {row.status_text}"
+            return f"{where} was not applied: {what}, and only what is graded can be decided"
     return f"{where} is about nobody here"
 
 

@@ -15,6 +15,7 @@ from course.grading.outcomes import Outcome
 from course.grading.quotes import pieces
 from course.grading.verdicts import Finding, Level, Verdict
 from course.inbox.decisions import decide_command, who
+from course.notebooks.visible import visible
 
 TEMPLATES = Path(__file__).with_name("templates")
 ORDER: dict[Level, int] = {"LOOK": 0, "FAIL": 1, "PASS": 2}  # what a person must decide comes first
@@ -108,7 +109,7 @@ def page(outcomes: Sequence[Outcome], out: Path, *, notes: Sequence[str] = (), s
     keys = sorted({verdict.assignment for verdict in verdicts})
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
+        lstrip_blocks=True, keep_trailing_newline=True, finalize=shown,
     )  # fmt: skip
     return environment.get_template("page.html").render(
         sections=sections,
@@ -124,6 +125,11 @@ def page(outcomes: Sequence[Outcome], out: Path, *, notes: Sequence[str] = (), s
         hint=hint,
         pieces=pieces,
     )
+
+
+def shown(value: object) -> object:
+    """Return what the template shows, its own pieces of page and texts, in which no letter turns the page's round."""
+    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def task_choices(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], Choice]:

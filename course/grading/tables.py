@@ -13,21 +13,14 @@ from course.assignments import ADMISSION, ASSIGNMENTS
 from course.grading.outcomes import Outcome, Standing
 from course.inbox.decisions import ALL, LEVELS, decide_command
 from course.inbox.roster import Listed, absent, by_name
-from course.inbox.tables import BOM, parse_table, read_table
+from course.inbox.tables import BOM, harmless, parse_table, read_table
 from helpers.core.files import write_whole
 
 COLUMNS = (
     "person", "id", "assignment", "verdict", "status", "decided by hand", "late", "note", "path", "time", "sha256",
 )  # fmt: skip
-FORMULA = "=+-@\t\r"  # a cell that begins with one of these is a formula to a spreadsheet
 WRITTEN = ".written"  # the folder that remembers the tables as they were written
 MOST_CHANGES = 8  # that are named
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula, without characters that cannot be seen."""
-    cell = "".join(c if c.isprintable() else " " for c in cell)
-    return f"'{cell}" if cell.startswith(tuple(FORMULA)) else cell
 
 
 def text_of(rows: Iterable[Sequence[str]], delimiter: str) -> str:

@@ -19,6 +19,7 @@ from course.inbox.rows import counts
 from course.inbox.spellings import Named, may_be_one
 from course.inbox.tables import Table, read_table
 from course.notebooks.reading import printable
+from course.notebooks.visible import visible
 from helpers.core.files import write_whole
 
 MOST_NAMES = 8  # in a line
@@ -127,7 +128,7 @@ def fill_worksheet(out: Path, found: Sequence[Outcome], ready: Prepared) -> list
 def say(lines: Sequence[str], console: Console) -> None:
     """Print what a tutor should know, not more of it than anybody reads."""
     for line in lines[:MOST_LINES]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     if len(lines) > MOST_LINES:
         console.print(f"... and {len(lines) - MOST_LINES} more such lines", markup=False, highlight=False)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from course.grading.sources import Sources, called_names, identifiers, last_name, walk
+from course.notebooks.visible import named
 
 DATA_WORDS = {
     "loader", "loaders", "data", "dataloader", "dataset", "set", "images", "image", "x", "dl", "ds", "batches", "lader",
@@ -90,8 +91,8 @@ def train_loader_of_test_set(node: ast.Assign, values: dict[str, ast.expr]) -> S
     test_sets = sorted(name for name in names if is_called_test(name))
     from_images = comes_from_test_images(node.value, values)
     if from_images or (test_sets and from_images is None and not any("train" in name.lower() for name in names)):
-        made_from = test_sets[0] if test_sets else "the test half of an image set"
-        return Shown(True, f"{target} is made from {made_from}")
+        made_from = named(test_sets[0]) if test_sets else "the test half of an image set"
+        return Shown(True, f"{named(target)} is made from {made_from}")
     return None
 
 
@@ -112,7 +113,9 @@ def backward_over_test_set(node: ast.For, values: dict[str, ast.expr]) -> Shown 
     called = calls_in(node)
     if "backward" not in called:
         return None
-    return Shown(bool(from_images) or "step" in called, f"backward() in a loop over {tests[0] if tests else names[0]}")
+    return Shown(
+        bool(from_images) or "step" in called, f"backward() in a loop over {named(tests[0] if tests else names[0])}"
+    )
 
 
 # ---------------------------------------------------------------- gradients
@@ -127,7 +130,7 @@ class Loop(NamedTuple):
 
     @property
     def place(self) -> str:
-        return f"{self.name}()" if self.name else f"code cell {self.cell + 1}"
+        return f"{named(self.name)}()" if self.name else f"code cell {self.cell + 1}"
 
 
 def calls_in(node: ast.AST) -> set[str]:

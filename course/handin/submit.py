@@ -24,6 +24,7 @@ from course.notebooks.code import imported_modules, parse
 from course.notebooks.reading import MAY_FAIL
 from course.notebooks.running import client_of, first_line, kernel_environment, tidy, try_folder, without_packages
 from course.notebooks.running import execute as execute_notebook
+from course.notebooks.visible import visible
 from helpers.core.files import write_whole
 from helpers.core.settings import data_root
 
@@ -273,7 +274,7 @@ def progress(console: Console | None = None) -> Iterator[Progress]:
         task = bars.add_task("joining the notebooks", total=None)
 
         def on_cell(number: int, total: int, line: str) -> None:
-            bars.update(task, completed=number, total=total, description=line)
+            bars.update(task, completed=number, total=total, description=visible(line))
 
         yield on_cell
 
@@ -283,4 +284,4 @@ def summary(handin: Handin) -> str:
     lines = [f"written: {handin.path} ({handin.path.stat().st_size / 1e6:.1f} MB), checked"]
     if handin.own:
         lines.append(f"your own in place of the helpers': {', '.join(handin.own)}")
-    return "\n".join([*lines, *(f"note: {note}" for note in handin.notes)])
+    return "\n".join(map(visible, [*lines, *(f"note: {note}" for note in handin.notes)]))

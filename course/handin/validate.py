@@ -19,6 +19,7 @@ from course.inbox.names import course_spelling, parse_name
 from course.notebooks.code import EMPTY_REGION, figure_names, imported_modules, is_empty, is_newer_python
 from course.notebooks.printed import ANSI
 from course.notebooks.reading import MOST_BYTES, Submission, Unreadable, parse, read_bytes
+from course.notebooks.visible import visible
 
 LARGEST_FILE = 20_000_000  # bytes; ours have at most 3 MB, and a course's upload form takes little more
 LARGEST_CELLS = 3  # that are named of a file which is too large
@@ -151,14 +152,14 @@ def _tasks(submission: Submission, about: Assignment, *, before_run: bool) -> It
 
 def report(path: Path, remarks: Sequence[Remark]) -> str:
     """Write the remarks as text, problems first."""
-    problems, notes = ([r.text for r in remarks if r.problem is kind] for kind in (True, False))
-    head = f"{path}: {f'{len(problems)} to mend' if problems else 'ready to hand in'}"
+    problems, notes = ([visible(r.text) for r in remarks if r.problem is kind] for kind in (True, False))
+    head = f"{visible(str(path))}: {f'{len(problems)} to mend' if problems else 'ready to hand in'}"
     return "\n".join([head, *(f"- {text}" for text in problems), *(f"  note: {text}" for text in notes)])
 
 
 def summary(results: Sequence[tuple[Path, Sequence[Remark]]]) -> str:
     """Say in one line how many of several files are ready, and which are not."""
-    unready = [path.name for path, remarks in results if any(remark.problem for remark in remarks)]
+    unready = [visible(path.name) for path, remarks in results if any(remark.problem for remark in remarks)]
     listed = f"; still to mend: {', '.join(unready)}" if unready else ""
     return f"{len(results) - len(unready)} of {len(results)} files are ready to hand in{listed}"
 

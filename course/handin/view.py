@@ -10,6 +10,7 @@ from course.handin.privacy import holds_secret
 from course.notebooks import code
 from course.notebooks.printed import ANSI
 from course.notebooks.reading import Cell, Submission
+from course.notebooks.visible import visible
 
 
 class Remark(NamedTuple):
@@ -55,7 +56,7 @@ class CodeView:
         """What the author knows the cell by: its number and its first line, but for a secret, which is not repeated."""
         if holds_secret(self.source):
             return f"cell {self.number}"
-        line = next((line.strip() for line in self.source.splitlines() if line.strip()), "")
+        line = next((visible(line).strip() for line in self.source.splitlines() if line.strip()), "")
         return f"cell {self.number} ({line[:50]}{'...' if len(line) > 50 else ''})"
 
     @cached_property

@@ -22,6 +22,7 @@ from course.inbox.kinds import (
     suffix_of,
 )
 from course.notebooks.reading import MEGA, MOST_BYTES, Unreadable, printable, read_bytes
+from course.notebooks.visible import quoted
 
 MOST_MEMBERS = 20_000  # of a zip of everything
 MOST_DIRECTORY = 16 * MEGA  # bytes in which a zip lists its members
@@ -37,6 +38,11 @@ END, END_64 = b"PK\x05\x06", b"PK\x06\x06"
 BROKEN = (
     zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, OSError,
 )  # fmt: skip
+NO_ZIP = "File is not a zip file"  # in zipfile's words
+
+
+class TooLong(ValueError):
+    """A zip lists more than people hand in."""
 
 
 class Place(NamedTuple):
@@ -124,7 +130,7 @@ class Reader:
             with archive.open(info) as file:
                 return file.read(most)
         except BROKEN as error:
-            raise Unreadable(f"the zip is damaged ({error})") from error
+            raise Unreadable(damage(error)) from error
 
     def archive(self, place: Place) -> zipfile.ZipFile:
         """Open a zip, once.
@@ -143,7 +149,7 @@ class Reader:
                 check_directory(file)
                 archive = self._stack.enter_context(zipfile.ZipFile(file))
             except BROKEN as error:
-                raise Unreadable(f"the zip is damaged ({error})") from error
+                raise Unreadable(damage(error)) from error
             if len(archive.infolist()) > MOST_MEMBERS:
                 raise Unreadable(f"the zip lists more than {MOST_MEMBERS:,} files")
             self._open[place] = archive
@@ -169,6 +175,16 @@ class Reader:
         return {name: folders[name] for name in sorted(folders.keys() - used - {""})}
 
 
+def damage(error: Exception) -> str:
+    """Say what is wrong with a zip in our own words: what zipfile says repeats names that stand in it."""
+    if isinstance(error, NotImplementedError):
+        return "the zip is packed in a way that cannot be unpacked here"
+    if str(error) == NO_ZIP:
+        return "the zip is damaged (it is no zip file, or only the beginning of one)"
+    what = str(error) if isinstance(error, TooLong) else "its parts contradict one another"
+    return f"the zip is damaged ({what})"
+
+
 def parents_of(name: str) -> list[str]:
     """Return the folders above a name, the nearest first."""
     parts = name.rstrip("/").split("/")
@@ -179,7 +195,7 @@ def check_directory(file: io.BufferedReader | io.BytesIO) -> None:
     """Refuse a list of members that is too long, before it is read into memory.
 
     Raises:
-        ValueError: it is.
+        TooLong: it is.
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - (1 << 16) - 100))
@@ -189,7 +205,7 @@ def check_directory(file: io.BufferedReader | io.BytesIO) -> None:
     if length == 0xFFFFFFFF and at_64 >= 0:
         length = struct.unpack_from("<Q", tail, at_64 + 40)[0]
     if length > MOST_DIRECTORY:
-        raise ValueError("its list of files is longer than any that people hand in")
+        raise TooLong("its list of files is longer than any that people hand in")
     file.seek(0)
 
 
@@ -247,7 +263,7 @@ def content_of(reader: Reader, place: Place, depth: int = 1) -> Content:
         member = notebooks[0]
         return Content(Place(place.path, (*place.members, member.number)), member.name.split("/")[-1])
     if notebooks:
-        names = ", ".join(m.name[:LONGEST_NAME] for m in notebooks[:MOST_NAMES])
+        names = ", ".join(quoted(m.name, LONGEST_NAME) for m in notebooks[:MOST_NAMES])
         more = f" and {len(notebooks) - MOST_NAMES} more" if len(notebooks) > MOST_NAMES else ""
         return Content(None, "", Doubt("several", f"the zip holds {len(notebooks)} notebooks: {names}{more}"))
     return _in_inner_zips(reader, place, [m for m in members if is_zip_name(m.name)], depth)

@@ -17,6 +17,7 @@ from course.inbox.roster import Listed, known_by_roster
 from course.inbox.rows import Row, of_one_assignment, spelt_alike, superseded, told_apart
 from course.inbox.uploads import Copy, Upload, add, mark_of_folder, person_key, read_upload
 from course.notebooks.reading import Unreadable, printable
+from course.notebooks.visible import quoted
 
 AUTO = "auto"
 
@@ -346,11 +347,11 @@ def remarks_on_name(row: Row, flag: str | None) -> Iterator[str]:
     upload = read_upload(row.name)
     said = upload.assignment
     if not row.key:
-        yield f"nothing says who handed in {row.name}"
+        yield f"nothing says who handed in {quoted(row.name)}"
     elif not row.sure:
-        yield f"the name {row.name} gives one word for a person, expected a first name and a surname"
+        yield f"the name {quoted(row.name)} gives one word for a person, expected a first name and a surname"
     if len(upload.team) > 1 and row.key == person_key(upload.person):
-        persons = " and ".join(upload.team)
-        yield f"the name {row.name} names several persons, {persons}: a file each is expected"
+        persons = " and ".join(map(quoted, upload.team))
+        yield f"the name {quoted(row.name)} names several persons, {persons}: a file each is expected"
     if flag and said and said != flag:
-        yield f"the name {row.name} says {said}, but it was graded as {flag}"
+        yield f"the name {quoted(row.name)} says {said}, but it was graded as {flag}"

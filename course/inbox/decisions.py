@@ -11,8 +11,10 @@ from typing import NamedTuple
 from course.assignments import ASSIGNMENTS
 from course.inbox import spellings
 from course.inbox.rows import Row
-from course.inbox.tables import BOM, parse_table, read_table, write_table
+from course.inbox.tables import BOM, harmless, parse_table, read_table, write_table
 from course.inbox.uploads import person_key
+from course.notebooks.visible import quoted as in_quotes
+from course.notebooks.visible import visible
 from helpers.core.files import write_whole
 
 FILE = "decisions.csv"
@@ -129,7 +131,11 @@ def is_about(decision: Decision, row: Row) -> bool:
 def names(text: str, row: Row | Known) -> bool:
     """Say whether a text means a row: by its person's name in any spelling, a number, or its file."""
     key = spellings.letters_of(text)
-    return text in (row.file, row.name) or (bool(text) and text == row.id) or (bool(key) and key == person_key(row.key))
+    return (
+        text in (row.file, row.name, harmless(row.file), harmless(row.name))
+        or (bool(text) and text == row.id)
+        or (bool(key) and key == person_key(row.key))
+    )
 
 
 class Sorted(NamedTuple):
@@ -170,7 +176,7 @@ def decide(out: Path, person: str, assignment: str, task: str, verdict: str, why
     label = label_of(row)
     if sum(names(label, other) and other.assignment == assignment for other in rows) > 1:
         label = row.file
-    cells = {"person": label, "assignment": assignment, "task": task, "verdict": verdict, "comment": why}
+    cells = {"person": harmless(label), "assignment": assignment, "task": task, "verdict": verdict, "comment": why}
     decision = decision_of({**cells, "sha256": row.sha256}, 0, out / FILE)
     now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
     append(out / FILE, {**cells, "sha256": row.sha256, "task": decision.task, "verdict": decision.verdict, "time": now})
@@ -218,11 +224,11 @@ def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
         return meant[0]
     if meant:
         choices = sorted({label_of(row) for row in meant}) if len({row.key for row in meant}) > 1 else []
-        choices = choices or [row.file for row in meant]
+        choices = choices or [in_quotes(row.file) for row in meant]
         raise ValueError(f"{person!r} may mean {len(meant)} files of {assignment}; say which: {'; '.join(choices)}")
     others = [row for row in of_person if row.assignment in ("", assignment) and row.status]
     if others:
-        why = "; ".join(f"{row.file} was {row.status}" for row in others)
+        why = "; ".join(f"{in_quotes(row.file)} was {row.status}" for row in others)
         raise ValueError(f"{why}: only a notebook that was graded can be decided on")
     if of_person:
         people = " and ".join(sorted({row.person for row in of_person}))
@@ -266,7 +272,7 @@ def decide_command(person: str, assignment: str, task: str, level: str, out: Pat
 
 def quoted(text: str) -> str:
     """Return an argument as a POSIX shell takes it literally; what cannot be seen becomes a space."""
-    text = "".join(c if c.isprintable() else " " for c in text)
+    text = visible(text)
     return text if text.isalnum() and text.isascii() else "'" + text.replace("'", "'\\''") + "'"
 
 

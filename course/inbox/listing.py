@@ -6,6 +6,7 @@ from course.inbox.collect import collect
 from course.inbox.roster import read_roster
 from course.inbox.rows import Row, counts, ignored_text, unknown_assignment
 from course.inbox.spellings import Named, may_be_one
+from course.notebooks.visible import visible
 
 WIDEST = 60
 
@@ -23,7 +24,7 @@ def listing(paths: list[str], layout: str, assignment: str | None, roster: Path 
     table = ["  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[3]]) for line in lines]
     doubts = may_be_one(Named(row.key, row.person, row.id) for row in collected.rows)
     ends = [*doubts, *filter(None, [ignored_text(collected.ignored)]), counts(collected.rows)]
-    return "\n".join([*collected.layouts, *table, *ends])
+    return "\n".join([*map(visible, collected.layouts), *table, *map(visible, ends)])
 
 
 def line_of(row: Row) -> tuple[str, str, str, str]:
@@ -38,4 +39,4 @@ def line_of(row: Row) -> tuple[str, str, str, str]:
         row.assignment or "?",
         f"{row.status_text}{f', a person looks: {why}' if why else ''}",
     )
-    return tuple("".join(c if c.isprintable() else " " for c in cell) for cell in cells)  # pyright: ignore[reportReturnType]
+    return tuple(map(visible, cells))  # pyright: ignore[reportReturnType]

@@ -9,6 +9,7 @@ from typing import Literal
 from course.assignments import ASSIGNMENTS
 from course.inbox.archives import Doubt, Place
 from course.inbox.uploads import Copy
+from course.notebooks.visible import quoted
 
 Status = Literal["graded", "superseded", "left out"]
 
@@ -119,7 +120,7 @@ def newest_counts(rows: list[Row]) -> list[Row]:
         if by is not None and by is not row:
             settled.append(replace(row, status="superseded", reason=by.file))
         elif len(parts) > 1:
-            others = ", ".join(part.file for part in parts if part is not row)
+            others = ", ".join(quoted(part.file) for part in parts if part is not row)
             remark = Doubt(
                 "several", f"{len(parts)} notebooks were handed in for {row.assignment}; beside this one: {others}"
             )

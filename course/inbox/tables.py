@@ -7,11 +7,20 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from course.notebooks.visible import visible
+
 DELIMITERS = ",;\t|"
+# what a spreadsheet takes for a formula, where a cell begins, or would begin if it were split at another delimiter
+FORMULA = re.compile(r"""(?:^|[,;|])[\s"]*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 MOST_BYTES = 20_000_000
 BOM = "\ufeff"
 SEPARATOR = re.compile(r"""["']?sep=(.)["']?[,;]*\r?\n""", re.IGNORECASE)  # a first line for Excel alone
 SAMPLE = 1000  # bytes by which UTF-16 is known
+
+
+def harmless(cell: str) -> str:
+    """Return a cell in which no spreadsheet finds a formula, whichever delimiter it knows; all in it can be seen."""
+    return FORMULA.sub(r"\g<0>'", visible(cell))
 
 
 class Table(NamedTuple):

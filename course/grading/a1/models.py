@@ -20,6 +20,7 @@ from course.grading.sources import Function, calls_of, identifiers, last_name, n
 from course.grading.training import Loop, assignments
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
+from course.notebooks.visible import named, quoted
 
 # ---------------------------------------------------------------- the autoencoder
 
@@ -48,7 +49,7 @@ def autoencoder_there(submission: Case, task: Task) -> Iterator[Finding]:
     if place:
         yield Finding("PASS", "autoencoder_there", f"an autoencoder is trained in {place}, which ran without an error")
     else:
-        evidence = f"{', '.join(sorted(names)[:3])}: named, but no loop with backward() and step() has it"
+        evidence = f"{', '.join(map(named, sorted(names)[:3]))}: named, but no loop with backward() and step() has it"
         yield Finding("LOOK", "not_trained", evidence)
 
 
@@ -142,7 +143,7 @@ def trained_betas(submission: Case) -> Trained | None:
         return by_loop
     for name, given in betas_by_call(submission).items():
         if given >= set(BETAS) or (given >= set(BETAS[1:]) and calls_without_beta(submission, name)):
-            return Trained(f"{name}() is called with beta = 1, 3 and 10")
+            return Trained(f"{named(name)}() is called with beta = 1, 3 and 10")
     if results_of_betas(submission):
         return Trained("a result is printed for each of beta = 1, 3 and 10")
     return None
@@ -166,7 +167,7 @@ def loops_over_betas(submission: Case) -> Iterator[Trained]:
         for keyword in node.keywords if isinstance(node, ast.Call) else ():
             if "beta" in (keyword.arg or "").lower() and covers(list_of(keyword.value, constants), named=True):
                 name = last_name(node.func) if isinstance(node, ast.Call) else ""
-                yield Trained(f"code cell {index + 1} passes beta = 1, 3 and 10 to {name}()")
+                yield Trained(f"code cell {index + 1} passes beta = 1, 3 and 10 to {named(name)}()")
 
 
 def betas_by_call(submission: Case) -> dict[str, set[float]]:
@@ -226,7 +227,9 @@ def constant_beta_in(loop: ast.For) -> Finding | None:
             continue
         for keyword in call.keywords:
             if keyword.arg == "beta" and isinstance(keyword.value, ast.Constant):
-                evidence = f"in the loop over the betas, {last_name(call.func)}() is given beta={keyword.value.value}"
+                value = keyword.value.value
+                given = f"beta={value if isinstance(value, int | float) else quoted(value)}"
+                evidence = f"in the loop over the betas, {named(last_name(call.func))}() is given {given}"
                 return Finding("LOOK", "one_beta", evidence)
     return None
 
@@ -256,7 +259,7 @@ def few_epochs(submission: Case) -> Iterator[Finding]:
                 node = values.get(node.id, node) if isinstance(node, ast.Name) else node
                 value = node.value if isinstance(node, ast.Constant) else None
                 if EPOCH_NAME.search(name) and isinstance(value, int) and 0 < value < LEAST_EPOCHS:
-                    evidence = f"code cell {index + 1}: {last_name(call.func)}(..., {name}={value})"
+                    evidence = f"code cell {index + 1}: {named(last_name(call.func))}(..., {named(name)}={value})"
                     yield Finding("LOOK", "few_epochs", evidence)
                     return
 

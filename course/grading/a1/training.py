@@ -14,6 +14,7 @@ from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
 from course.grading.common_behaviour import data_of, judge_losses, judge_trainings, trainings_of
 from course.grading.verdicts import Finding
+from course.notebooks.visible import named
 
 ALL_STEPS = 6  # of two epochs of three batches
 ADDS_UP = 2.2  # on equal batches: the third step's gradient over the first's, three times as large where they add up
@@ -275,7 +276,8 @@ def test_set(answers: Answers, task: Task) -> Iterator[Finding]:
         homes += home is not None
         tested = {name for name, count in counts.items() if count["evaluated_test"] > 0}
         if home and tested and home not in tested:
-            evidence = f"trained on data set {home}, evaluated on the test points of {', '.join(sorted(tested))}"
+            others = ", ".join(map(named, sorted(tested)))
+            evidence = f"trained on data set {named(home)}, evaluated on the test points of {others}"
             yield Finding("FAIL", "mixed_sets", evidence)
         everywhere |= tested
     if homes and not everywhere:
@@ -288,7 +290,11 @@ def learning(answers: Answers, task: Task) -> Iterator[Finding]:
     for call in answers.calls():
         plane = call.get("size") == PLANE
         if call.get("moved") is False and plane == (task.name == "A2"):
-            yield Finding("FAIL", "nothing_learned", f"{call.get('name')} left {call.get('class')} as it was")
+            yield Finding(
+                "FAIL",
+                "nothing_learned",
+                f"{named(str(call.get('name')))} left {named(str(call.get('class')))} as it was",
+            )
 
 
 def test_images(answers: Answers, task: Task) -> Iterator[Finding]:
@@ -296,7 +302,9 @@ def test_images(answers: Answers, task: Task) -> Iterator[Finding]:
     for name, record in answers.records("tagged").items():
         marked, count = record
         if number(marked) > 0 and ("auto" in name.lower()) == (task.name == "B1"):
-            yield Finding("FAIL", "trains_on_test", f"{name}: {int(marked)} of {int(count)} images are test images")
+            yield Finding(
+                "FAIL", "trains_on_test", f"{named(name)}: {int(marked)} of {int(count)} images are test images"
+            )
 
 
 def models(answers: Answers, task: Task) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from course.grading.sources import Function, called_names, identifiers, last_nam
 from course.grading.training import assignments
 from course.grading.verdicts import Finding
 from course.notebooks.printed import Reading, kind_of, readings
+from course.notebooks.visible import named
 
 LOWEST, HIGHEST = SWISS_LOSS
 MOST_LOSSES = 6  # in a finding
@@ -78,13 +79,15 @@ def trained_function(submission: Case, task: Task) -> Iterator[Finding]:
     elif task.name == "reparameterize" and (fault := noise_fault(submission, found)):
         yield fault
     elif task.name == "KL" and (left_out := constant_divergence(found)):
-        yield Finding("LOOK", "kl_wrong", f"{found.name}() says {left_out!r}")
+        yield Finding("LOOK", "kl_wrong", f"{named(found.name)}() says {left_out!r}")
     elif honest := honest_losses(submission):
         inside = f"a printed loss of {honest[-1]:g} lies inside {band_around(honest[-1])}"
-        yield Finding("PASS", "loss_numbers", f"{found.name}() is there, and {inside}; only --rerun tries it")
+        yield Finding("PASS", "loss_numbers", f"{named(found.name)}() is there, and {inside}; only --rerun tries it")
     else:
         yield Finding(
-            "LOOK", "unclear", f"no printed loss inside {LOWEST:g} to {HIGHEST:g}: only --rerun can try {found.name}()"
+            "LOOK",
+            "unclear",
+            f"no printed loss inside {LOWEST:g} to {HIGHEST:g}: only --rerun can try {named(found.name)}()",
         )
 
 
@@ -273,7 +276,7 @@ def several_settings(submission: Case) -> Iterator[str]:
                             given.setdefault((last_name(call.func), argument), {})[number] = None
     for (training, argument), numbers in given.items():
         if len(numbers) > 1 and not NO_SETTING.search(argument.lower()):
-            yield f"{training}({argument} {', '.join(f'{number:g}' for number in list(numbers)[:MOST_SIZES])})"
+            yield f"{named(training)}({argument} {', '.join(f'{number:g}' for number in list(numbers)[:MOST_SIZES])})"
 
 
 def numbers_in(node: ast.AST, values: Mapping[str, ast.expr]) -> list[float]:
@@ -286,7 +289,7 @@ def arguments_of(call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     for place, value in enumerate(call.args, start=1):
         yield f"argument {place}", value
     for keyword in call.keywords:
-        yield keyword.arg or "", keyword.value
+        yield named(keyword.arg or "**"), keyword.value
 
 
 def is_model(submission: Case, name: str) -> bool:
@@ -301,4 +304,4 @@ def other_values(name: str, node: ast.AST) -> Iterator[str]:
         value = inner.value if isinstance(inner, ast.Constant) else None
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and value not in sizes[0].assigned:
-            yield f"{name}={value:g}"
+            yield f"{named(name)}={value:g}"

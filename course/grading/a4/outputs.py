@@ -15,6 +15,7 @@ from course.grading.training import assignments, comes_from_test_images, is_call
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import Submission
+from course.notebooks.visible import named
 
 LOWEST, HIGHEST = CONV_TEST_ELBO  # magnitudes
 MOST_EVIDENCE = 120
@@ -179,7 +180,7 @@ def test_set(submission: Case, task: Task) -> Iterator[Finding]:
     for name, value in values.items():
         if is_called_test(name) and comes_from_test_images(value, values) is False and not is_part(value, values):
             yield Finding(
-                "LOOK", "test_of_train", f"{name} is made from the training images, as far as the source says"
+                "LOOK", "test_of_train", f"{named(name)} is made from the training images, as far as the source says"
             )
             return
 

@@ -16,6 +16,7 @@ from course.grading.training import assignments, comes_from_test_images
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import Submission
+from course.notebooks.visible import quoted
 
 LOWEST, HIGHEST = FASHION_LOSS
 MOST_LOSSES = 6  # in a finding
@@ -119,11 +120,11 @@ def direction(submission: Case, task: Task) -> Iterator[Finding]:
             target, value = last_name(node.targets[0]).lower(), node.value
             is_taken_off = isinstance(value.op, ast.Sub) and is_about(value.left, SANDAL)
             if is_taken_off and re.search(DIRECTIONS, last_name(value.right).lower()):
-                yield Finding("LOOK", "direction_reversed", f"code cell {index + 1}: {ast.unparse(node)[:100]}")
+                yield Finding("LOOK", "direction_reversed", f"code cell {index + 1}: {quoted(ast.unparse(node), 100)}")
             if not re.search(DIRECTIONS, target):
                 continue
             if isinstance(value.op, ast.Sub) and is_about(value.left, SNEAKER) and is_about(value.right, BOOT):
-                evidence = f"code cell {index + 1}: {ast.unparse(node)[:100]}"
+                evidence = f"code cell {index + 1}: {quoted(ast.unparse(node), 100)}"
                 yield Finding("LOOK", "direction_reversed", evidence)
 
 

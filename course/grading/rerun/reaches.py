@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from course.grading.verdicts import Finding
 from course.notebooks.code import bound, parse_or_none
 from course.notebooks.reading import Submission
+from course.notebooks.visible import quoted
 
 ATTRIBUTES = frozenset(
     (
@@ -37,7 +38,7 @@ def reaches(submission: Submission) -> Iterator[Finding]:
         tree = parse_or_none(cell.source)
         for line in lines_of(tree):
             text = (cell.source.splitlines() or [""])[min(line, len(cell.source.splitlines())) - 1].strip()
-            yield Finding("LOOK", "rerun_reaches", f"code cell {number}, line {line}: “{text[:LONGEST]}”", "file")
+            yield Finding("LOOK", "rerun_reaches", f"code cell {number}, line {line}: {quoted(text, LONGEST)}", "file")
             lines += 1
             if lines == MOST:
                 return
@@ -77,5 +78,5 @@ def undefined(submission: Submission, names: object) -> Iterator[Finding]:
     there = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
     hidden = sorted(there - known)[:MOST]
     if hidden:
-        listed = ", ".join(f"“{name[:40]}”" for name in hidden)
+        listed = ", ".join(quoted(name, 40) for name in hidden)
         yield Finding("LOOK", "rerun_reaches", f"the run defined names that no source shows: {listed}", "file")

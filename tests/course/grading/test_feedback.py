@@ -127,14 +127,15 @@ def test_the_table_has_a_column_a_task_named_after_its_assignment_where_several_
 
 def test_feedback_names_what_is_wrong_in_short_and_says_of_each_task_what_holds():
     text = feedback.markdown(PLAIN)
-    assert text.startswith("# max\\_mustermann\\_a1.ipynb: FAIL\n\nNot right: A1.\n\nA person will look at: B3, B4.\n")
+    head = '# *"max\\_mustermann\\_a1.ipynb"*: FAIL'
+    assert text.startswith(f"{head}\n\nNot right: A1.\n\nA person will look at: B3, B4.\n")
     assert HINTS["kl_sign"] in text and "holds: in order" in text and "no evidence was found" in text
 
 
 def test_the_page_begins_with_what_a_person_must_decide(tmp_path):
     passed, open_case = replace(PLAIN, verdict="PASS", file="p"), replace(PLAIN, verdict="LOOK", file="l")
     page = page_of([passed, PLAIN, open_case], tmp_path)
-    places = [page.index(f"<summary><b>{name}</b>") for name in ("l", PLAIN.file, "p")]
+    places = [page.index(f'<summary><bdi class="quoted"><b>{name}</b>') for name in ("l", PLAIN.file, "p")]
     assert places == sorted(places)
     assert "3 submissions" in page and "1 LOOK, 1 FAIL, 1 PASS" in page and "No evidence was found for B4." in page
 

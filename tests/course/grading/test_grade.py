@@ -78,7 +78,7 @@ def test_a_class_leaves_verdicts_feedback_a_table_and_a_page_and_resumes(tmp_pat
     assert [v.verdict for v in verdicts].count("PASS") == 2 and len(verdicts) == 5
     assert len(list((out / "verdicts").iterdir())) == len(list((out / "feedback").glob("*.md"))) == 5
     page = (out / "index.html").read_text(encoding="utf-8")
-    summaries = re.findall(r'a1.ipynb</b> [^<]*<span class="(\w+)"', page)
+    summaries = re.findall(r'a1.ipynb</b></bdi> <bdi>[^<]*</bdi> <span class="(\w+)"', page)
     assert sorted(summaries, key=["LOOK", "FAIL", "PASS"].index) == summaries and len(summaries) == 5
     assert "expected/part_b_reconstructions.png" in page and (out / "expected/part_b_reconstructions.png").is_file()
 

@@ -21,6 +21,7 @@ from course.grading.corpus.grader_table import submission
 from course.grading.judging import Options
 from course.grading.probes import notebook
 from course.grading.probes.channel import HEAD, Garbled, packed, unpacked
+from course.grading.quotes import pieces
 from course.grading.rerun import again, digits, sandbox
 from course.grading.rerun.sandbox import Ended, Isolation, Limits
 
@@ -29,6 +30,13 @@ UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large
 SOURCES = Path(again.__file__).parent.rglob("*.py"), Path(again.__file__).parents[1].glob("a*/*.py")
 WORDS = sorted({word for files in SOURCES for file in files for word in re.findall(r'"(\w{1,20})"', file.read_text())})
 MARK = "full marks, says the process"
+
+
+def own_words(evidence: str) -> str:
+    """Return what the grader says itself: all but quotations."""
+    return "".join(piece.text for piece in pieces(evidence) if not piece.quoted)
+
+
 LIKELY = {  # so that what is asked after it is reached
     "classes": ["VAE"], "build": {"model": 0, "shapes": [[4, 3], [4]]}, "load": None,
     "forward": {"terms": [1, 2, 3], "z": [[1.0] * 5], "x_pred": [[1.0] * 3], "outputs": {}},
@@ -115,7 +123,7 @@ def test_whatever_is_answered_is_judged_and_never_repeated(key, monkeypatch):
         for finding in findings:
             assert finding.level in ("PASS", "FAIL", "LOOK")
             finding.evidence.encode()
-            assert MARK not in re.sub("“[^”]*”", "", finding.evidence), "its words stand in quotes, or nowhere"
+            assert MARK not in own_words(finding.evidence), "its words stand in quotes, or nowhere"
 
     judged()
 
@@ -148,7 +156,7 @@ def test_one_answer_to_every_question_stops_no_grading(name, monkeypatch):
     monkeypatch.setattr(again.sandbox, "session", session)
     source, options = submission(f"# %%\n{CELL}", "a1"), Options(rerun=True, data=str(digits()), seconds=5)
     findings, _ = again.rerun(source, ASSIGNMENTS["a1"], options)
-    assert not any(MARK in re.sub("“[^”]*”", "", finding.evidence) for finding in findings)
+    assert not any(MARK in own_words(finding.evidence) for finding in findings)
     assert not any(finding.level == "FAIL" for finding in findings)
 
 

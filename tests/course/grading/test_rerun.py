@@ -235,7 +235,7 @@ def test_lines_that_reach_beyond_the_notebook_are_looked_at_and_our_own_are_none
     for source in (variants.REFERENCE, *(variants.apply(m.swaps) for m in variants.MISTAKES[:3])):
         assert not list(reaches(submission(source)))
     hidden = undefined(submission("# %%\ndef f(): pass\nclass A: pass\n"), ["A", "VAE", "f"])
-    assert [f.evidence for f in hidden] == ["the run defined names that no source shows: “VAE”"]
+    assert [f.evidence for f in hidden] == ["the run defined names that no source shows: 'VAE'"]
 
 
 @pytest.mark.slow

@@ -194,7 +194,7 @@ def test_what_two_persons_share_is_a_note_and_no_verdict(tmp_path):
     verdicts, _ = grade(folder, out)
     page = (out / "index.html").read_text(encoding="utf-8")
     assert {v.verdict for v in verdicts} == {"PASS"}
-    assert "the same file: eva echt (eva_echt_a1.ipynb), max mustermann (max_mustermann_a1.ipynb)" in page
+    assert 'the same file: eva echt (<q class="quoted">eva_echt_a1.ipynb</q>), max mustermann (<q' in page
     assert "equal pictures, all outputs equal: eva echt" in page
 
 
@@ -227,7 +227,7 @@ def test_a_decision_about_nobody_or_about_two_is_one_sentence(tmp_path):
     assert "nobody called 'Nie'" in str(decide(out, "Nie", "a1", "all", "PASS").exception)
     assert "Anna Bell #103; Anna Bell #104" in str(decide(out, "anna bell", "a1", "all", "PASS").exception)
     assert decide(out, "Anna Bell #104", "a1", "all", "FAIL").exit_code == 0
-    assert "say which: Eva Echt_105" in str(decide(out, "Eva Echt", "a1", "all", "PASS").exception)
+    assert "say which: 'Eva Echt_105" in str(decide(out, "Eva Echt", "a1", "all", "PASS").exception)
     assert decide(out, "Eva Echt_105_assignsubmission_file_/04_mnist.ipynb", "a1", "all", "PASS").exit_code == 0
     assert "no task 'Z'" in str(decide(out, "101", "a1", "Z", "PASS").exception)
     assert "expected PASS, FAIL, LOOK" in str(decide(out, "101", "a1", "B3", "MAYBE").exception)
@@ -271,7 +271,7 @@ def test_of_two_notebooks_the_one_that_is_decided_on_counts_everywhere(tmp_path)
     assert decide(out, f"{eva}/part_b.ipynb", "a1", "all", "PASS").exit_code == 0
     after, screen = grade_as(folder, out, sheet, **tell)
     assert [v.verdict for v in after] == ["PASS", "PASS"] and "3 handed in: 2 graded, 1 superseded" in screen
-    assert f"{eva}/part_a.ipynb does not count, because {eva}/part_b.ipynb was decided on as a whole" in screen
+    assert f"'{eva}/part_a.ipynb' does not count, because '{eva}/part_b.ipynb' was decided on as a whole" in screen
     status = {row["path"]: row["status"] for row in table(out / "grades.csv")}
     assert status[f"{eva}/part_a.ipynb"] == f"superseded by {eva}/part_b.ipynb"
     assert {row["person"]: row["a1"] for row in table(out / "students.csv")}["Eva Echt"] == "PASS"
@@ -303,7 +303,7 @@ def test_a_line_without_a_hash_comes_with_the_command_that_enters_it(tmp_path):
     lines += "Jürgen Groß,a3,all,PASS,last week\nPaula Papier,a3,all,PASS,last week\n"
     (out / "decisions.csv").write_text(lines, encoding="utf-8")  # no column sha256, as a tutor makes it
     _, screen = grade(folder, out)
-    assert "4799/a1.pdf is left out because it is a PDF, and only what is graded can be decided" in screen
+    assert "4799/a1.pdf' is left out because it is a PDF, and only what is graded can be decided" in screen
     assert "decisions.csv: 2 on a3 kept for later, as no a3 is here" in screen and "last week" not in screen
     (command,) = [line.strip() for line in screen.splitlines() if line.startswith("  python -m course decide")]
     words = shlex.split(command)

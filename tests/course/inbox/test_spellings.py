@@ -89,7 +89,7 @@ def test_decide_asks_in_one_sentence(text, sentence):
 
 def test_decide_says_why_what_a_person_handed_in_was_not_graded():
     pdf = known("Paula Papier")._replace(file="paula/a1.pdf", status="left out because it is a PDF", assignment="")
-    with pytest.raises(ValueError, match=r"^paula/a1\.pdf was left out because it is a PDF: only a notebook that"):
+    with pytest.raises(ValueError, match=r"^'paula/a1\.pdf' was left out because it is a PDF: only a notebook that"):
         row_meant([pdf, known("Paul Papier"), known("Eva Paula Papier")], "papier, paula", "a1")
 
 

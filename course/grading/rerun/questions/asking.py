@@ -7,6 +7,7 @@ import numpy as np
 
 from course.grading.answers import Tampered
 from course.grading.rerun.sandbox import Session
+from course.notebooks.visible import PLAIN_NAME
 
 MOST_S = 25.0  # processor time that one act may take, by the alarm in the sandbox
 WALL = 4  # times as much wall clock, on a machine with other work; who does not answer then is asked no more
@@ -68,7 +69,7 @@ class Asker:
 
 def kind_of(error: Any) -> str:
     """Return the type of an error that a process names; anything else that it says is not repeated."""
-    known = isinstance(error, str) and (error == TOO_LATE or (error.isidentifier() and len(error) < MOST_TEXT))
+    known = isinstance(error, str) and (error == TOO_LATE or bool(PLAIN_NAME.fullmatch(error)))
     return error if known else "an error"
 
 
