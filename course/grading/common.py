@@ -43,7 +43,7 @@ def sources_there(submission: Case, task: Task) -> Iterator[Finding]:
     """Find cells that show something, though nothing in them can have made it."""
     for index in submission.sourceless[:MOST_ERRORS]:
         cell = submission.cells[index]
-        why = "is no Python" if cell.source.strip() else "is empty"
+        why = "could not be read as Python" if cell.source.strip() else "is empty"
         yield Finding("LOOK", "source_missing", f"code cell {index + 1} {why}, but outputs stand below it")
 
 
