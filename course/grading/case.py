@@ -12,7 +12,8 @@ from course.assignments import Assignment, Task
 from course.grading import evidence
 from course.grading.evidence import Look, Series, ToyResults, Trace
 from course.grading.sources import Sources
-from course.notebooks.code import is_empty, is_newer_python
+from course.notebooks.code import is_empty
+from course.notebooks.newer import are_newer_python
 from course.notebooks.reading import OPENED_KINDS, Cell, Picture, Submission
 
 
@@ -133,12 +134,11 @@ class Case(Submission):
     @cached_property
     def sourceless(self) -> list[int]:
         """The indices of the code cells that are no Python, or are empty though something is shown below them."""
-        indices = []
-        for index, cell in enumerate(self.cells):
-            broken = cell.source.strip() and self.code.trees[index] is None and not is_newer_python(cell.source)
-            if broken or ((cell.text or cell.pictures) and is_empty(cell.source)):
-                indices.append(index)
-        return indices
+        trees = zip(self.cells, self.code.trees, strict=True)
+        unread = [index for index, (cell, tree) in enumerate(trees) if tree is None and cell.source.strip()]
+        newer = dict(zip(unread, are_newer_python([self.cells[index].source for index in unread]), strict=True))
+        emptied = {n for n, cell in enumerate(self.cells) if (cell.text or cell.pictures) and is_empty(cell.source)}
+        return sorted(emptied | {index for index in unread if not newer[index]})
 
     @cached_property
     def views(self) -> list[View]:

@@ -44,7 +44,7 @@ def sources_there(submission: Case, task: Task) -> Iterator[Finding]:
     """Find cells that show something, though nothing in them can have made it."""
     for index in submission.sourceless[:MOST_ERRORS]:
         cell = submission.cells[index]
-        why = "is no Python" if cell.source.strip() else "is empty"
+        why = "could not be read as Python" if cell.source.strip() else "is empty"
         yield Finding("LOOK", "source_missing", f"code cell {index + 1} {why}, but outputs stand below it")
 
 
@@ -253,7 +253,7 @@ def kept_functions(loop: ast.For) -> Iterator[ast.Lambda]:
 
 # ---------------------------------------------------------------- what the source alone says of the model
 
-DRAWS_NOISE = formulas.NOISE | {"rsample", "Normal", "MultivariateNormal"}
+DRAWS_NOISE = frozenset(formulas.NOISE) | {"rsample", "Normal", "MultivariateNormal"}
 DRAWS_EVENLY = {"rand", "rand_like", "uniform", "uniform_"}
 REPARAMETERIZES = re.compile(r"repar|sample_?z|sample_?latent|sample_?post")
 SAMPLES = re.compile(
@@ -288,13 +288,17 @@ def noise(submission: Case, task: Task) -> Iterator[Finding]:
 
 def noise_fault(submission: Case, function: Function) -> Finding | None:
     """Return what is wrong with the noise that a function draws, as far as its source says so."""
-    names = submission.code.reached_names(function)
-    if names & DRAWS_NOISE:
+    if submission.code.reaches(function, DRAWS_NOISE):
         return None
-    if names & DRAWS_EVENLY:
-        drawn = min(names & DRAWS_EVENLY)
+    if drawn := evenly_drawn(submission, function):
         return Finding("LOOK", "not_normal", f"{named(function.name)}() draws by {drawn}, as far as its source says")
     return Finding("LOOK", "no_noise", f"{named(function.name)}() draws no noise, as far as its source says")
+
+
+def evenly_drawn(submission: Case, function: Function) -> str | None:
+    """Return by what a function draws even numbers; None where it draws none."""
+    drawn = [name for name in sorted(DRAWS_EVENLY) if submission.code.reaches(function, frozenset({name}))]
+    return drawn[0] if drawn else None
 
 
 def prior(submission: Case, task: Task) -> Iterator[Finding]:
@@ -302,9 +306,8 @@ def prior(submission: Case, task: Task) -> Iterator[Finding]:
     for name, node in submission.code.functions.items():
         if isinstance(node, Function) and SAMPLES.search(name.lower()) and not REPARAMETERIZES.search(name.lower()):
             encoders = sorted(filter(ENCODES.match, called_names(node)))
-            names = submission.code.reached_names(node)
-            if names & DRAWS_EVENLY and not names & DRAWS_NOISE:
-                drawn = min(names & DRAWS_EVENLY)
+            drawn = evenly_drawn(submission, node)
+            if drawn and not submission.code.reaches(node, DRAWS_NOISE):
                 yield Finding("LOOK", "not_prior", f"{named(name)}() draws by {drawn}, as far as its source says")
             elif encoders:
                 yield Finding(
@@ -312,7 +315,7 @@ def prior(submission: Case, task: Task) -> Iterator[Finding]:
                 )
 
 
-DRAWS = {"imshow", "matshow", "subplots", "figure"}
+DRAWS = frozenset({"imshow", "matshow", "subplots", "figure"})
 DECODES = re.compile(r"dec|dek|gener|model|modell|vae|ae$|net|forward|recon|rekon|interp|walk|travers", re.I)
 
 
@@ -331,7 +334,7 @@ def decoded(submission: Case, task: Task) -> Iterator[Finding]:
 def may_decode(name: str, submission: Case) -> bool:
     """Say whether a function may decode: by its name, or for it is the notebook's own and draws nothing."""
     is_own = name in submission.code.functions
-    return bool(DECODES.search(name)) or (is_own and not submission.code.reached_by(name) & DRAWS)
+    return bool(DECODES.search(name)) or (is_own and not submission.code.reaches(submission.code.function(name), DRAWS))
 
 
 MOST_FORMULA = 100  # characters in a finding

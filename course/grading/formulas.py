@@ -131,7 +131,7 @@ def free_names(node: ast.AST, values: Values) -> frozenset[str] | None:
         one = pending.pop()
         seen += 1
         if isinstance(one, ast.Name):
-            if one.id in values and free_names_alone(values[one.id], values):
+            if one.id in values and free_names_alone(values[one.id]):
                 pending.append(values[one.id])
             elif one.id not in MODULES:
                 names.add(one.id)
@@ -144,14 +144,27 @@ def free_names(node: ast.AST, values: Values) -> frozenset[str] | None:
     return frozenset(names) if not pending else None
 
 
-def free_names_alone(node: ast.AST, values: Values) -> bool:
-    """Say whether a name's own formula is arithmetic: then it is followed, else the name stands for itself."""
+def free_names_alone(node: ast.AST) -> bool:
+    """Say whether a name's own formula is arithmetic: then it is followed, else the name stands for itself.
+
+    The formula keeps the answer: many others may name it.
+    """
+    if ALONE not in node.__dict__:
+        node.__dict__[ALONE] = is_arithmetic(node) and not isinstance(node, ast.Name | ast.Constant)
+    return node.__dict__[ALONE]
+
+
+ALONE = " alone"  # no field of a node's
+
+
+def is_arithmetic(node: ast.AST) -> bool:
+    """Say whether a formula has a value where all its names are 1."""
     try:
         names = {inner.id: 1.0 for inner in walk(node) if isinstance(inner, ast.Name) and inner.id not in MODULES}
         value_of(node, names, {})
     except Unknown:
         return False
-    return not isinstance(node, ast.Name | ast.Constant)
+    return True
 
 
 def formulas(unit: ast.AST, values: Values, count: int) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:

@@ -48,7 +48,8 @@ class Sources:
                     self.versions.setdefault(node.name, []).append(node)
         self._reaches: dict[int, Reach] = {}
         self._says: dict[ast.AST, Says] = {}  # of statements: many cells reach the same functions
-        self._reached: dict[str, frozenset[str]] = {}
+        self._reaching: dict[frozenset[str], set[str]] = {}
+        self._says_whether: dict[tuple[ast.AST, frozenset[str]], bool] = {}
         self._units: list[tuple[str, ast.AST, int]] | None = None
 
     def reach(self, index: int) -> Reach:
@@ -86,25 +87,39 @@ class Sources:
             self._says[node] = says_of(node)
         return self._says[node]
 
-    def reached_by(self, name: str) -> frozenset[str]:
-        """Return the names that the notebook's function of this name reaches; none where there is no such function."""
-        if name not in self._reached:
-            function = self.functions.get(name)
-            reached = self.reached_names(function) if isinstance(function, Function) else ()
-            self._reached[name] = frozenset(reached)
-        return self._reached[name]
+    def reaches(self, node: ast.AST | None, words: frozenset[str]) -> bool:
+        """Say whether code names one of the words, or calls a function of the notebook that does, or calls one."""
+        if node is None:
+            return False
+        if words not in self._reaching:
+            self._reaching[words] = self._reaching_names(words)
+        if (node, words) not in self._says_whether:
+            named, called = words & identifiers(node), self._reaching[words].intersection(called_names(node))
+            self._says_whether[node, words] = bool(named or called)
+        return self._says_whether[node, words]
 
-    def reached_names(self, node: ast.AST) -> set[str]:
-        """Return the names in a piece of code, and in the notebook's functions that it calls, and so on."""
-        names, pending, seen = set(identifiers(node)), list(called_names(node)), set[str]()
-        while pending and len(seen) < MOST_REACHED:
-            name = pending.pop()
-            for function in self.versions.get(name, ()) if name not in seen else ():
+    def _reaching_names(self, words: frozenset[str]) -> set[str]:
+        """Return the names of the functions that reach one of the words, each function looked at once."""
+        callers: dict[str, list[str]] = {}
+        pending: list[str] = []
+        for name, versions in self.versions.items():
+            for function in versions:
                 if isinstance(function, Function):
-                    names |= identifiers(function)
-                    pending += called_names(function)
-            seen.add(name)
-        return names
+                    pending += [] if words.isdisjoint(identifiers(function)) else [name]
+                    for called in dict.fromkeys(called_names(function)):
+                        callers.setdefault(called, []).append(name)
+        reaching: set[str] = set()
+        while pending:
+            name = pending.pop()
+            if name not in reaching:
+                reaching.add(name)
+                pending += callers.get(name, ())
+        return reaching
+
+    def function(self, name: str) -> Function | None:
+        """Return the notebook's last function of a name; None where there is none."""
+        node = self.functions.get(name)
+        return node if isinstance(node, Function) else None
 
     def units(self) -> list[tuple[str, ast.AST, int]]:
         """Return every function, and what each cell does outside of them: its name, its code, its cell's index."""
@@ -173,7 +188,8 @@ class Says(NamedTuple):
 
 
 def says_of(node: ast.AST) -> Says:
-    return Says(tuple(dict.fromkeys(called_names(node))), tuple(titles_in(node)), tuple(saved_in(node)))
+    titles, saved = dict.fromkeys(titles_in(node)), dict.fromkeys(saved_in(node))
+    return Says(tuple(dict.fromkeys(called_names(node))), tuple(titles)[:MOST_TITLES], tuple(saved)[:MOST_TITLES])
 
 
 def units_of(tree: ast.Module, index: int) -> Iterator[tuple[str, ast.AST, int]]:
@@ -205,18 +221,22 @@ def called_names(node: ast.AST) -> tuple[str, ...]:
 
 
 def literal(node: ast.AST) -> str:
-    """Return a string, or the fixed parts of one that is put together; empty for anything else."""
+    """Return how a string begins, or the fixed parts of one that is put together; empty for anything else.
+
+    One letter more than a title has shows that it is longer: what is put together costs no more than its parts.
+    """
+    text = ""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr):
-        return " ".join(
+        text = node.value
+    elif isinstance(node, ast.JoinedStr):
+        text = " ".join(
             part.value for part in node.values if isinstance(part, ast.Constant) and isinstance(part.value, str)
         )
-    if isinstance(node, ast.BinOp):
-        return f"{literal(node.left)} {literal(node.right)}".strip()
-    if isinstance(node, ast.IfExp):
-        return f"{literal(node.body)} {literal(node.orelse)}".strip()
-    return ""
+    elif isinstance(node, ast.BinOp):
+        text = f"{literal(node.left)} {literal(node.right)}".strip()
+    elif isinstance(node, ast.IfExp):
+        text = f"{literal(node.body)} {literal(node.orelse)}".strip()
+    return text[: LONGEST_TITLE + 1]
 
 
 def titles_in(node: ast.AST) -> Iterator[str]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from course.grading.sources import Sources, called_names, identifiers, last_name, walk
+from course.grading.sources import Sources, called_names, identifiers, last_name, numbers_of, walk
 from course.notebooks.visible import named
 
 DATA_WORDS = {
@@ -13,6 +13,7 @@ DATA_WORDS = {
     "iter", "daten", "imgs", "points", "samples",
 }  # fmt: skip
 ZEROING = {"zero_grad", "zero_", "grad", "fit", "minimize"}
+MOST_NUMBERS = 100  # of a list that a name stands for
 DEEPEST = 6  # names that are followed to where their data comes from
 
 
@@ -37,9 +38,49 @@ def is_called_test(name: str) -> bool:
     return rest in DATA_WORDS or any(word.rstrip("0123456789") in DATA_WORDS for word in words[1:])
 
 
-def assignments(code: Sources) -> dict[str, ast.expr]:
+class Assigned(dict[str, ast.expr]):
+    """What each name is assigned, the last time.
+
+    What is asked of a name is found once: many statements name the same, and names stand for sums of names.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._halves: dict[tuple[str, int], bool | None] = {}
+        self._numbers: dict[str, list[float]] = {}
+        self._parts: dict[str, bool] = {}
+
+    def half(self, name: str, depth: int) -> bool | None:
+        """Say of a name what ``comes_from_test_images`` says of an expression, after so many names before it."""
+        if (name, depth) not in self._halves:
+            self._halves[name, depth] = comes_from_test_images(self[name], self, depth)
+        return self._halves[name, depth]
+
+    def numbers(self, name: str) -> list[float]:
+        """Return the first numbers that a name stands for, or the first in a call; none where it is no list of them."""
+        if name not in self._numbers:
+            value = self.get(name)
+            inside = walk(value) if isinstance(value, ast.Call) else [value] if value else []
+            self._numbers[name] = next((v for inner in inside if (v := numbers_of(inner))), [])[:MOST_NUMBERS]
+        return self._numbers[name]
+
+    def takes_part(self, name: str) -> bool:
+        """Say whether what a name stands for takes a part of a set."""
+        if name not in self._parts:
+            self._parts[name] = takes_part(self[name])
+        return self._parts[name]
+
+
+SPLITS = {"random_split", "Subset", "train_test_split", "split"}
+
+
+def takes_part(value: ast.AST) -> bool:
+    return bool(identifiers(value) & SPLITS) or any(isinstance(node, ast.Subscript) for node in walk(value))
+
+
+def assignments(code: Sources) -> Assigned:
     """Return what each name is assigned, the last time."""
-    values: dict[str, ast.expr] = {}
+    values = Assigned()
     for tree in code.trees:
         for node in walk(tree) if tree else ():
             if isinstance(node, ast.Assign):
@@ -53,15 +94,13 @@ def assignments(code: Sources) -> dict[str, ast.expr]:
     return values
 
 
-def comes_from_test_images(node: ast.AST, values: dict[str, ast.expr], depth: int = 0) -> bool | None:
+def comes_from_test_images(node: ast.AST, values: Assigned, depth: int = 0) -> bool | None:
     """Say whether an expression leads to the test half of an image set (``train=False``); None: it cannot be told."""
     for inner in walk(node):
         if isinstance(inner, ast.keyword) and inner.arg == "train" and isinstance(inner.value, ast.Constant):
             return inner.value.value is False
-    answers = []
-    for inner in walk(node):
-        if isinstance(inner, ast.Name) and inner.id in values and depth < DEEPEST and values[inner.id] is not node:
-            answers.append(comes_from_test_images(values[inner.id], values, depth + 1))
+    names = {inner.id for inner in walk(node) if isinstance(inner, ast.Name)} if depth < DEEPEST else set()
+    answers = {values.half(name, depth + 1) for name in names if name in values and values[name] is not node}
     return True if True in answers and False not in answers else False if False in answers else None
 
 
@@ -82,7 +121,7 @@ def gradient_on_test_set(code: Sources) -> Shown | None:
     return None
 
 
-def train_loader_of_test_set(node: ast.Assign, values: dict[str, ast.expr]) -> Shown | None:
+def train_loader_of_test_set(node: ast.Assign, values: Assigned) -> Shown | None:
     """Say so where a training loader is made from a test set alone."""
     target = last_name(node.targets[0]).lower()
     if not (target.startswith("train") and any(word in target for word in ("loader", "_dl", "lader"))):
@@ -96,14 +135,14 @@ def train_loader_of_test_set(node: ast.Assign, values: dict[str, ast.expr]) -> S
     return None
 
 
-def joined_halves(node: ast.Call, values: dict[str, ast.expr]) -> Shown | None:
+def joined_halves(node: ast.Call, values: Assigned) -> Shown | None:
     """Say so where training and test images are joined to one set; what becomes of it is for a person."""
     parts = [part for argument in node.args for part in getattr(argument, "elts", [argument])]
     halves = {comes_from_test_images(part, values) for part in parts}
     return Shown(False, "ConcatDataset() joins training and test images") if {True, False} <= halves else None
 
 
-def backward_over_test_set(node: ast.For, values: dict[str, ast.expr]) -> Shown | None:
+def backward_over_test_set(node: ast.For, values: Assigned) -> Shown | None:
     """Say so where a loop over test data alone calls backward()."""
     names = sorted(inner.id for inner in walk(node.iter) if isinstance(inner, ast.Name))
     tests = [name for name in names if is_called_test(name)]
@@ -146,11 +185,6 @@ def loops(code: Sources) -> Iterator[Loop]:
 
 def never_zeroes(code: Sources) -> list[Loop]:
     """Return the loops that take gradients and step, where neither they nor a caller sets gradients to zero."""
-    faulty = []
-    for loop in loops(code):
-        if identifiers(loop.node) & ZEROING:
-            continue
-        callers = [node for _, node, _ in code.units() if loop.name and loop.name in calls_in(node)]
-        if not any(identifiers(node) & ZEROING for node in callers):
-            faulty.append(loop)
-    return faulty
+    zeroing = [node for _, node, _ in code.units() if identifiers(node) & ZEROING]
+    called = {name for node in zeroing for name in called_names(node) if name}
+    return [loop for loop in loops(code) if not identifiers(loop.node) & ZEROING and loop.name not in called]

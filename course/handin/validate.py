@@ -14,9 +14,10 @@ from pathlib import Path
 from course import assignments
 from course.assignments import Assignment
 from course.handin.privacy import folder_of_one_machine, secrets_in, without_secrets
-from course.handin.view import NotebookView, Remark, capital, problem
+from course.handin.view import CodeView, NotebookView, Remark, capital, problem
 from course.inbox.names import course_spelling, parse_name
-from course.notebooks.code import EMPTY_REGION, figure_names, imported_modules, is_empty, is_newer_python
+from course.notebooks.code import EMPTY_REGION, figure_names, imported_modules, is_empty
+from course.notebooks.newer import are_newer_python
 from course.notebooks.printed import ANSI
 from course.notebooks.reading import MOST_BYTES, Submission, Unreadable, parse, read_bytes
 from course.notebooks.visible import visible
@@ -228,20 +229,29 @@ def _sources(submission: Submission) -> Iterator[Remark]:
 
 
 def _errors(view: NotebookView) -> Iterator[Remark]:
+    unread = [cell for cell in view.code if cell.tree is None]
+    newer = dict(zip((c.number for c in unread), are_newer_python([c.source for c in unread]), strict=True))
     for cell in view.code:
         for output in cell.cell.outputs:
             if output.kind == "error":
                 what = without_secrets(ANSI.sub("", output.error)).strip()
                 sentence = f"{capital(cell.name)} ended in an error: {what[:200].splitlines()[0] if what else '?'}"
                 yield Remark(not cell.cell.may_fail, sentence)
-        if cell.tree is None and is_newer_python(cell.source):
-            yield Remark(
-                False, f"{capital(cell.name)} is written for a newer Python than this one; it was not looked into."
-            )
-        elif cell.tree is None:
-            yield problem(f"{capital(cell.name)} is not valid Python.")
+        if cell.tree is None:
+            yield _unread(cell, newer[cell.number])
         if EMPTY_REGION.search(cell.source):
             yield problem(f"{capital(cell.name)} is not finished: nothing stands between START and END.")
+
+
+def _unread(cell: CodeView, newer: bool | None) -> Remark:
+    """Say what became of a cell that this Python does not parse."""
+    if newer is None:
+        known = "could not be read here, and whether another Python can was not found out"
+        return Remark(False, f"{capital(cell.name)} {known}; a tutor will look at it.")
+    if newer:
+        known = "is written for a newer Python than this one, or nested too deeply for it"
+        return Remark(False, f"{capital(cell.name)} {known}; it was not looked into.")
+    return problem(f"{capital(cell.name)} is not valid Python.")
 
 
 def _imports(view: NotebookView) -> Iterator[Remark]:

@@ -9,8 +9,7 @@ from textwrap import dedent
 NAME_PLACE = {"show": 1, "explore": 2}  # where the figure's name stands among a function's arguments
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-
-MOST_NEWER, DEEPEST = 20_000, 40  # letters and open brackets of a cell that the slower grammar is given
+DEEPEST = 150  # nodes below one another: whatever goes down a tree takes a few calls for each, and has a thousand
 
 # ---------------------------------------------------------------- IPython's own syntax
 
@@ -31,14 +30,28 @@ def parse(source: str) -> ast.Module:
 
     Raises:
         SyntaxError: it is no Python.
-        ValueError, RecursionError, MemoryError: it is more than the parser takes.
+        ValueError, RecursionError, MemoryError: it is more than the parser takes, or nested more deeply than
+            anybody writes.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about escapes such as "\\d", which are their author's
         try:
-            return ast.parse(source if not PROMPT.match(source.lstrip(BLANK)) else as_python(source))
+            tree = ast.parse(source if not PROMPT.match(source.lstrip(BLANK)) else as_python(source))
         except SyntaxError:
-            return ast.parse(as_python(source))
+            tree = ast.parse(as_python(source))
+    if is_too_deep(tree):
+        raise RecursionError(f"it is nested more than {DEEPEST} deep")
+    return tree
+
+
+def is_too_deep(tree: ast.AST) -> bool:
+    """Say whether more nodes than ``DEEPEST`` stand below one another."""
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [inner for node in level for inner in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
 
 
 def parse_or_none(source: str) -> ast.Module | None:
@@ -52,23 +65,6 @@ def parse_or_none(source: str) -> ast.Module | None:
 def is_empty(source: str) -> bool:
     """Say whether a cell holds nothing but comments."""
     return all(not line.strip() or line.lstrip().startswith("#") for line in source.splitlines())
-
-
-def is_newer_python(source: str) -> bool:
-    """Say whether code that this Python does not parse is right in a newer one."""
-    import libcst  # a grammar of its own, which knows newer syntax; loading it takes longer than most cells need
-
-    depth = deepest = 0
-    for mark in re.findall(r"[\[({\])}]", source):
-        depth += 1 if mark in "[({" else -1
-        deepest = max(deepest, depth)
-    if len(source) > MOST_NEWER or deepest > DEEPEST:
-        return False
-    try:
-        libcst.parse_module(as_python(source))
-    except Exception:  # whatever it raises on what it cannot read
-        return False
-    return True
 
 
 def as_python(source: str) -> str:

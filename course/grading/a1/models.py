@@ -71,7 +71,7 @@ def trained_in(submission: Case) -> str | None:
     """Return where an autoencoder is trained: a loop about one, or a call that trains one."""
     ran = ran_cells(submission)
     loops = [loop for loop in training.loops(submission.code) if loop.cell in ran]
-    steps = {loop.name for loop in training.loops(submission.code) if loop.name}
+    steps = frozenset(loop.name for loop in training.loops(submission.code) if loop.name)
     for loop in loops:
         if is_about_autoencoder(loop):
             return loop.place
@@ -87,13 +87,13 @@ def arguments_of(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 
-def is_training_call(call: ast.Call, steps: set[str], submission: Case) -> bool:
+def is_training_call(call: ast.Call, steps: frozenset[str], submission: Case) -> bool:
     """Say whether a call trains: a function of the notebook that takes gradients, or a library's of such a name."""
     name = last_name(call.func)
     function = submission.code.functions.get(name)
     if function is None:
         return bool(TRAINING_WORDS.search(name))
-    return name in steps or bool(submission.code.reached_by(name) & steps)
+    return name in steps or submission.code.reaches(submission.code.function(name), steps)
 
 
 def is_autoencoder(node: ast.AST) -> bool:
@@ -141,8 +141,9 @@ def trained_betas(submission: Case) -> Trained | None:
     by_loop = next(loops_over_betas(submission), None)
     if by_loop:
         return by_loop
+    without_beta = called_without_beta(submission)
     for name, given in betas_by_call(submission).items():
-        if given >= set(BETAS) or (given >= set(BETAS[1:]) and calls_without_beta(submission, name)):
+        if given >= set(BETAS) or (given >= set(BETAS[1:]) and name in without_beta):
             return Trained(f"{named(name)}() is called with beta = 1, 3 and 10")
     if results_of_betas(submission):
         return Trained("a result is printed for each of beta = 1, 3 and 10")
@@ -181,32 +182,18 @@ def betas_by_call(submission: Case) -> dict[str, set[float]]:
     return values
 
 
-def calls_without_beta(submission: Case, name: str) -> bool:
-    """Say whether a function is called without a beta, too, which leaves its own 1."""
-    for index in ran_cells(submission):
-        tree = submission.code.trees[index]
-        for call in walk(tree) if tree else ():
-            if (
-                isinstance(call, ast.Call)
-                and last_name(call.func) == name
-                and not any(k.arg == "beta" for k in call.keywords)
-            ):
-                return True
-    return False
+def called_without_beta(submission: Case) -> set[str]:
+    """Return the functions that are called without a beta, which leaves their own 1."""
+    calls = (node for _, node in nodes_that_ran(submission) if isinstance(node, ast.Call))
+    return {last_name(call.func) for call in calls if not any(k.arg == "beta" for k in call.keywords)}
 
 
-def list_of(node: ast.AST, constants: dict[str, ast.expr]) -> list[float]:
+def list_of(node: ast.AST, constants: training.Assigned) -> list[float]:
     """Return the numbers of a list, under its name or in a call such as enumerate; empty where there are none."""
     for inner in walk(node):
-        values = numbers_of(inner)
+        values = constants.numbers(inner.id) if isinstance(inner, ast.Name) else numbers_of(inner)
         if values:
             return values
-        if isinstance(inner, ast.Name) and inner.id in constants:
-            values = numbers_of(constants[inner.id])
-            if values is None and isinstance(constants[inner.id], ast.Call):
-                values = next((v for n in walk(constants[inner.id]) if (v := numbers_of(n))), None)
-            if values:
-                return values
     return []
 
 
@@ -215,7 +202,7 @@ def covers(values: list[float], *, named: bool) -> bool:
     return set(values) - {0.0} == set(BETAS) or (named and set(values) >= set(BETAS) and len(values) <= MOST_BETAS)
 
 
-def is_loop_over_betas(node: ast.For | ast.comprehension, constants: dict[str, ast.expr]) -> bool:
+def is_loop_over_betas(node: ast.For | ast.comprehension, constants: training.Assigned) -> bool:
     named = any(BETA_NAME.search(name) for name in [*identifiers(node.target), *identifiers(node.iter)])
     return covers(list_of(node.iter, constants), named=named)
 
@@ -266,8 +253,8 @@ def few_epochs(submission: Case) -> Iterator[Finding]:
 
 def arguments_by_name(call: ast.Call, function: ast.AST | None) -> dict[str, ast.expr]:
     """Return what a call gives, by the names that the notebook's own function has for it."""
-    names = [argument.arg for argument in function.args.args] if isinstance(function, Function) else []
-    by_place = dict(zip(names, call.args, strict=False))
+    names = function.args.args if isinstance(function, Function) else []
+    by_place = {argument.arg: value for argument, value in zip(names, call.args, strict=False)}
     return by_place | {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
 
 

@@ -261,7 +261,9 @@ NO_SETTING = re.compile(r"seed|interval|every|plot|print|verbose|points|title|de
 def several_settings(submission: Case) -> Iterator[str]:
     """Yield models and trainings of the notebook's own that are called with several numbers for one argument."""
     names = submission.code.functions
-    trainings = {n for n in names if "backward" in submission.code.reached_by(n) or is_model(submission, n)}
+    backward = frozenset({"backward"})
+    code = submission.code
+    trainings = {n for n in names if code.reaches(code.function(n), backward) or is_model(submission, n)}
     values = assignments(submission.code)
     given: dict[tuple[str, str], dict[float, None]] = {}
     for cell, tree in zip(submission.cells, submission.code.trees, strict=True):
@@ -280,8 +282,8 @@ def several_settings(submission: Case) -> Iterator[str]:
 
 
 def numbers_in(node: ast.AST, values: Mapping[str, ast.expr]) -> list[float]:
-    """Return the numbers of a list, or of one that a name stands for."""
-    return numbers_of(values.get(last_name(node), node)) or []
+    """Return the first numbers of a list, or of one that a name stands for."""
+    return (numbers_of(values.get(last_name(node), node)) or [])[:MOST_SIZES]
 
 
 def arguments_of(call: ast.Call) -> Iterator[tuple[str, ast.expr]]:

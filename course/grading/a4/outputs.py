@@ -3,15 +3,15 @@
 import ast
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from course.assignments import Task
 from course.assignments.a4 import CONV_TEST_ELBO
 from course.grading.case import Case
 from course.grading.evidence import PER_PIXEL, PIXELS, PLAIN_NUMBER, Triple, triples
-from course.grading.sources import identifiers, walk
-from course.grading.training import assignments, comes_from_test_images, is_called_test
+from course.grading.sources import identifiers
+from course.grading.training import Assigned, assignments, comes_from_test_images, is_called_test, takes_part
 from course.grading.verdicts import Finding
 from course.notebooks.printed import kind_of, readings
 from course.notebooks.reading import Submission
@@ -171,9 +171,6 @@ def test_elbo(submission: Case, task: Task) -> Iterator[Finding]:
         yield Finding("LOOK", "numbers_missing", "no ELBO was printed that says that it is of the test set")
 
 
-SPLITS = {"random_split", "Subset", "train_test_split", "split"}
-
-
 def test_set(submission: Case, task: Task) -> Iterator[Finding]:
     """Find a test set that is made from the training images, and not from a part of them that was set aside."""
     values = assignments(submission.code)
@@ -185,10 +182,9 @@ def test_set(submission: Case, task: Task) -> Iterator[Finding]:
             return
 
 
-def is_part(value: ast.AST, values: Mapping[str, ast.expr]) -> bool:
+def is_part(value: ast.AST, values: Assigned) -> bool:
     """Say whether an expression, or one that it names, takes a part of a set."""
-    named = [values[name] for name in identifiers(value) & values.keys()]
-    return any(identifiers(v) & SPLITS or any(isinstance(n, ast.Subscript) for n in walk(v)) for v in (value, *named))
+    return takes_part(value) or any(map(values.takes_part, identifiers(value) & values.keys()))
 
 
 def convolutions(submission: Case, task: Task) -> Iterator[Finding]:
