@@ -19,7 +19,7 @@ from course.inbox.uploads import Copy, Upload, add, mark_of_folder, person_key, 
 from course.notebooks.reading import Unreadable, printable
 
 AUTO = "auto"
-IF_WHOLE = "if it is the whole download, give the zip itself instead of the folder that it lies in"
+AS_ONE = "read as what one person handed in; if it is the whole download, give the zip itself and not its folder"
 
 
 class Item(NamedTuple):
@@ -96,8 +96,13 @@ def collect(
                 row = replace(row, shelf=printable(shelf), own_folder=folder_as_stored(root, item, path, owner))
                 if row.status == "graded" and chosen == "folders":
                     row = doubted(row, layouts.doubt_about(inside, owner, persons, crowded))
-                if root.is_dir() and len(kept) == 1:
-                    row = alone(row, holds_everything(item.place, reader, named=True))
+                if (
+                    root.is_dir()
+                    and len(items) == 1
+                    and not item.place.members
+                    and holds_everything(item.place, reader, named=True)
+                ):
+                    lines.append(f"{row.file}: {AS_ONE}")
                 label = f"{printable(root.name)}/{row.file}" if len(roots) > 1 and len(item.parts) > 0 else row.file
                 rows.append(replace(row, file=label))
     if not rows and not ignored:
@@ -330,13 +335,6 @@ def opened(row: Row, item: Item, reader: Reader, flag: str | None) -> Row:
         row = replace(row, person=person.name, key=person.key, id=person.id, sure=person.sure)
     row = replace(row, assignment=row.assignment or inner.assignment or "", name=printable(content.name))
     return with_content(row, content.place, reader.read(content.place), flag)
-
-
-def alone(row: Row, may_be_whole: bool) -> Row:
-    """Say of a zip with several notebooks, where there is nothing else, how it is read as a whole download."""
-    if row.problem is None or row.problem.code != "several" or not may_be_whole:
-        return row
-    return replace(row, problem=row.problem._replace(text=f"{row.problem.text}; {IF_WHOLE}"))
 
 
 def doubted(row: Row, doubt: str) -> Row:

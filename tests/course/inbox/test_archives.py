@@ -39,6 +39,7 @@ def test_of_more_folders_than_anybody_has_the_outermost_ones_and_the_file_are_ke
     (info,) = infos("Eva Echt/" + "a/" * 30_000 + "a1.ipynb")
     parts = name_in(info).split("/")
     assert len(parts) == len(archives.as_stored(info)) == MOST_PARTS
+    assert max(map(len, archives.as_stored(*infos("x" * 60_000 + "/a1.ipynb")))) == MOST_LETTERS  # what goes back, too
     assert (parts[0], parts[-1]) == ("Eva Echt", "a1.ipynb")
 
 
