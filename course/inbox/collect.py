@@ -87,15 +87,16 @@ def collect(
             lines.append(f"{printable(str(root))}: {layouts.NAMES[chosen]}")
             crowded = crowded_folders(kept, above_all)
             persons = layouts.with_folders(layouts.below(item.parts, above_all) for item in kept)
+            claims = layouts.claims(layouts.below(item.parts, above_all) for item in kept)
             for item in kept:
                 path = above(root, item)
                 inside = layouts.below(path, above_all)
-                owner = layouts.owner_of(inside, chosen, crowded, persons, by_hand=layout == chosen)
+                owner = layouts.owner_of(inside, chosen, crowded, persons, claims, by_hand=layout == chosen)
                 shelf = str(root.joinpath(*path[: path.index(owner.folder)])) if owner.folder in path else str(root)
                 row = row_of(item, path, owner, reader, assignment)
                 row = replace(row, shelf=printable(shelf), own_folder=folder_as_stored(root, item, path, owner))
-                if row.status == "graded" and chosen == "folders":
-                    row = doubted(row, layouts.doubt_about(inside, owner, persons, crowded))
+                if row.status == "graded" and chosen in ("folders", "flat"):
+                    row = doubted(row, layouts.doubt_about(inside, owner, persons | claims.keys(), crowded))
                 if (
                     root.is_dir()
                     and len(items) == 1
@@ -330,7 +331,9 @@ def opened(row: Row, item: Item, reader: Reader, flag: str | None) -> Row:
         digest = hashlib.sha256(reader.read(item.place, archives.MOST_ZIP)).hexdigest()
         return replace(row, status="graded", problem=content.problem, sha256=digest)
     inner = read_upload(content.name)
-    if not row.key or (inner.sure and not row.sure):
+    if (
+        not row.folder and not row.sure and (inner.sure or not row.key)
+    ):  # nobody but the names of files says whose it is
         person = layouts.of_name(inner)
         row = replace(row, person=person.name, key=person.key, id=person.id, sure=person.sure)
     row = replace(row, assignment=row.assignment or inner.assignment or "", name=printable(content.name))

@@ -2,7 +2,8 @@
 
 import itertools
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from course.inbox.kinds import is_notebook_name, is_zip_name
@@ -31,6 +32,7 @@ FLAT: dict[Layout, re.Pattern[str]] = {  # what platforms put before the names o
 GROUP = re.compile(  # Moodle puts it before a name, where people work in groups; nobody's name has a digit
     r"(?:[^-]*\d[^-]*|(?:.*\s)?(?:group|gruppe|grp|team|tutorium)(?:\s[^-]*|-\w)?)-(?=\S+\s)", re.IGNORECASE
 )
+LEAST_WORD = 3  # letters of a name by which a login is known
 ILIAS = re.compile(r"(?P<last>.+)_(?P<first>[^_]+)_(?P<login>[^_]+)_(?P<id>\d{3,})")
 
 
@@ -179,6 +181,19 @@ def with_folders(paths: Iterable[Sequence[str]]) -> frozenset[str]:
     return frozenset(person_of_folder(folder).key for folder in folders)
 
 
+def claims(paths: Iterable[Sequence[str]]) -> dict[str, set[str]]:
+    """Return by the letters of names in files which folders around these are called alike: mmuster, of Max Muster."""
+    found: dict[str, set[str]] = {}
+    for parts in paths:
+        folder, person = first_named(parts), read_upload(parts[-1]).person
+        letters = person_key(folder)
+        if others_in("", parts[-1:]) and any(
+            len(w) >= LEAST_WORD and w in letters for w in map(person_key, person.split())
+        ):
+            found.setdefault(person_key(person), set()).add(folder)
+    return found
+
+
 def others_in(folder: str, files: Iterable[str]) -> set[str]:
     """Return who else than the folder's person some names of notebooks say, in so many words."""
     others = set()
@@ -203,7 +218,7 @@ def doubt_about(parts: Sequence[str], owner: Owner, persons: Collection[str], cr
         persons: the letters of all whose own folders are the outermost ones.
         crowded: folders with files of several persons, as their names say.
     """
-    if owner.folder not in parts[:-1] or not read_upload(owner.folder).sure:
+    if owner.folder not in parts[:-1]:
         return ""
     file = read_upload(parts[-1])
     named = [(parts[-1], file.person)] if others_in(owner.folder, parts[-1:]) else []
@@ -222,6 +237,7 @@ def owner_of(
     layout: Layout,
     crowded: frozenset[str],
     persons: frozenset[str] = frozenset(),
+    claims: Mapping[str, set[str]] = MappingProxyType({}),
     *,
     by_hand: bool,
 ) -> Owner:
@@ -231,6 +247,7 @@ def owner_of(
         parts: the folders above it, from the outermost on, then its name (empty for a folder with nothing in it); NFC.
         crowded: folders with files of several persons, which therefore are nobody's own where files tell persons.
         persons: the letters of all whose own folders are the outermost ones: a folder of that name in another is not.
+        claims: the folders that are called like the persons in the files in them: no other folder has a file of these.
         by_hand: the tutor says that this is the layout, so that a folder is a person's, whatever it is called.
     """
     file = parts[-1]
@@ -247,6 +264,8 @@ def owner_of(
                 person = person._replace(id="")
             return Owner(person._replace(sure=person.sure or by_hand), folder, file)
     upload, folder = read_upload(file), folder_of(parts)
+    if layout == "flat" and folder not in {"", *crowded, *claims.get(person_key(upload.person), {folder})}:
+        return Owner(person_of_folder(folder), folder, file)
     if not upload.sure and folder not in crowded and read_upload(folder).sure:  # Max Mustermann/solution.ipynb
         return Owner(of_name(read_upload(folder)), folder, file)
     return Owner(of_name(upload), "", file)

@@ -301,3 +301,33 @@ def test_a_zip_without_a_name_that_lies_alone_is_the_whole_download(tmp_path, na
     members = {f"{person}/a1.ipynb": person.encode() + NB for person in ("Max Muster", "Erika Echt")}
     (tmp_path / name).write_bytes(zipped(members))
     assert {row.key for row in collect([str(tmp_path)]).rows} == {"maxmuster", "erikaecht"}
+
+
+LOGINS = ["mmuster/max_muster_a1.ipynb", "eecht/erika_echt_a1.ipynb", "ppan/paul_pan_a1.ipynb"]
+
+
+def test_where_folders_are_logins_a_file_in_another_folder_takes_nobodys_verdict(tmp_path):
+    stolen = ["eevil/max_muster_a1 (9).ipynb"]
+    rows = rows_of(tmp_path, [*LOGINS, *stolen])
+    assert [rows[file].key for file in LOGINS] == ["maxmuster", "erikaecht", "paulpan"]
+    assert {row.status for row in rows.values()} == {"graded"} and not any(rows[file].remarks for file in LOGINS)
+    assert rows[stolen[0]].key == "eevil" and "names max muster" in " ".join(r.text for r in rows[stolen[0]].remarks)
+
+
+def test_folders_of_days_and_of_groups_do_not_keep_the_newer_file_from_counting(tmp_path):
+    for folder in ("2026-11-12", "Blatt 1", "muster neu", "late"):
+        home = tmp_path / folder
+        rows = rows_of(home, [*LOGINS, f"{folder}/max_muster_a1 (2).ipynb"])
+        assert rows[LOGINS[0]].reason == f"{folder}/max_muster_a1 (2).ipynb"
+
+
+@pytest.mark.parametrize("name", ["evil/a1.zip", "evil/evil.zip", "🎉_5_assignsubmission_file_/a1.zip"])
+def test_a_name_in_a_zip_in_ones_own_folder_takes_nobodys_verdict(tmp_path, name):
+    names = CLASS if name.startswith("evil") else [file.replace("/", "_4_assignsubmission_file_/") for file in CLASS]
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_bytes(zipped({"max_muster_a1 (9).ipynb": NB}))
+    for number, file in enumerate(names):
+        write(tmp_path / file, NB + b" " * number, 0.0)
+    rows = {row.file: row for row in collect([str(tmp_path)], assignment="a1").rows}
+    assert all(rows[file].status == "graded" and not rows[file].remarks for file in names)
+    assert rows[name].key != "maxmuster" and rows[name].remarks
