@@ -28,8 +28,9 @@ from helpers.core.files import write_whole
 SENTENCES: dict[Level, str] = {"FAIL": "Not right", "LOOK": "A person will look at"}
 WORDS: dict[Level, str] = {"FAIL": "not right", "LOOK": "a person will look"}
 PICTURES = "pictures"  # the folder of what is meant, beside the feedback
+OURS = re.compile(rf"(?:{PICTURES}/)?[^/\\:]+\.(?:md|png)")  # the names of files that we write
 FIRST_DAY = (1980, 1, 1)  # of a zip's calendar
-LONGEST_STEM = 80
+LONGEST_STEM, MOST_STEM_BYTES = 80, 160  # letters of a file's name, and bytes: a disk takes 255 with all that is added
 MARKUP = re.compile(r"[\\`*_{}\[\]<>#|!~&$@]|(?<=www)\.|:(?=//)", re.IGNORECASE)  # and what becomes a link by itself
 
 
@@ -149,7 +150,7 @@ def write(out: Path, people: Sequence[Standing]) -> None:
     for name, content in files.items():
         write_whole(out / "feedback" / name, content)
     for name in before.keys() - files.keys():
-        remove_unchanged(out / "feedback" / name, before[name])
+        remove_unchanged(out / "feedback", name, before[name])
     write_whole(record, json.dumps(digests).encode())
 
 
@@ -162,9 +163,12 @@ def written(record: Path) -> dict[str, str]:
     return {str(name): str(digest) for name, digest in names.items()} if isinstance(names, dict) else {}
 
 
-def remove_unchanged(path: Path, digest: str) -> None:
-    """Remove a file that we wrote, unless somebody changed it since."""
-    with contextlib.suppress(OSError):
+def remove_unchanged(feedback: Path, name: str, digest: str) -> None:
+    """Remove a file that we wrote, unless somebody changed it since; no record makes us remove anything elsewhere."""
+    path = feedback / name
+    if not OURS.fullmatch(name) or feedback.is_symlink() or path.parent.is_symlink():
+        return
+    with contextlib.suppress(OSError, ValueError):
         if hashlib.sha256(path.read_bytes()).hexdigest() == digest:
             path.unlink()
 
@@ -176,13 +180,18 @@ def stems(people: Sequence[Standing]) -> list[str]:
         words = [person_key(word) for word in re.split(r"[\s_]+", person.name)]
         if "#" in person.key:
             words.append(person.id)
-        plain = re.sub(r"[^\w]+", "", "_".join(filter(None, words)))[:LONGEST_STEM] or "unknown"
+        plain = bounded(re.sub(r"[^\w]+", "", "_".join(filter(None, words)))) or "unknown"
         name, number = plain, 2
         while name in used:
             name, number = f"{plain}_{number}", number + 1
         used.add(name)
         names.append(name)
     return names
+
+
+def bounded(stem: str) -> str:
+    """Cut a name that is too long for a disk, which counts bytes, between two letters."""
+    return stem[:LONGEST_STEM].encode()[:MOST_STEM_BYTES].decode(errors="ignore")
 
 
 def pictures_of(outcomes: Sequence[Outcome]) -> list[str]:

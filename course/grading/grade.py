@@ -23,6 +23,7 @@ from course.grading import engines, telling
 from course.grading.engines import Entry
 from course.grading.judging import Graded, Options, rerun_package
 from course.grading.leftovers import remove_leftovers
+from course.grading.out import check_out
 from course.grading.outcomes import Outcome, not_graded, of_row
 from course.grading.telling import Telling
 from course.grading.verdicts import BY_SEVERITY, StoredPicture, Verdict
@@ -67,7 +68,8 @@ def grade(
         tell: what else to read and to write besides the verdicts: roster, deadline, worksheet, feedback.
 
     Raises:
-        ValueError: nothing was handed in, an unknown assignment or engine, or dask without an address.
+        ValueError: nothing was handed in, an unknown assignment or engine, dask without an address, or ``out`` is a
+            folder in which what a student wrote may pass for ours.
         OSError: ``out`` cannot be written to.
     """
     tell = tell or Telling()
@@ -75,6 +77,7 @@ def grade(
         options = replace(options, assignment=assignments.find(options.assignment).key)
     engines.check_engine(engine, scheduler)
     console = console or Console()
+    check_out(out, [Path(path) for path in paths])
     remove_leftovers(out)
     ready = telling.prepared(out, tell)  # what cannot be read is said before anything is graded
     collected = collect(paths, out, options, tell)

@@ -48,14 +48,21 @@ def grades(outcomes: Sequence[Outcome], delimiter: str = ",") -> str:
 
 def cells_of(outcome: Outcome) -> list[str]:
     row, verdict = outcome.row, outcome.verdict
-    when = datetime.datetime.fromtimestamp(row.time).strftime("%Y-%m-%d %H:%M:%S") if row.time else ""
     decided = "; ".join(f"{task} {d.verdict}: {d.comment}".rstrip(": ") for task, d in outcome.decided.items())
     note = (verdict.note or "") if verdict else ""
     remarks = "; ".join(remark.text for remark in row.remarks)
     return [
         row.person, row.id, row.assignment, outcome.level, row.status_text, decided, "late" if outcome.late else "",
-        "; ".join(filter(None, (remarks, note))), row.file, when, row.sha256,
+        "; ".join(filter(None, (remarks, note))), row.file, moment_of(row.time), row.sha256,
     ]  # fmt: skip
+
+
+def moment_of(time: float) -> str:
+    """Return a file's day and time; nothing where it has none, or one that no calendar knows."""
+    try:
+        return datetime.datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M:%S") if time else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def levels_of(outcome: Outcome, keys: Sequence[tuple[str, str]]) -> list[str]:

@@ -1,5 +1,6 @@
 """Look into zips that nobody vouches for: members are counted, sizes bounded, and nothing is unpacked by its name."""
 
+import bisect
 import contextlib
 import datetime
 import io
@@ -8,7 +9,7 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ MOST_DIRECTORY = 16 * MEGA  # bytes in which a zip lists its members
 MOST_ZIP = 100 * MEGA  # bytes of a zip inside a zip
 MOST_DEPTH = 2  # zips in one another, as what a student handed in
 MOST_INNER_ZIPS = 3
+MOST_PARTS = 32  # folders above one another, and the name
 HEAD = 64  # bytes of a file that tell its kind
 MOST_NAMES = 5  # of notebooks in a sentence
 LONGEST_NAME = 80
@@ -80,17 +82,23 @@ class Content(NamedTuple):
 
 
 class Reader:
-    """Read files, and members of zips, which stay open until the reader is closed."""
+    """Read files, and members of zips; only a zip and those around it stay open, so that many cost no more than one."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._open: dict[Place, zipfile.ZipFile] = {}
+        self._open: dict[Place, tuple[zipfile.ZipFile, io.BufferedReader | io.BytesIO]] = {}
 
     def __enter__(self) -> "Reader":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._keep(None)
+
+    def _keep(self, place: Place | None) -> None:
+        """Close all zips but one and those around it."""
+        for other in list(self._open):
+            if place is None or other.path != place.path or place.members[: len(other.members)] != other.members:
+                for file in self._open.pop(other):
+                    file.close()
 
     def read(self, place: Place, most: int = MOST_BYTES) -> bytes:
         """Return the content of a file.
@@ -133,27 +141,25 @@ class Reader:
             raise Unreadable(damage(error)) from error
 
     def archive(self, place: Place) -> zipfile.ZipFile:
-        """Open a zip, once.
+        """Open a zip, once for all that is read from it in a row.
 
         Raises:
             Unreadable: it is no zip, or a damaged one, or it lists more files than anybody hands in.
         """
+        self._keep(place)
         if place not in self._open:
             if place.members:
                 file = io.BytesIO(self.read(place, MOST_ZIP))
             else:
                 if not stat.S_ISREG(place.path.lstat().st_mode):
                     raise Unreadable("it is not a regular file")
-                file = self._stack.enter_context(place.path.open("rb"))
+                file = place.path.open("rb")
             try:
-                check_directory(file)
-                archive = self._stack.enter_context(zipfile.ZipFile(file))
-            except BROKEN as error:
-                raise Unreadable(damage(error)) from error
-            if len(archive.infolist()) > MOST_MEMBERS:
-                raise Unreadable(f"the zip lists more than {MOST_MEMBERS:,} files")
-            self._open[place] = archive
-        return self._open[place]
+                self._open[place] = opened(file), file
+            except BaseException:
+                file.close()
+                raise
+        return self._open[place][0]
 
     def members(self, place: Place) -> list[Member]:
         """List the files of a zip.
@@ -169,10 +175,10 @@ class Reader:
 
     def empty_folders(self, place: Place) -> dict[str, tuple[str, ...]]:
         """Return the folders of a zip in which there is nothing, each with the parts of its name as they are stored."""
-        infos = self.archive(place).infolist()
-        used = {part for info in infos for part in parents_of(name_in(info))}
-        folders = {name_in(info).rstrip("/"): as_stored(info) for info in infos if info.is_dir()}
-        return {name: folders[name] for name in sorted(folders.keys() - used - {""})}
+        infos = [(name_in(info).rstrip("/"), info) for info in self.archive(place).infolist()]
+        names = sorted({f"{name}/" for name, _ in infos})
+        folders = {name: as_stored(info) for name, info in infos if info.is_dir() and name}
+        return {name: folders[name] for name in sorted(folders) if not holds_any(f"{name}/", names)}
 
 
 def damage(error: Exception) -> str:
@@ -185,10 +191,26 @@ def damage(error: Exception) -> str:
     return f"the zip is damaged ({what})"
 
 
-def parents_of(name: str) -> list[str]:
-    """Return the folders above a name, the nearest first."""
-    parts = name.rstrip("/").split("/")
-    return ["/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+def holds_any(folder: str, names: Sequence[str]) -> bool:
+    """Say whether a folder is above any of some names, which are sorted: what is in it follows it there."""
+    after = bisect.bisect_right(names, folder)
+    return after < len(names) and names[after].startswith(folder)
+
+
+def opened(file: io.BufferedReader | io.BytesIO) -> zipfile.ZipFile:
+    """Read the list of a zip's members.
+
+    Raises:
+        Unreadable: it is no zip, or a damaged one, or it lists more files than anybody hands in.
+    """
+    try:
+        check_directory(file)
+        archive = zipfile.ZipFile(file)
+    except BROKEN as error:
+        raise Unreadable(damage(error)) from error
+    if len(archive.infolist()) > MOST_MEMBERS:
+        raise Unreadable(f"the zip lists more than {MOST_MEMBERS:,} files")
+    return archive
 
 
 def check_directory(file: io.BufferedReader | io.BytesIO) -> None:
@@ -215,9 +237,9 @@ def name_in(info: zipfile.ZipInfo) -> str:
     if not info.flag_bits & UTF8 and not name.isascii():
         with contextlib.suppress(UnicodeError):  # else it is what it says: cp437
             name = name.encode("cp437").decode("utf-8")
-    parts = parts_of(printable(unicodedata.normalize("NFC", name)))
+    parts = [printable(unicodedata.normalize("NFC", part)) for part in parts_of(name)]  # each is bounded by then
     end = "/" if name.endswith(("/", "\\")) else ""
-    return "/".join(bounded(part) for part in parts) + end
+    return "/".join(parts) + end
 
 
 def as_stored(info: zipfile.ZipInfo) -> tuple[str, ...]:
@@ -234,7 +256,9 @@ def said_name(info: zipfile.ZipInfo) -> str:
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))
+    """Return the folders in a name, and the file; of more than anybody has, the outermost ones and the file."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return tuple(bounded(part) for part in (*parts[: MOST_PARTS - 1], *parts[MOST_PARTS - 1 :][-1:]))
 
 
 def bounded(name: str) -> str:
@@ -284,7 +308,7 @@ def _in_inner_zips(reader: Reader, place: Place, zips: list[Member], depth: int)
     """Look for the one notebook in the zips inside a zip."""
     if not zips:
         return Content(None, "", is_empty=True)
-    if depth >= MOST_DEPTH or len(zips) > MOST_INNER_ZIPS:
+    if depth >= MOST_DEPTH or len(zips) > MOST_INNER_ZIPS or sum(m.size for m in zips) > MOST_ZIP:
         return Content(None, "", Doubt("unopened", "the zip holds further zips, which were not opened"))
     inner = [content_of(reader, Place(place.path, (*place.members, m.number)), depth + 1) for m in zips]
     filled = [content for content in inner if not content.is_empty]

@@ -20,6 +20,7 @@ from course.notebooks.reading import Unreadable, printable
 from course.notebooks.visible import quoted
 
 AUTO = "auto"
+AS_ONE = "read as what one person handed in; if it is the whole download, give the zip itself and not its folder"
 
 
 class Item(NamedTuple):
@@ -86,12 +87,24 @@ def collect(
             chosen = layout_of(root, kept, layout, above_all)
             lines.append(f"{printable(str(root))}: {layouts.NAMES[chosen]}")
             crowded = crowded_folders(kept, above_all)
+            persons = layouts.with_folders(layouts.below(item.parts, above_all) for item in kept)
+            claims = layouts.claims(layouts.below(item.parts, above_all) for item in kept)
             for item in kept:
                 path = above(root, item)
-                owner = layouts.owner_of(layouts.below(path, above_all), chosen, crowded, by_hand=layout == chosen)
+                inside = layouts.below(path, above_all)
+                owner = layouts.owner_of(inside, chosen, crowded, persons, claims, by_hand=layout == chosen)
                 shelf = str(root.joinpath(*path[: path.index(owner.folder)])) if owner.folder in path else str(root)
                 row = row_of(item, path, owner, reader, assignment)
                 row = replace(row, shelf=printable(shelf), own_folder=folder_as_stored(root, item, path, owner))
+                if row.status == "graded" and chosen in ("folders", "flat"):
+                    row = doubted(row, layouts.doubt_about(inside, owner, persons | claims.keys(), crowded))
+                if (
+                    root.is_dir()
+                    and len(items) == 1
+                    and not item.place.members
+                    and holds_everything(item.place, reader, named=True)
+                ):
+                    lines.append(f"{row.file}: {AS_ONE}")
                 label = f"{printable(root.name)}/{row.file}" if len(roots) > 1 and len(item.parts) > 0 else row.file
                 rows.append(replace(row, file=label))
     if not rows and not ignored:
@@ -176,25 +189,27 @@ def holds_everything(place: Place, reader: Reader, *, named: bool = False) -> bo
     """Say whether a zip is a whole download, and not what one student handed in.
 
     Args:
-        named: the tutor names it, so that several notebooks without names are several persons'.
+        named: the tutor names it, so that several notebooks without names are several persons'; one that only lies
+            there may be the first that a student handed in, and is that student's where its name says one.
     """
-    if not kinds.is_zip_name(place.path.name):
+    own = read_upload(place.path.name)
+    is_somebodys = own.sure or own.id or (own.person and own.assignment)
+    if not kinds.is_zip_name(place.path.name) or (is_somebodys and not named):
         return False
     try:
         paths = [tuple(m.name.split("/")) for m in reader.members(place)]
     except (Unreadable, OSError):
         return False
     paths = [parts for parts in paths if not kinds.is_ignored(parts)]
-    if layouts.recognise(paths) in ("moodle", "ilias"):
-        return True
     handed_in = [parts for parts in paths if kinds.is_notebook_name(parts[-1]) or kinds.is_zip_name(parts[-1])]
     above_all = layouts.shared(handed_in)
+    if layouts.recognise([layouts.below(parts, above_all) for parts in paths]) in ("moodle", "ilias"):
+        return True
     uploads = [read_upload(parts[-1]) for parts in handed_in]
     persons = {person_key(upload.person) for upload in uploads if upload.sure and upload.assignment}
     folders = {layouts.folder_of(layouts.below(parts, above_all)) for parts in handed_in} - {""}
     if len(persons) > 1:
         return True
-    own = read_upload(place.path.name)
     if own.sure and own.assignment:  # one person's, unless the files in it name others
         return False
     if len({folder for folder in folders if read_upload(folder).sure}) > 1:
@@ -317,11 +332,17 @@ def opened(row: Row, item: Item, reader: Reader, flag: str | None) -> Row:
         digest = hashlib.sha256(reader.read(item.place, archives.MOST_ZIP)).hexdigest()
         return replace(row, status="graded", problem=content.problem, sha256=digest)
     inner = read_upload(content.name)
-    if not row.key or (inner.sure and not row.sure):
+    if (
+        not row.folder and not row.sure and (inner.sure or not row.key)
+    ):  # nobody but the names of files says whose it is
         person = layouts.of_name(inner)
         row = replace(row, person=person.name, key=person.key, id=person.id, sure=person.sure)
     row = replace(row, assignment=row.assignment or inner.assignment or "", name=printable(content.name))
     return with_content(row, content.place, reader.read(content.place), flag)
+
+
+def doubted(row: Row, doubt: str) -> Row:
+    return replace(row, remarks=(*row.remarks, Doubt("file_name", printable(doubt)))) if doubt else row
 
 
 def left_out(row: Row, reason: str) -> Row:

@@ -1,15 +1,15 @@
 """Tell by its content which assignment a notebook solves: by the names that only one assignment's table asks for."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from course.assignments import ASSIGNMENTS, Assignment
 
-WORD = re.compile(r"[A-Za-z]\w{2,}")
+WORDS = re.compile(rb'"image/[a-z+]+"\s*:\s*"[^"]*"|\\[nrt]|([A-Za-z]\w{2,})')  # but for pictures, and ends of lines
 TELLING = re.compile(r"(?<!\w)(?:[A-Za-z]+_\w+|[A-Z][a-z]+[A-Z]\w+|Autoencoder)")  # not "train": any notebook has that
-BASE64 = re.compile(rb'"image/[a-z+]+"\s*:\s*"[^"]*"')
-ESCAPED = re.compile(rb"\\[nrt]")
+MOST_FOUND = 2_000_000  # words, pictures and ends of lines that are looked at
 LEAST = 3  # names of one assignment that tell it
 
 
@@ -41,8 +41,11 @@ def scores(words: Iterable[str]) -> dict[str, int]:
 
 
 def words_in(content: bytes) -> set[str]:
-    """Return the words of a notebook's file, pictures left out; it is not parsed."""
-    return set(WORD.findall(ESCAPED.sub(b" ", BASE64.sub(b'""', content)).decode("utf-8", "replace")))
+    """Return those words of a notebook's file that tell an assignment, pictures left out; it is not parsed."""
+    own = own_names(ASSIGNMENTS)
+    telling = {word.encode() for key, about in ASSIGNMENTS.items() for word in (*own[key], *about.marks)}
+    found = itertools.islice(WORDS.finditer(content), MOST_FOUND)
+    return {word.decode() for match in found if (word := match[1]) in telling}
 
 
 def likely(words: Iterable[str]) -> str | None:

@@ -209,3 +209,125 @@ def test_two_names_without_a_letter_are_not_given_one_spelling(tmp_path):
     names = ["🎉🎉", "🦊🦊"]
     rows = rows_of(tmp_path, [f"{name}_{n}_assignsubmission_file_/a1.ipynb" for n, name in enumerate(names, 7)])
     assert sorted(row.person for row in rows.values()) == sorted(names)
+
+
+# ---------------------------------------------------------------- what one person puts in is that person's
+
+CLASS = ["Max Muster/solution_a1.ipynb", "Erika Echt/solution_a1.ipynb", "Paul Pan/solution_a1.ipynb"]
+
+
+def ends(rows: dict[str, Row]) -> dict[str, tuple[str, str, bool]]:
+    """Return by file who handed it in, what became of it, and whether a person has to look."""
+    return {file: (row.key, row.status, bool(row.remarks or row.problem)) for file, row in rows.items()}
+
+
+def own(*files: str) -> dict[str, tuple[str, str, bool]]:
+    return {file: (file.split("/")[0].replace(" ", "").lower(), "graded", False) for file in files}
+
+
+def test_a_name_in_the_form_of_blackboard_is_not_read_twice(tmp_path):
+    form = "{}_{}_attempt_2026-11-{}-10-00-00_{}"
+    victim, other = form.format("A_attempt_ 1", "victim", "19", "a1.ipynb"), form.format("A", "other", "19", "x.ipynb")
+    thief = form.format("A", "thief", "20", form.format("x", "victim", "21", "a1.ipynb"))
+    rows = rows_of(tmp_path, [victim, other, thief], assignment="a1")
+    assert {file: row[:2] for file, row in ends(rows).items()} == {
+        victim: ("victim", "graded"), other: ("other", "graded"), thief: ("thief", "graded"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("thief", ["Eve Evil", "evil"])
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["max_muster_a1 (9).ipynb", "erika_echt_a1 (9).ipynb"],
+        ["max_muster_a1 (9).ipynb"],
+        ["max_muster_a1 (9).ipynb.txt", "erika_echt_a1 (9).zip", "paul_pan_a1_final.ipynb"],
+        ["Max Muster/a1 (9).ipynb", "Erika Echt/a1 (9).ipynb"],
+        ["Max Muster_4_assignsubmission_file_/a1 (9).ipynb"],
+        ["Muster_Max_mm_4711/a1 (9).ipynb"],
+        [f"max_{number}_{number}_max_muster_a1.ipynb" for number in range(9)],
+        ["Max Muster_4_assignsubmission_file_max_muster_a1.ipynb", "x/max_muster_a1.ipynb"],
+    ],
+)
+def test_no_name_in_ones_own_folder_takes_anothers_verdict(tmp_path, thief, files):
+    stolen = [f"{thief}/{file}" for file in files]
+    found = ends(rows_of(tmp_path, [*CLASS, *stolen], assignment="a1"))
+    assert {file: found[file] for file in CLASS} == own(*CLASS)
+    assert not any(row.id for row in collect([str(tmp_path)]).rows)
+    keys = {found[file][0] for file in stolen}
+    assert keys == {"eveevil"} if thief == "Eve Evil" else keys.isdisjoint(row[0] for row in own(*CLASS).values())
+    assert thief == "evil" or all(found[file][2] for file in stolen if found[file][1] == "graded")
+
+
+def test_a_folder_with_ones_own_name_in_another_order_or_a_title_is_no_doubt(tmp_path):
+    files = ["Lena Lang/neural_networks_a1.ipynb", "Otto Ober/ober_otto_a1.ipynb", "Anna Maria Bell/anna_bell_a1.ipynb"]
+    files += ["Ida In/Latent Walks/ida_in_a1.ipynb", *CLASS]
+    assert ends(rows_of(tmp_path, files)) == own(*files)
+
+
+def test_of_two_folders_one_with_folders_in_it_both_are_persons(tmp_path):
+    files = ["Eve Evil/Max Muster/a1 (9).ipynb", "Eve Evil/Erika Echt/a1.ipynb"]
+    rows = rows_of(tmp_path, [CLASS[0], *files])
+    assert [rows[file].key for file in (CLASS[0], *files)] == ["maxmuster", "eveevil", "eveevil"]
+    assert ends(rows)[CLASS[0]] == own(CLASS[0])[CLASS[0]]
+
+
+@pytest.mark.parametrize("name", ["eve_evil_a1.zip", "eve_evil.zip", "Evil_A1.zip", "1234567.zip"])
+@pytest.mark.parametrize(
+    "members",
+    [
+        ("max_muster_a1.ipynb", "erika_echt_a1.ipynb"),
+        ("Max Muster_4_assignsubmission_file_/a1.ipynb", "Erika Echt_5_assignsubmission_file_/a1.ipynb"),
+        ("Max Muster/a1.ipynb", "Erika Echt/a1.ipynb"),
+    ],
+)
+def test_a_zip_with_somebodys_name_that_lies_alone_is_what_that_one_handed_in(tmp_path, name, members):
+    (tmp_path / name).write_bytes(zipped({member: NB + b" " * at for at, member in enumerate(members)}))
+    (row,) = collect([str(tmp_path)]).rows
+    assert row.file == name and row.key not in ("maxmuster", "erikaecht")
+    assert row.problem is not None and "the zip holds 2 notebooks" in row.problem.text
+
+
+def test_how_a_zip_that_lies_alone_is_read_as_the_whole_download_is_said(tmp_path):
+    members = {f"Max Muster_{number}_assignsubmission_file_/a1.ipynb": NB + b" " * number for number in (4, 5)}
+    (tmp_path / "Deep Vision.zip").write_bytes(zipped(members))
+    found = collect([str(tmp_path)])
+    assert len(found.rows) == 1 and found.layouts[1].startswith("Deep Vision.zip: read as what one person handed in")
+    assert [row.id for row in collect([str(tmp_path / "Deep Vision.zip")]).rows] == ["4", "5"]
+
+
+@pytest.mark.parametrize("name", ["all.zip", "Abgaben.zip", "submissions (1).zip"])
+def test_a_zip_without_a_name_that_lies_alone_is_the_whole_download(tmp_path, name):
+    members = {f"{person}/a1.ipynb": person.encode() + NB for person in ("Max Muster", "Erika Echt")}
+    (tmp_path / name).write_bytes(zipped(members))
+    assert {row.key for row in collect([str(tmp_path)]).rows} == {"maxmuster", "erikaecht"}
+
+
+LOGINS = ["mmuster/max_muster_a1.ipynb", "eecht/erika_echt_a1.ipynb", "ppan/paul_pan_a1.ipynb"]
+
+
+def test_where_folders_are_logins_a_file_in_another_folder_takes_nobodys_verdict(tmp_path):
+    stolen = ["eevil/max_muster_a1 (9).ipynb"]
+    rows = rows_of(tmp_path, [*LOGINS, *stolen])
+    assert [rows[file].key for file in LOGINS] == ["maxmuster", "erikaecht", "paulpan"]
+    assert {row.status for row in rows.values()} == {"graded"} and not any(rows[file].remarks for file in LOGINS)
+    assert rows[stolen[0]].key == "eevil" and "names max muster" in " ".join(r.text for r in rows[stolen[0]].remarks)
+
+
+def test_folders_of_days_and_of_groups_do_not_keep_the_newer_file_from_counting(tmp_path):
+    for folder in ("2026-11-12", "Blatt 1", "muster neu", "late"):
+        home = tmp_path / folder
+        rows = rows_of(home, [*LOGINS, f"{folder}/max_muster_a1 (2).ipynb"])
+        assert rows[LOGINS[0]].reason == f"{folder}/max_muster_a1 (2).ipynb"
+
+
+@pytest.mark.parametrize("name", ["evil/a1.zip", "evil/evil.zip", "🎉_5_assignsubmission_file_/a1.zip"])
+def test_a_name_in_a_zip_in_ones_own_folder_takes_nobodys_verdict(tmp_path, name):
+    names = CLASS if name.startswith("evil") else [file.replace("/", "_4_assignsubmission_file_/") for file in CLASS]
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_bytes(zipped({"max_muster_a1 (9).ipynb": NB}))
+    for number, file in enumerate(names):
+        write(tmp_path / file, NB + b" " * number, 0.0)
+    rows = {row.file: row for row in collect([str(tmp_path)], assignment="a1").rows}
+    assert all(rows[file].status == "graded" and not rows[file].remarks for file in names)
+    assert rows[name].key != "maxmuster" and rows[name].remarks

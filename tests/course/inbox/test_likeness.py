@@ -1,10 +1,12 @@
 """Which assignment a notebook solves, by its content alone: clear, or left open, never wrong."""
 
+import tracemalloc
+
 import pytest
 
 from course import paths
 from course.assignments import ASSIGNMENTS
-from course.grading.corpus.notebooks import cell, class_cells, notebook
+from course.grading.corpus.notebooks import cell, notebook
 from course.inbox import likeness
 
 
@@ -23,9 +25,26 @@ def test_a_notebook_that_never_saw_our_names_is_left_open():
     assert all(likeness.other_than(key, likeness.words_in(plain)) is None for key in ASSIGNMENTS)
 
 
+def telling(key: str) -> list[str]:
+    return sorted(likeness.own_names(ASSIGNMENTS)[key] | set(ASSIGNMENTS[key].marks))
+
+
 def test_pictures_hold_no_words():
-    content = notebook(class_cells())
-    assert max(map(len, likeness.words_in(content))) < 60
+    words = telling("a1")
+    picture, others = "/".join(words[1:]), words[0]
+    text = f'{{"image/png": "{picture}", "text/plain": "\\n{others}\\t"}}'
+    assert likeness.words_in(text.encode()) == {words[0]}
+
+
+def test_words_that_tell_nothing_take_no_memory():
+    words = telling("a1")
+    text = " ".join([*words, *(f"w{number:07}" for number in range(200_000))]).encode()
+    tracemalloc.start()
+    try:
+        assert likeness.words_in(text) == set(words)
+        assert tracemalloc.get_traced_memory()[1] < len(text) // 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_each_assignment_has_names_that_no_other_one_has():
