@@ -25,7 +25,7 @@ from course.notebooks import reading
 from course.notebooks.reading import Picture, Submission, Unreadable, printable
 from course.notebooks.visible import quoted
 
-VERSION = 6  # of the tables and their checks: verdicts of another one are not taken over
+VERSION = 7  # of the tables and their checks: verdicts of another one are not taken over
 RERUN = "course.grading.rerun"
 MOST_PICTURE = 4 * reading.MEGA  # bytes of a picture on the tutor's page
 LEAST_PICTURE = 2000  # bytes of one that is worth comparing with another person's: less is blank
