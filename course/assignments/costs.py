@@ -11,8 +11,8 @@ COSTS: Mapping[str, int] = {
         "elbo_sign", "codes_of_train", "results_alike", "late_bound", "few_epochs", "betas_exchanged",
     ), GLANCE),
     **dict.fromkeys((
-        "not_judged", "rerun_error", "rerun_ended", "rerun_share", "no_training_seen", "drawn_untrained",
-        "rerun_differs", "source_missing", "unreadable", "unopened", "picture_unsafe",
+        "not_judged", "never_judged", "rerun_error", "rerun_ended", "rerun_share", "no_training_seen",
+        "drawn_untrained", "rerun_differs", "source_missing", "unreadable", "unopened", "picture_unsafe",
     ), RUN),
 }  # fmt: skip
 PICTURES = ("figure_", "grid_", "interpolation_", "panels_", "latent_", "same_panel")  # codes of what a picture shows

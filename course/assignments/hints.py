@@ -11,6 +11,7 @@ COMMON_HINTS = {
     "unreadable": "The file could not be read as a notebook: save it from Jupyter and hand it in again.",
     "file_name": "Name the file by yourself and the assignment, as max_mustermann_a1.ipynb for the first one.",
     "not_judged": "This is no verdict on your work: it could not be judged this time, and will be tried again.",
+    "never_judged": "This is no verdict on your work: the program could not judge it, and a person will.",
     "several": "You handed in several notebooks for this assignment: hand in one, or say which of them counts.",
     "unopened": "What you handed in could not be opened: hand in the notebook itself, one .ipynb file.",
     "other_assignment": "This looks like the solution of another assignment: a person will look.",

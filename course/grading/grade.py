@@ -26,7 +26,8 @@ from course.grading.leftovers import remove_leftovers
 from course.grading.out import check_out
 from course.grading.outcomes import Outcome, not_graded, of_row
 from course.grading.telling import Telling
-from course.grading.verdicts import BY_SEVERITY, StoredPicture, Verdict
+from course.grading.verdicts import BY_SEVERITY, Finding, StoredPicture, Verdict
+from course.grading.worker import is_end_of_judging
 from course.inbox import collect as inbox
 from course.inbox.archives import Reader
 from course.inbox.collect import Collected
@@ -39,6 +40,7 @@ from helpers.core.files import write_whole
 LONGEST_KEY = 60  # characters of a file's name in its key
 DIGEST = 12  # characters of a key that make it unique
 OPENED = "opened"  # the folder of notebooks that lay in zips
+TRIED = "tried"  # the folder of notes on files whose judging ended once
 
 
 class Job(NamedTuple):
@@ -170,12 +172,34 @@ def store_all(
     with Progress(*columns, console=console) as bars:
         bar = bars.add_task("", total=total, completed=total - missing)
         for entry, graded in results:
+            graded = graded if not ended_again(out, entry, graded) else given_up(entry, graded)
             if graded.fault:
                 faults[entry.key] = replace(graded.verdict, path=printable(str(entry.path)))
             else:
                 store(out, entry, graded)
             bars.advance(bar)
     return faults
+
+
+def ended_again(out: Path, entry: Entry, graded: Graded) -> bool:
+    """Say whether judging a file ended, and did so in an earlier call, too; of the first time a note is kept."""
+    note = out / TRIED / entry.key
+    if not graded.fault or not is_end_of_judging(graded.fault):
+        return False
+    if note.exists():
+        return True
+    write_whole(note, graded.fault.encode())
+    return False
+
+
+def given_up(entry: Entry, graded: Graded) -> Graded:
+    """Return the verdict that a person has to judge a file, lest each call lose time over it."""
+    reason = f"{graded.fault}, in two calls"
+    note = f"{reason}: judge it by hand, or delete verdicts/{entry.key}.json and grade again"
+    doubt = Finding("LOOK", "never_judged", reason)
+    verdict = graded.verdict
+    tasks = {name: replace(task, findings=(doubt,) if task.findings else ()) for name, task in verdict.tasks.items()}
+    return Graded(replace(verdict, tasks=tasks, note=note), [])
 
 
 def say_faults(faults: dict[str, Verdict], console: Console) -> None:

@@ -2,7 +2,8 @@
 
 ``python -m course.grading.worker`` is that process: it judges one file after the other, and what it is asked and what
 it answers goes through its own two pipes. A file that takes too long, too much, or its process along costs its own
-verdict alone: such an end is a fault of the grader or the machine, which the next call tries again.
+verdict alone: such an end is a fault of the grader or the machine, which the next call tries again. Where that ends the
+same way, the file goes to a person.
 """
 
 import contextlib
@@ -27,6 +28,7 @@ AROUND_RERUN_S = 800.0  # wall clock of a rerun beside the run itself: start, in
 MEMORY = 1 << 30  # bytes of address space that judging one file may add
 PR_SET_PDEATHSIG = 1
 TIME_UP = f"it could not be judged within {JUDGING_S:g} s"
+DIED = "the process that judged it died"
 MEMORY_UP = f"it could not be judged within {MEMORY >> 20} MB of memory"
 
 
@@ -65,10 +67,7 @@ class Worker:
             process.kill()
             code = process.wait()
             late_by_itself = hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU
-            reason = (
-                TIME_UP if late.is_set() or late_by_itself else f"the process that judged it died ({name_of(code)})"
-            )
-            return fault(job, reason)
+            return fault(job, TIME_UP if late.is_set() or late_by_itself else f"{DIED} ({name_of(code)})")
         finally:
             timer.cancel()
 
@@ -107,6 +106,11 @@ def fault(job: Job, reason: str) -> Graded:
     """Return a verdict that says that a person must look, because nothing was judged; it is not stored."""
     graded = judging.unreadable(printable(job.name), job.content, job.options, reason, code="not_judged")
     return graded._replace(fault=reason)
+
+
+def is_end_of_judging(reason: str) -> bool:
+    """Say whether a fault is that judging one file ended, which may be by the file; others are the machine's alone."""
+    return reason in (TIME_UP, MEMORY_UP) or reason.startswith(DIED)
 
 
 # ---------------------------------------------------------------- inside the process

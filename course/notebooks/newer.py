@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from course.notebooks.code import as_python
 
 MOST_LETTERS = 20_000  # of a cell that is asked about
-PROCESSOR_S, WALL_S, MEMORY = 3, 20, 1 << 30  # for all cells; they need well below a second and 100 MB
+PROCESSOR_S, WALL_S, MEMORY = 3, 20, 1 << 29  # for all cells; they need well below a second and 100 MB
 PROGRAM = f"""
 import contextlib, json, sys
 with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has none of them, macOS some

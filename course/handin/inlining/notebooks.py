@@ -49,6 +49,10 @@ def _parsed(title: str, number: int, source: str) -> ast.Module:
         return parse(source)
     except SyntaxError as error:
         raise ValueError(f"{title}, code cell {number}: {error.msg} (line {error.lineno}): repair it") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(
+            f"{title}, code cell {number}: it cannot be read, or is nested too deeply: write it in several statements"
+        ) from error
 
 
 def _take_names(nb: Notebook, tree: ast.Module, where: str) -> None:

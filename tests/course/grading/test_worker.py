@@ -100,6 +100,43 @@ def test_faults_are_shown_not_stored_and_tried_again_by_the_next_call(tmp_path, 
     assert len(list((out / "verdicts").iterdir())) == 2
 
 
+@pytest.mark.parametrize("reason", [worker.TIME_UP, worker.MEMORY_UP, f"{worker.DIED} (SIGABRT)"])
+def test_a_file_on_which_judging_ends_in_two_calls_is_for_a_person(reason, tmp_path, monkeypatch):
+    folder, out, asked, plain = tmp_path / "in", tmp_path / "out", [], Worker.judge
+    folder.mkdir()
+    for person in ("first_one", "second_one"):
+        (folder / f"{person}_a1.ipynb").write_bytes(honest())
+
+    def broken(self, job, seconds=None):
+        asked.append(job.name)
+        return plain(self, job, seconds) if "second" in job.name else worker.fault(job, reason)
+
+    monkeypatch.setattr(Worker, "judge", broken)
+    codes = []
+    for _ in range(3):
+        verdict = grade(folder, out)[0]
+        codes.append({f.code for f in verdict.tasks["file"].findings})
+        assert verdict.verdict == "LOOK"
+    assert codes == [{"not_judged"}, {"never_judged"}, {"never_judged"}]
+    tries = asked.count("first_one_a1.ipynb")
+    assert tries == (4 if worker.DIED in reason else 2) and asked.count("second_one_a1.ipynb") == 1
+    assert verdict.note is not None and reason in verdict.note
+    told = "".join(path.read_text(encoding="utf-8") for path in (out / "feedback").rglob("*first*"))
+    assert "a person will" in told and "tried again" not in told
+    (folder / "first_one_a1.ipynb").write_bytes(honest() + b"\n")  # another file is tried anew
+    assert {f.code for f in grade(folder, out)[0].tasks["file"].findings} == {"not_judged"}
+
+
+def test_faults_of_the_machine_alone_are_tried_for_ever(tmp_path, monkeypatch):
+    path, out = tmp_path / NAME, tmp_path / "out"
+    path.write_bytes(honest())
+    monkeypatch.setattr(Worker, "judge", lambda self, job, seconds=None: worker.fault(job, "the sandbox did not start"))
+    for _ in range(3):
+        (verdict,) = grade(path, out)
+        assert {f.code for f in verdict.tasks["file"].findings} == {"not_judged"}
+    assert not (out / "verdicts").exists()
+
+
 def test_a_process_that_dies_is_tried_once_more(tmp_path, monkeypatch):
     path = tmp_path / NAME
     path.write_bytes(honest())

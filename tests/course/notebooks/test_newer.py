@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from course.handin import submit
 from course.handin import validate as validation
 from course.notebooks import code, newer
 
@@ -83,6 +84,14 @@ def test_whatever_goes_down_a_tree_has_room_for_it(part, depth):
     remarks = validation.check(nbformat.writes(new_notebook(cells=cells)).encode(), "a5")
     assert not any("not valid" in remark.text for remark in remarks)
     assert (code.parse_or_none(source) is None) == (depth > code.DEEPEST)
+
+
+@pytest.mark.parametrize("kind", ["sum", "minus", "lambda"])
+def test_submit_says_which_cell_is_nested_too_deeply(kind, tmp_path):
+    path = tmp_path / "mine.ipynb"
+    path.write_text(nbformat.writes(new_notebook(cells=[new_code_cell("x = 1"), new_code_cell(DEEP[kind])])))
+    with pytest.raises(ValueError, match=r"mine\.ipynb, code cell 2: .* nested too deeply: write it in several"):
+        submit.submit("Max", "Mustermann", "a1", out=tmp_path / "out", notebooks=[path])
 
 
 def test_it_is_asked_once_for_a_notebook(monkeypatch):
