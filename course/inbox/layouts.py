@@ -10,6 +10,7 @@ from course.inbox.kinds import is_notebook_name, is_zip_name
 from course.inbox.names import LOOSE
 from course.inbox.spellings import is_part
 from course.inbox.uploads import Upload, person_key, read_upload
+from course.notebooks.visible import quoted
 
 Layout = Literal["flat", "moodle", "ilias", "canvas", "blackboard", "folders"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -153,7 +154,8 @@ def shared(paths: Sequence[tuple[str, ...]]) -> int:
             if len(parts) > depth + 1:
                 inside.setdefault(parts[depth], set()).update(f for f in parts[depth + 1 : -1] if read_upload(f).sure)
         platform = most(MOODLE.fullmatch(folder) or of_ilias(folder) for folder in inside)
-        if platform or not most(len(persons) > 1 for persons in inside.values()):  # one may have any folders in its own
+        crowded = sum(len(persons) > 1 for persons in inside.values())
+        if platform or not most(inside.values()) or crowded * 2 < len(inside):  # one may have any folders in its own
             return depth
     raise AssertionError("a path ends")
 
@@ -228,7 +230,7 @@ def doubt_about(parts: Sequence[str], owner: Owner, persons: Collection[str], cr
     for name, person in named:
         said = person_key(person) in persons or owner.folder in crowded or MOODLE.fullmatch(name)
         if said and not any(is_part(*pair) for pair in itertools.permutations((person, owner.person.name))):
-            return f"it lies in the folder {owner.folder}, and {name} in it names {person}"
+            return f"it lies in the folder {quoted(owner.folder)}, and {quoted(name)} in it names {quoted(person)}"
     return ""
 
 

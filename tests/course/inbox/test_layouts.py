@@ -47,6 +47,13 @@ def test_folders_of_several_tutorials_and_sheets_are_nobodys(tmp_path):
     }
 
 
+@pytest.mark.parametrize("form", ["{}/solution.ipynb", "{}_7_assignsubmission_file_/solution.ipynb"])
+def test_a_group_of_one_beside_a_larger_one_is_nobodys(tmp_path, form):
+    paths = {f"Group Red/{form.format(name)}": name for name in ("Max Muster", "Eva Echt")}
+    paths[f"Tut Blue/{form.format('Otto Ober')}"] = "Otto Ober"
+    assert {file: row.person for file, row in rows_of(tmp_path, list(paths)).items()} == paths
+
+
 def test_one_persons_folders_of_any_name_stay_that_persons(tmp_path):
     names = ["Max Muster", "Otto Ober", "Lena Lang"]
     inner = ["Eva Echt/Latent Walks/a.ipynb", "Eva Echt/Toy Planes/b.ipynb"]
@@ -311,7 +318,7 @@ def test_where_folders_are_logins_a_file_in_another_folder_takes_nobodys_verdict
     rows = rows_of(tmp_path, [*LOGINS, *stolen])
     assert [rows[file].key for file in LOGINS] == ["maxmuster", "erikaecht", "paulpan"]
     assert {row.status for row in rows.values()} == {"graded"} and not any(rows[file].remarks for file in LOGINS)
-    assert rows[stolen[0]].key == "eevil" and "names max muster" in " ".join(r.text for r in rows[stolen[0]].remarks)
+    assert rows[stolen[0]].key == "eevil" and "names 'max muster'" in " ".join(r.text for r in rows[stolen[0]].remarks)
 
 
 def test_folders_of_days_and_of_groups_do_not_keep_the_newer_file_from_counting(tmp_path):
