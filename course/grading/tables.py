@@ -26,7 +26,7 @@ MOST_CHANGES = 8  # that are named
 def text_of(rows: Iterable[Sequence[str]], delimiter: str) -> str:
     """Return a table that csv.DictReader, pandas and a German Excel read, with a byte order mark for the last."""
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    csv.writer(buffer, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerows(rows)
     return BOM + buffer.getvalue()
 
 

@@ -155,7 +155,7 @@ def test_a_table_that_somebody_changed_is_left_alone_and_the_way_to_keep_it_is_s
     path.write_bytes(first.replace(b",", b";"))  # Excel saved it: the same cells
     grade(folder, out)
     assert path.read_bytes() == first
-    changed = first.replace(b"a1,PASS", b"a1,FAIL", 1)
+    changed = first.replace(b'"a1","PASS"', b'"a1","FAIL"', 1)
     path.write_bytes(changed)
     _, screen = grade(folder, out)
     assert path.read_bytes() == changed and (out / "grades.new.csv").read_bytes() == first
@@ -400,8 +400,8 @@ def test_a_number_of_the_roster_is_shown_where_it_is_sure():
 
 
 @pytest.mark.parametrize(("name", "find", "put"), [
-    ("grades.csv", "Max Maus,105,a1,PASS", "Max Maus,105,a1,FAIL"),
-    ("students.csv", "Max Maus,105,PASS", "Max Maus,105,FAIL"),
+    ("grades.csv", '"Max Maus","105","a1","PASS"', '"Max Maus","105","a1","FAIL"'),
+    ("students.csv", '"Max Maus","105","PASS"', '"Max Maus","105","FAIL"'),
 ])  # fmt: skip
 def test_a_verdict_changed_in_either_table_becomes_a_command_that_works(name, find, put, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "grades"
