@@ -13,6 +13,7 @@ COSTS: Mapping[str, int] = {
     **dict.fromkeys((
         "not_judged", "never_judged", "rerun_error", "rerun_ended", "rerun_share", "no_training_seen",
         "drawn_untrained", "rerun_differs", "source_missing", "unreadable", "unopened", "picture_unsafe",
+        "weights_from_elsewhere",
     ), RUN),
 }  # fmt: skip
 PICTURES = ("figure_", "grid_", "interpolation_", "panels_", "latent_", "same_panel")  # codes of what a picture shows

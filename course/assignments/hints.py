@@ -5,6 +5,7 @@ from helpers.checks.hints import HINTS as OF_CHECKS
 COMMON_HINTS = {
     # the file
     "no_training_seen": "When the notebook ran again, no training was seen that changes a model for the better.",
+    "weights_from_elsewhere": "A model's weights at the end are none that its training made: say where they come from.",
     "drawn_untrained": "A picture was drawn of a model that was not trained: draw the models that you trained.",
     "rerun_share": "Not all cells ran when the notebook was run again: run all cells, and mend the first error.",
     "rerun_reaches": "The notebook reaches for what the assignment does not need: a person will ask what it is for.",

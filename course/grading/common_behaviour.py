@@ -58,13 +58,31 @@ def ends_of(losses: np.ndarray) -> tuple[float, float]:
 
 
 def trains_on_test(answers: Answers, task: Task) -> Iterator[Finding]:
-    """Find marked test images that gradients were taken on."""
+    """Find test images that gradients were taken on: by their mark, or by what is in the middle of them."""
+    known = {name: [int(number(value)) for value in row] for name, row in answers.records("known").items()}
     for name, record in answers.records("tagged").items():
-        marked, count = record
-        if number(marked) > 0:
-            yield Finding(
-                "FAIL", "trains_on_test", f"{named(name)}: {int(marked)} of {int(count)} images are test images"
+        marked, count = (int(number(value)) for value in record)
+        if marked and not contradicted(marked / max(count, 1), *known.get(name, (0, 0, 0))[1:]):
+            yield Finding("FAIL", "trains_on_test", f"{named(name)}: {marked} of {count} images are test images")
+    for name, (same, alike, count) in known.items():
+        if same >= LEAST_SAME:
+            evidence = f"{named(name)}: {same} of {count} images, drawn from those trained on, are test images"
+            yield Finding("FAIL", "trains_on_test", evidence)
+        elif alike > MOST_ALIKE * count and count >= LEAST_DRAWN:
+            evidence = (
+                f"{named(name)}: {alike} of {count} images, drawn from those trained on, are most like test images"
             )
+            yield Finding("LOOK", "trains_on_test", evidence)
+
+
+def contradicted(share: float, alike: int, drawn: int) -> bool:
+    """Say whether images that bear the mark are unlike any test image: noise, or turned images, may bear it, too."""
+    expected = share * drawn
+    return expected >= LEAST_EXPECTED and alike < expected / 4
+
+
+LEAST_EXPECTED = 8
+LEAST_SAME, LEAST_DRAWN, MOST_ALIKE = 2, 32, 0.6  # of all known images a third is the test set's
 
 
 LEAST_STEPS, LEAST_MOVED = 10, 1e-3  # of an optimizer, and of some parameter as a share of its length
@@ -92,29 +110,37 @@ def judge_trainings(answers: Answers, records: list[dict[str, Any]], least: int 
     """Judge whether enough trainings changed their models for the better."""
     if answers.content.get("mode") == "definitions":
         return  # the grader itself is tried: nothing was to be trained
-    learned = [r for r in records if r["steps"] >= LEAST_STEPS and r["moved"] > LEAST_MOVED and improved(answers, r)]
+    better = [r for r in records if r["moved"] > LEAST_MOVED and improved(r)]
+    learned = [r for r in better if r["steps"] >= LEAST_STEPS and not r.get("elsewhere")]
     if len(learned) < least:
         seen = f"{len(learned)} of at least {least} trainings were seen to change a model for the better"
-        yield Finding("LOOK", "no_training_seen", seen)
+        loaded = sum(r.get("elsewhere") is True for r in better)
+        empty = sum(r["moved"] > LEAST_MOVED and r["steps"] < LEAST_STEPS <= steps_taken(answers, r) for r in records)
+        unknown = sum("after" not in r and r["steps"] >= LEAST_STEPS for r in records)
+        if loaded:
+            evidence = f"{seen}; {loaded} more ended with weights that no step of an optimizer had made"
+            yield Finding("LOOK", "weights_from_elsewhere", evidence)
+        elif empty:
+            evidence = f"{seen}; {empty} more moved their weights in steps that had no gradient from data"
+            yield Finding("LOOK", "no_training_seen", evidence)
+        elif unknown:
+            yield Finding("LOOK", "no_training_seen", f"{seen}; {unknown} more changed a model that cannot be measured")
+        else:
+            yield Finding("LOOK", "no_training_seen", seen)
         return
     best = learned[0]
-    of_loss = (
-        f", its error on data of the grader's from {best['before']:.3g} to {best['after']:.3g}"
-        if "after" in best
-        else ", its loss fell"
-    )
-    yield Finding("PASS", "trained", f"{len(learned)} trainings seen; the longest: {best['steps']} steps{of_loss}")
+    of_loss = f"its error on data of the grader's from {best['before']:.3g} to {best['after']:.3g}"
+    yield Finding("PASS", "trained", f"{len(learned)} trainings seen; the longest: {best['steps']} steps, {of_loss}")
 
 
-def improved(answers: Answers, record: dict[str, Any]) -> bool:
-    """Say whether a model reconstructs better than before; where nobody can call it, whether its loss fell."""
-    if "after" in record:
-        return record["after"] < LEARNED * record["before"]
-    losses = numbers(answers.records("optimizers").get(record.get("number", ""), {}).get("losses", []))
-    if len(losses) < LEAST_STEPS or not np.isfinite(losses).all():
-        return False
-    first, last = ends_of(losses)
-    return first - last > (1 - LEARNED) * abs(first)
+def steps_taken(answers: Answers, record: dict[str, Any]) -> int:
+    """Return how many steps a training's optimizer took, of whatever kind."""
+    return len(answers.records("optimizers").get(record.get("number", ""), {}).get("losses", ()))
+
+
+def improved(record: dict[str, Any]) -> bool:
+    """Say whether a model reconstructs data of the grader's better than before; what is printed of it says nothing."""
+    return "after" in record and record["after"] < LEARNED * record["before"]
 
 
 # ---------------------------------------------------------------- what the run printed

@@ -32,7 +32,7 @@ from course.paths import ROOT as REPOSITORY
 # hints that say what contained an attack, the strongest first
 TELLING = (
     "picture_unsafe", "figure_blank", "unreadable", "not_judged", "file_name", "rerun_ended", "rerun_reaches",
-    "rerun_error", "no_training_seen", "numbers_missing",
+    "rerun_error", "trains_on_test", "weights_from_elsewhere", "no_training_seen", "numbers_missing",
 )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def run(folder: Path, seconds: float = 90.0, workers: int = 2, only: Collection[
     outcomes = {}
     for name, key in files.items():
         if name in by_file:
-            outcomes[key] = outcome(attackers[key].tries, by_file[name])
+            outcomes[key] = outcome(attackers[key], by_file[name])
     for key, harm in (("outside", bool(strays) or (REPOSITORY / "owned.txt").exists()), ("network", bool(calls))):
         if harm and key in outcomes:
             outcomes[key] = outcomes[key]._replace(through="the canary says so")
@@ -133,7 +133,7 @@ def listen(server: socket.socket, calls: list[Any]) -> None:
             return
 
 
-def outcome(tries: str, verdict: Verdict) -> Outcome:
+def outcome(attacker: attacks.Attack, verdict: Verdict) -> Outcome:
     """Read from a verdict what contained an attack, and whether it got through."""
     findings: list[Finding] = []
     for task in verdict.tasks.values():
@@ -142,7 +142,9 @@ def outcome(tries: str, verdict: Verdict) -> Outcome:
     nothing = Finding("LOOK", "", "graded as any other")
     strongest = min(telling, key=lambda f: TELLING.index(f.code), default=nothing)
     through = next((f.evidence for f in findings if attacks.THROUGH in f.evidence), "")
-    return Outcome(tries, strongest.evidence, verdict.verdict, through)
+    if attacker.code and all(f.code != attacker.code or f.level == "PASS" for f in findings):
+        through = f"nothing says {attacker.code}"
+    return Outcome(attacker.tries, strongest.evidence, verdict.verdict, through)
 
 
 def show(trial: Trial) -> str:

@@ -15,6 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from course.figures.png import KEYWORD
+from course.grading.corpus.forgeries import FORGERIES
 from course.grading.corpus.notebooks import NAME, cell, class_cells, honest_cells, notebook, picture_output, text_output
 
 # ---------------------------------------------------------------- pictures and files
@@ -81,6 +82,7 @@ class Attack(NamedTuple):
     tries: str
     content: bytes | None  # None: made on disk in another way
     name: str = ""  # of its file, where that is the attack
+    code: str = ""  # of the doubt without which it got through
 
 
 THROUGH = "GotThrough"  # the error in which a program ends that reached something: its type is all that is shown
@@ -247,6 +249,9 @@ def attacks(outside: Path, port: int, repository: Path) -> dict[str, Attack]:
     files["pickle"] = Attack("a pickle that calls os.system", PICKLE)
     for key, (tries, content) in odd_files().items():
         files[key] = Attack(tries, content)
+    for key, forgery in FORGERIES.items():
+        name = f"attacker_{key.replace(' ', '-')}_{forgery.key}.ipynb"
+        files[key] = Attack(forgery.tries, forgery.content, name, forgery.code)
     files["turned"] = Attack(
         "a name that turns the line round and has colours", notebook(class_cells()), "\u202eSSAP\x1b[31m_x_a1.ipynb"
     )

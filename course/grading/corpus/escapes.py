@@ -210,6 +210,35 @@ for _ in range(12):
         x = bytearray(60 << 20); x[::4096] = b"1" * len(x[::4096]); time.sleep(60)
 time.sleep(60)
 """, "memory"),
+    "socket buffers": Escape("lets bytes wait in sockets, in nine processes", """
+for _ in range(9):
+    if os.fork() == 0:
+        pairs = []
+        while tried(lambda: pairs.append(socket.socketpair()) or 1):
+            for end in pairs[-1]:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20); end.setblocking(False)
+                while tried(end.send, b"x" * 32768): pass
+        time.sleep(60)
+time.sleep(60)
+""", "memory"),
+    "network buffers": Escape("lets bytes wait in connections to itself", """
+server = socket.create_server(("127.0.0.1", 0)); ends = []
+for _ in range(110):
+    ends.append(socket.create_connection(server.getsockname())); ends.append(server.accept()[0])
+    ends[-2].setblocking(False)
+    while tried(ends[-2].send, b"x" * 65536): pass
+time.sleep(60)
+""", "memory"),
+    "page tables": Escape("reads of mappings that nothing was written to", """
+for _ in range(30):
+    if os.fork() == 0:
+        for size in (8, 6, 4, 2):
+            m = tried(lambda: mmap.mmap(-1, size << 30, flags=0x4022, prot=1))
+            for at in range(0, len(m or b""), 2 << 20): m[at]
+            if m: break
+        time.sleep(60)
+time.sleep(60)
+""", "any"),
     "shm": Escape("fills /dev/shm", "for i in range(40):\n    f = open(f'/dev/shm/{i}', 'wb')\n    if tried(lambda: f.write(b'x' * (8 << 20))) is None: break\nelse: got('320 MB')"),
     "disk": Escape("fills its home and /tmp", """
 total = 0
@@ -246,6 +275,7 @@ if made >= 300_000: got(made)
     "crash": Escape("crashes", "ctypes.string_at(0)", "too early"),
     "kill": Escape("kills all that it can", "os.kill(-1, 9); time.sleep(60)", "too early"),
     "clock": Escape("sets the clock", "if number(227, 0, (ctypes.c_long * 2)(0, 0)) is not None or tried(lambda: time.clock_settime(0, 0) is None): got('clock')"),
+    "opened files": Escape("watches who opens the host's program files", "fd = call('inotify_init1', 0o4000)\nif fd is not None: got(libc.inotify_add_watch(fd, b'/usr/bin', 0xfff))"),
     "handles": Escape("opens files by their handle", "if number(304, -100, ctypes.create_string_buffer(64), 0) is not None: got('open_by_handle_at')"),
     "recursion": Escape("endless recursion", "sys.setrecursionlimit(10**9)\ndef f(): f()\nf()", "too early"),
 }  # fmt: skip

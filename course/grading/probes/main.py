@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,12 @@ def tensors_of(question: dict[str, Any]) -> dict[str, Any]:
     return {name: tensors(value) for name, value in question["arguments"].items()}
 
 
+def hide_modules() -> None:
+    """Take these modules off the list of those that were imported: who looks for them there finds nothing to change."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == __package__]:
+        del sys.modules[name]
+
+
 def main() -> None:
     line = Line(int(os.environ.pop("LINE")))
     torch.set_num_threads(1)
@@ -105,14 +112,17 @@ def main() -> None:
     builtins.input = lambda *_: ""
     line.tell({"ready": True})  # what took time until now is no cell's
     job = line.listen()
-    notebook = execute(job, shell, watch, data, line.tell, alarm)
-    watch.end(notebook.space)
+    notebook = Notebook(shell.user_ns, data)
+    acts, end = acts_of(notebook, watch), watch.end  # as they are before a cell runs
+    hide_modules()
+    execute(job, shell, watch, notebook, line.tell, alarm)
+    end(notebook.space)
     line.tell(plain({
         "calls": watch.calls, "optimizers": watch.optimizers, "tagged": watch.tagged, "trainings": watch.trainings,
         "rows": summarize_rows(watch, notebook.space), "losses": watch.deeds.fits(), "figures": watch.deeds.figures,
         "names": sorted(notebook.versions)[:MOST_NAMES],
+        "kept": {name: np.stack(images) for name, images in watch.kept.items() if images},
     }))  # fmt: skip
-    acts = acts_of(notebook, watch)
     while True:
         question = line.listen()
         line.tell({"number": question["number"], **answer(acts, question, alarm)})

@@ -160,18 +160,17 @@ def execute(
     job: dict[str, Any],
     shell: Any,
     watch: Watch,
-    data: str | None,
+    notebook: Notebook,
     tell: Callable[[dict[str, Any]], None],
     alarm: Alarm,
-) -> Notebook:
+) -> None:
     """Execute all cells, in order, and tell of each what became of it; one that fails is noted, the next one runs.
 
     One that takes longer than its share is interrupted, and so is the next one. When the time of all is up, of the
     others only the definitions are run.
     """
     cells, definitions_only = job["cells"], job["definitions"]
-    prepare(shell, data, cells)
-    notebook = Notebook(shell.user_ns, data)
+    prepare(shell, notebook.data, cells)
     room = MOST_TEXT
     clock = Clock(len(cells), time.monotonic() + float(job["seconds"]))
     for number, cell in enumerate(cells):
@@ -196,4 +195,3 @@ def execute(
         tell(record)
         plt.close("all")
     sys.stdout.flush()
-    return notebook

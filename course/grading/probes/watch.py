@@ -7,6 +7,7 @@ import contextlib
 import functools
 import inspect
 import itertools
+import random
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,7 +17,9 @@ import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from .deeds import Deeds
+from .deeds import Deeds, tensors_in
+from .reconstructing import reconstruct
+from .trail import Trail
 
 
 def plain(value: Any, digits: int = 7) -> Any:
@@ -28,9 +31,12 @@ def plain(value: Any, digits: int = 7) -> Any:
 
 PLOTS = ("plot_latent2D", "plot_reconstructed", "interpolate")
 TRAINING_AND_PLOTS = ("train_vae", "train_ae", "train", *PLOTS)
-PIXELS = 784
+PIXELS, MOST_CHANNELS = 784, 3
 MOST_CALLS, MOST_LOSSES, MOST_ROWS, MOST_UNDECIDED, MOST_MODELS, MOST_TITLE = 200, 20_000, 300_000, 20, 50, 200
-MARK = 1e-4  # least difference of a marked corner from its neighbour
+MARK, MOST_MARK = 1e-4, 0.1  # difference of a marked corner from its neighbour; at most, as a share of all grey tones
+MOST_KEPT, KEPT_OF_BATCH, MOST_CLASSES = 256, 4, 8  # images that a model was trained on: in all, of a batch; models
+OPTIMIZERS = frozenset(value for value in vars(torch.optim).values() if inspect.isclass(value))
+INTERIOR = slice(4, 24)  # rows and columns of an image by which it is known again
 
 
 class Entered(NamedTuple):
@@ -40,6 +46,7 @@ class Entered(NamedTuple):
     rows: np.ndarray | None  # a point as one integer
     marked: int = 0
     images: int = 0
+    some: np.ndarray | None = None  # a few of the images, their interiors
 
 
 class Watch:
@@ -52,10 +59,14 @@ class Watch:
         self.deeds = Deeds()
         self.trainings: list[dict[str, Any]] = []  # what the optimizers did, for the grader
         self.starts: dict[str, list[tuple[nn.Parameter, torch.Tensor]]] = {}  # by optimizer: parameters as they were
-        self.steps: dict[str, int] = {}
+        self.steps: dict[str, int] = {}  # with a gradient that came from data
+        self.trail = Trail()
+        self.fed: set[int] = set()  # parameters of models through which a gradient flowed from data, since their step
+        self.kept: dict[str, list[np.ndarray]] = {}  # per module class: some images that it was trained on
+        self.random = random.SystemRandom()  # the notebook's own random numbers stay as they are
         self.points: dict[str, np.ndarray] = {}  # by module: some rows that it was trained on
         self.seen: dict[int, nn.Module] = {}  # outermost modules
-        self.trained: list[tuple[nn.Module, list[tuple[nn.Parameter, torch.Tensor]]]] = []
+        self.trained: list[tuple[list[nn.Module], list[tuple[nn.Parameter, torch.Tensor]]]] = []
         self.calls: list[dict[str, Any]] = []
         self.optimizers: dict[str, dict[str, Any]] = {}
         self.rows_trained: dict[str, list[np.ndarray]] = {}
@@ -64,6 +75,7 @@ class Watch:
         self.pending: list[float] = []
         self.undecided: dict[int, Entered] = {}
         self.current: Entered | None = None
+        self.outermost: nn.Module | None = None
         self.depth = 0
         self.on = True
         # an optimizer that is gone may leave its id to the next one, so each has a number of its own
@@ -110,11 +122,13 @@ class Watch:
         record: dict[str, Any] = {
             "class": type(owner).__name__[:80] if owner is not None else "", "steps": self.steps.get(number, 0),
             "moved": max(moved, default=0.0), "cell": self.optimizers.get(number, {}).get("cell", 0), "model": None,
-            "object": id(owner), "number": number,
+            "object": id(owner), "number": number, "elsewhere": not self.trail.leads_to(p for p, _ in start),
         }  # fmt: skip
-        if owner is not None:
+        measured = [owner] if owner is not None else outermost_of(modules, mine)
+        if measured:
             record["model"] = len(self.trained)
-            self.trained.append((owner, start))
+            self.trained.append((measured, start))
+        if owner is not None:
             record["rows"] = self.rows_of_class(type(owner).__name__, id(owner))
         return record
 
@@ -125,17 +139,19 @@ class Watch:
 
     def reconstruct(self, model: int, x: torch.Tensor, before: bool) -> torch.Tensor:
         """Return what a trained model makes of inputs, with its parameters as they are or as they were before."""
-        module, start = self.trained[model]
+        modules, start = self.trained[model]
         now = [(p, p.detach().clone()) for p, _ in start]
-        mode = module.training
+        modes = [module.training for module in modules]
         try:
             with torch.no_grad():
                 for p, value in start if before else []:
                     p.copy_(value)
-                module.eval()
-                return first_like(module, x)
+                for module in modules:
+                    module.eval()
+                return reconstruct(modules, x)
         finally:
-            module.train(mode)
+            for module, mode in zip(modules, modes, strict=True):
+                module.train(mode)
             with torch.no_grad():
                 for p, value in now:
                     p.copy_(value)
@@ -148,7 +164,11 @@ class Watch:
         if self.on and self.depth == 1:
             if len(self.seen) < MOST_MODELS:
                 self.seen[id(module)] = module
-            self.current = entered(type(module).__name__, id(module), inputs)
+            self.outermost = module
+            self.current = self.entered(module, inputs)
+        elif self.on and self.current is None and self.outermost is not None:
+            # the outermost got it by a keyword, or in a form that it turned into an image itself
+            self.current = self.entered(self.outermost, inputs)
 
     def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """After it: wait until a gradient flows back through one of its outputs, for a while."""
@@ -157,25 +177,28 @@ class Watch:
         self.depth = max(self.depth - 1, 0)
         if self.depth or self.current is None:
             return
-        note, self.current = self.current, None
-        tensors = [t for t in flat(output) if isinstance(t, torch.Tensor) and t.requires_grad]
+        note, self.current, outermost = self.current, None, self.outermost
+        tensors = [t for t in [*flat(output), *tensors_in(output)] if isinstance(t, torch.Tensor) and t.requires_grad]
         if not tensors:
             self.record_rows(note, trained=False)
             return
         self.undecided[id(note)] = note
         for tensor in tensors:
-            tensor.register_hook(lambda _, note=note: self.flow(note))
+            tensor.register_hook(lambda _, note=note: self.flow(note, outermost))
         while len(self.undecided) > MOST_UNDECIDED:
             self.record_rows(self.undecided.pop(next(iter(self.undecided))), trained=False)
 
-    def flow(self, note: Entered) -> None:
-        if self.undecided.pop(id(note), None) is not None:
+    def flow(self, note: Entered, module: nn.Module | None) -> None:
+        """A gradient came back: the model was trained on what had entered it, if its optimizer makes a step of it."""
+        if module is not None and self.undecided.pop(id(note), None) is not None:
             self.record_rows(note, trained=True)
+            self.fed.update(map(id, module.parameters()))
 
     def record_rows(self, note: Entered, *, trained: bool) -> None:
         if note.rows is None:
             if trained:
                 count = self.tagged.setdefault(note.module, [0, 0])
+                self.keep(note, count[1])
                 count[0] += note.marked
                 count[1] += note.images
             return
@@ -183,6 +206,33 @@ class Watch:
         parts.append(note.rows)
         if sum(map(len, parts)) > MOST_ROWS:
             parts[:] = [np.unique(np.concatenate(parts))]
+
+    def keep(self, note: Entered, before: int) -> None:
+        """Keep a few of the images that a model is trained on, each of all with the same chance."""
+        if note.some is None or (note.module not in self.kept and len(self.kept) >= MOST_CLASSES):
+            return
+        kept = self.kept.setdefault(note.module, [])
+        for image in note.some:
+            if len(kept) < MOST_KEPT:
+                kept.append(image)
+            elif self.random.randrange(before + note.images) < MOST_KEPT * note.images / len(note.some):
+                kept[self.random.randrange(MOST_KEPT)] = image
+
+    def entered(self, module: nn.Module, inputs: tuple[Any, ...]) -> Entered | None:
+        """Return what entered a module, where it is a batch of points or of images."""
+        x = inputs[0] if inputs else None
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or not len(x) or x.requires_grad:
+            return None  # what needs a gradient is no data
+        name = type(module).__name__
+        if x.ndim == 2 and x.shape[1] == 2:
+            rows = x.detach().float().contiguous().cpu().numpy().view(np.int64).ravel().copy()
+            return Entered(f"{name} {id(module)}", rows)
+        images = images_of(x.detach())
+        if images is None:
+            return None
+        places = self.random.sample(range(len(images)), min(len(images), KEPT_OF_BATCH))
+        some = images[places][:, INTERIOR, INTERIOR].reshape(len(places), -1).cpu().float().numpy()
+        return Entered(name, None, marked_of(images), len(images), some)
 
     # ------------------------------------------------------------ what an optimizer does
 
@@ -192,6 +242,7 @@ class Watch:
             self.numbers[optimizer] = str(next(self.count))
             if self.on and len(self.starts) < MOST_MODELS:
                 self.starts[self.numbers[optimizer]] = [(p, p.detach().clone()) for p in parameters_of(optimizer)]
+                self.trail.begin(parameters_of(optimizer))
         for parameter in parameters_of(optimizer):
             self.parameters[id(parameter)] = parameter
             self.owners[id(parameter)] = self.numbers[optimizer]
@@ -200,15 +251,18 @@ class Watch:
         """After a step: its loss, and that the gradients are used."""
         if not self.on:
             return
-        number = self.numbers[optimizer]
+        number, mine = self.numbers[optimizer], parameters_of(optimizer)
         self.deeds.step(number)
-        self.steps[number] = self.steps.get(number, 0) + 1
+        self.trail.note(mine)
+        fed = any(id(p) in self.fed and p.grad is not None and bool(p.grad.any()) for p in mine)
+        self.steps[number] = self.steps.get(number, 0) + (fed and type(optimizer) in OPTIMIZERS)
+        self.fed.difference_update(map(id, mine))
         record = self.optimizers.setdefault(number, {"losses": [], "stale": 0, "cell": self.cell})
         if self.pending and len(record["losses"]) < MOST_LOSSES:
             record["losses"].append(self.pending[-1])
         self.pending.clear()
         self.depth = 0  # a forward that failed never left
-        self.consumed.update(map(id, parameters_of(optimizer)))
+        self.consumed.update(map(id, mine))
 
     def backward(self, loss: torch.Tensor) -> None:
         """Before ``backward``: its loss, and which gradients it adds to that a step has used already."""
@@ -264,49 +318,43 @@ def modules_in(space: dict[str, Any]) -> list[nn.Module]:
     return modules
 
 
-def first_like(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Return the first of a model's outputs that has as many numbers as its input, tried in the shapes that are usual.
+def outermost_of(modules: list[nn.Module], mine: set[int]) -> list[nn.Module]:
+    """Return the models that an optimizer's parameters are spread over, and none that is a part of another."""
+    having = list({id(m): m for m in modules if any(id(p) in mine for p in m.parameters())}.values())
+    inner: set[int] = set()
+    for module in having:
+        inner.update(id(m) for m in module.modules() if m is not module)
+    return [m for m in having if id(m) not in inner]
 
-    Raises:
-        TypeError: there is none.
+
+def marked_of(images: torch.Tensor) -> int:
+    """Return how many images have the faint mark: a corner that differs a little from its neighbour.
+
+    Where black and white pixels were drawn, the two differ by much, or not at all.
     """
-    shapes = [x.shape] if x.ndim == 2 and x.shape[1] == 2 else [(len(x), 1, 28, 28), (len(x), PIXELS), (len(x), 28, 28)]
-    for shape in shapes:
-        with contextlib.suppress(Exception):
-            out = module(x.reshape(shape))
-            values = (
-                list(vars(out).values())
-                if hasattr(out, "__dict__") and not isinstance(out, torch.Tensor)
-                else flat(out)
-            )
-            for value in values:
-                if isinstance(value, torch.Tensor) and value.numel() == x.numel():
-                    return value.reshape(len(x), -1).float()
-    raise TypeError("its forward gives no reconstruction")
+    off = (images[:, 0, 0] - images[:, 0, 1]).abs()
+    some, off = images[off > MARK].flatten(1), off[off > MARK]
+    return int((off < MOST_MARK * (some.amax(1) - some.amin(1))).sum()) if len(off) else 0
 
 
-def entered(name: str, number: int, inputs: tuple[Any, ...]) -> Entered | None:
-    """Return what entered a module, where it is a batch of points or of images."""
-    if not inputs:
-        return None
-    x = inputs[0]
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2 or not len(x):
-        return None
-    if x.ndim == 2 and x.shape[1] == 2:
-        rows = x.detach().float().contiguous().cpu().numpy().view(np.int64).ravel().copy()
-        return Entered(f"{name} {number}", rows)
+def images_of(x: torch.Tensor) -> torch.Tensor | None:
+    """Return a batch as images, (count, 28, 28): flat ones, of several channels, in a margin of 2 pixels, too."""
     if x[0].numel() == PIXELS:
-        corner = x.detach().reshape(len(x), -1)[:, :2]  # the mark, and its unmarked neighbour
-        marked = (corner[:, 0] - corner[:, 1]).abs() > MARK
-        return Entered(name, None, int(marked.sum()), len(x))
+        return x.reshape(len(x), 28, 28)
+    if x.ndim == 4 and x.shape[1] <= MOST_CHANNELS and x.shape[-2:] in ((28, 28), (32, 32)):
+        first = x[:, 0]
+        return first if first.shape[-1] == 28 else first[:, 2:30, 2:30]
     return None
 
 
 def flat(output: Any) -> list[Any]:
-    """Return a module's outputs as a list."""
+    """Return a module's outputs as a list, those of a plain object too."""
     if isinstance(output, dict):
         return list(output.values())
-    return list(output) if isinstance(output, tuple | list) else [output]
+    if isinstance(output, tuple | list):
+        return list(output)
+    plain_object = hasattr(output, "__dict__") and not isinstance(output, torch.Tensor)
+    return list(vars(output).values()) if plain_object else [output]
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

@@ -15,7 +15,7 @@ from course.assignments.task import Assignment, Task
 from course.grading.answers import Answers, NotTried, Tampered
 from course.grading.checks import Check, checks_of
 from course.grading.rerun import sandbox
-from course.grading.rerun.digits import digits, name_digits
+from course.grading.rerun.digits import digits, know_trained, name_digits
 from course.grading.rerun.questions.asking import Asker, Missing, NotAnswered, kind_of
 from course.grading.rerun.questions.trainings import ask_trainings
 from course.grading.rerun.reaches import reaches, undefined
@@ -109,6 +109,7 @@ def rerun(submission: Submission, assignment: Assignment, options: RerunOptions)
     content = {**ran.summary, "probes": ran.answers, "trainings": ran.trainings, "mode": mode, "ended": ran.ended}
     content["errors"] = [record for record in ran.cells if record["error"]]
     name_digits(content, data)
+    content["known"] = know_trained(ran.summary.get("kept"), data)
     answers = Answers(content, printed(ran, submission), submission)
     return findings + judge(answers, assignment), isolated.missing
 

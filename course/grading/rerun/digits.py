@@ -22,7 +22,8 @@ PARTS = {"train": (TRAIN_DIGITS, 0), "t10k": (TEST_DIGITS, MARK)}
 HAZE = 2  # of 255, at most, drawn for each pixel: a Gaussian decoder's likelihood of a pixel that never changes has no
 # bound, and ends in NaN after some 60 steps
 SAME_IMAGE = 0.01  # mean distance per pixel
-PIXELS = 784
+PIXELS, SIDE, INTERIOR = 784, 28, slice(4, 24)
+SAME, MOST_ROWS, MOST_MODELS = 0.999, 256, 8  # correlation with the same image; rows of a model, models
 IMAGE_HEAD, LABEL_HEAD = 16, 8  # bytes
 
 
@@ -90,6 +91,37 @@ def name_digits(result: dict[str, Any], data: Path) -> None:
         with contextlib.suppress(Tampered, ValueError):
             images = [numbers(value) for name, value in call.items() if name.startswith("image ")]
             call["digits"] = [digit_of(image, data) for image in images]
+
+
+def know_trained(kept: Any, data: Path) -> dict[str, list[int]]:
+    """Return, by model, how many of the images that it was trained on are test images, are most like one, and are all.
+
+    They are told by the middle of the image, whatever its brightness and contrast, also where their mark was wiped
+    off. Drawn or noisy pixels are like the image that they come from more than like any other; what was turned or
+    moved is not told.
+    """
+    images, _ = small_set(data)
+    known = standardized(images.reshape(-1, SIDE, SIDE)[:, INTERIOR, INTERIOR].reshape(len(images), -1))
+    tests = np.arange(len(known)) >= len(known) - len(tests_of(data, "MNIST")[0])
+    found = {}
+    for name, rows in list(kept.items())[:MOST_MODELS] if isinstance(kept, dict) else []:
+        with contextlib.suppress(Tampered, ValueError):
+            mine = numbers(rows, MOST_ROWS * known.shape[1])
+            if mine.ndim == 2 and mine.shape[1] == known.shape[1] and np.isfinite(mine).all():
+                likeness = np.abs(standardized(mine[:MOST_ROWS]) @ known.T)
+                nearest = tests[likeness.argmax(1)]
+                found[str(name)[:80]] = [
+                    int((nearest & (likeness.max(1) > SAME)).sum()),
+                    int(nearest.sum()),
+                    len(likeness),
+                ]
+    return found
+
+
+def standardized(rows: np.ndarray) -> np.ndarray:
+    """Return rows whose products are their correlations."""
+    rows = rows - rows.mean(1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
 def digit_of(image: np.ndarray, data: Path) -> int | None:

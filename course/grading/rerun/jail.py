@@ -17,7 +17,7 @@ def limit(order: dict) -> None:
         resource.RLIMIT_CPU: int(order["seconds"]) + 1,
         resource.RLIMIT_FSIZE: order["file_size"],
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: 512,
+        resource.RLIMIT_NOFILE: 256,  # each may be a socket, and hold what waits in it
         resource.RLIMIT_DATA: order["memory"],  # private writable memory, whichever way it was asked for
         resource.RLIMIT_AS: order["address_space"],  # and shared memory, roughly: libraries count, too
         resource.RLIMIT_MSGQUEUE: 0,

@@ -177,9 +177,9 @@ class Session:
     def watch(self) -> None:
         """End the run where all its processes together use too much."""
         pids = usage.descendants(self.process.pid)
-        if usage.memory_is_beyond(pids, self.limits.memory):
-            self.end(f"it used more than {self.limits.memory / MEGA:g} MB of memory")
         inside = min(pids - self.outside, default=None) if self.outside else None
+        if usage.memory_is_beyond(pids, self.limits.memory, inside):
+            self.end(f"it used more than {self.limits.memory / MEGA:g} MB of memory")
         if inside is not None and usage.files_in(inside, OWN) > self.limits.files:
             self.end(f"it made more than {self.limits.files} files")
         if len(pids) > self.limits.processes + 4:  # bubblewrap's own two, and a race

@@ -1,13 +1,19 @@
 """What the processes of a sandbox use, counted from outside, where none of them can reach."""
 
+import contextlib
+import functools
 import os
 import signal
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 KILO = 1024
-COUNTED = ("RssAnon:", "RssShmem:", "VmSwap:")
+TABLES = ("VmPTE:",)  # the kernel's own notes on a process's pages, which reading alone makes
+COUNTED = ("RssAnon:", "RssShmem:", "VmSwap:", *TABLES)
 EXACT = ("Pss_Anon:", "Pss_Shmem:", "SwapPss:")  # a page that several share counts once
+NETWORKS = ("tcp", "tcp6", "udp", "udp6")
+USUAL_BUFFER = 212_992  # bytes, Linux's own setting
 ROUNDS, PAUSE_S = 100, 0.05
 
 
@@ -36,12 +42,53 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-def memory_is_beyond(pids: set[int], most: int) -> bool:
-    """Say whether these processes together hold more bytes of memory, shared memory included."""
-    if sum(of_process(pid, "status", COUNTED) for pid in pids) <= most:
+def memory_is_beyond(pids: set[int], most: int, inside: int | None = None) -> bool:
+    """Say whether these processes together hold more bytes of memory, shared memory and socket buffers included.
+
+    Args:
+        pids: the processes.
+        most: how many bytes they may hold.
+        inside: one of them, where they have a network of their own; None where they have not.
+    """
+    buffers = buffers_of(pids) + (waiting(inside) if inside is not None else 0)
+    if sum(of_process(pid, "status", COUNTED) for pid in pids) + buffers <= most:
         return False
     exact = [of_process(pid, "smaps_rollup", EXACT) for pid in pids]
-    return not any(exact) or sum(exact) > most
+    tables = sum(of_process(pid, "status", TABLES) for pid in pids)
+    return not any(exact) or sum(exact) + tables + buffers > most
+
+
+def buffers_of(pids: set[int]) -> int:
+    """Return how many bytes may wait in the sockets of these processes, as in local ones.
+
+    No process's memory counts them. What is open twice counts once.
+    """
+    sockets: set[str] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    target = os.readlink(entry.path)
+                    sockets |= {target} if target.startswith("socket:") else set()
+    return len(sockets) * largest_buffer()
+
+
+@functools.cache
+def largest_buffer() -> int:
+    """Return how many bytes may wait in one local socket; inside, no process can ask for more."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/sys/net/core/wmem_default", encoding="ascii") as file:
+        return int(file.read())
+    return USUAL_BUFFER
+
+
+def waiting(pid: int) -> int:
+    """Return how many bytes wait in the sockets of a process's network, to be sent and to be read."""
+    total = 0
+    for name in NETWORKS:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            rows = Path(f"/proc/{pid}/net/{name}").read_text(encoding="ascii", errors="replace").splitlines()[1:]
+            total += sum(int(part, 16) for row in rows for part in row.split()[4].split(":"))
+    return total
 
 
 def of_process(pid: int, table: str, rows: tuple[str, ...]) -> int:

@@ -223,15 +223,56 @@ def test_a_notebook_that_trains_nothing_passes_no_training_task():
         assert "LOOK" in levels(findings, task), findings
 
 
-def test_lines_that_reach_beyond_the_notebook_are_looked_at_and_our_own_are_none():
-    for line in ("import sys; sys._getframe(1)", "import ctypes", "import os; os._exit(0)", "open('/proc/self/maps')",
-                 "from inspect import currentframe", "exec('x = 1')", "(lambda: 0).__globals__"):  # fmt: skip
-        (finding,) = reaches(submission(f"# %%\nx = 1\n{line}\n"))
-        assert (
-            finding.level == "LOOK"
-            and "line 2" in finding.evidence
-            and line.split(";")[-1].strip()[:9] in finding.evidence
-        )
+REACHING = (
+    "import sys; sys._getframe(1)", "import ctypes", "import os; os._exit(0)", "open('/proc/self/maps')",
+    "from inspect import currentframe", "exec('x = 1')", "(lambda: 0).__globals__",
+    # what was imported, by any name
+    "import sys as s; s.modules", "import sys; 'probes' in sys.modules", "import sys; x in sys.modules", "from sys import modules as m", "import sys; vars(sys)", "import torch; torch.__dict__",
+    "import sys; getattr(sys, 'mod' + 'ules')", "import sys; from operator import attrgetter as g; getattr(sys, x)",
+    "from importlib import import_module; import_module(x)", "import gc; gc.get_objects()", "from sys import *",
+    "import operator; operator.attrgetter('f_back')(x)", "getattr(x, '__globals__')", "__builtins__", "import probes.watch",
+    "name = 'probes.watch'", "__record_call__.__self__", "import torch; torch.optim.Adam.step = x",
+    "from torch import nn; nn.Module.__call__ = x",
+    # who called
+    "import traceback; traceback.format_stack()", "from traceback import extract_stack as e", "import inspect; inspect.stack()",
+    "import inspect as i; i.trace()", "import logging; logging.info('x', stack_info=True)", "import sys; sys.settrace(x)",
+    "any('probes' in line for line in x)", "import sys; sys._current_frames()",
+)  # fmt: skip
+HONEST = """# %%
+import gc, importlib, inspect, os, sys, time, traceback
+import numpy as np, torch, torch.optim as optim
+from torch import nn
+print(sys.version, sys.path[0], torch.__version__, getattr(torch, "__version__", "?"), __name__)
+torch.backends.cudnn.deterministic = True
+sys.path.append("..")
+if "google.colab" in sys.modules or "ipykernel" not in sys.modules:
+    pass
+try:
+    import helpers
+    importlib.reload(helpers)
+    seaborn = importlib.import_module("seaborn")
+except Exception as error:
+    traceback.print_exc()
+    traceback.print_exception(type(error), error, error.__traceback__)
+model = nn.Sequential(nn.Linear(2, 2))
+optimizer = getattr(optim, name)(model.parameters())
+x = torch.stack([getattr(model, f"layer{i}") for i in range(3)] + list(model.modules())[0])
+print(inspect.signature(model.forward), inspect.getsource(nn.Linear), model.__class__.__name__, vars(model), x.trace())
+self.__dict__.update(locals())
+gc.collect()
+print("This part probes the latent space.", os.environ.get("HOME"))
+"""
+
+
+@pytest.mark.parametrize("line", REACHING)
+def test_a_line_that_reaches_beyond_the_notebook_is_looked_at(line):
+    (finding,) = reaches(submission(f"# %%\nx = 1\n{line}\n"))
+    last = line.split(";")[-1].strip()[:9]
+    assert finding.level == "LOOK" and "line 2" in finding.evidence and last in finding.evidence
+
+
+def test_what_honest_notebooks_do_reaches_nowhere():
+    assert not list(reaches(submission(HONEST)))
     for source in (variants.REFERENCE, *(variants.apply(m.swaps) for m in variants.MISTAKES[:3])):
         assert not list(reaches(submission(source)))
     hidden = undefined(submission("# %%\ndef f(): pass\nclass A: pass\n"), ["A", "VAE", "f"])

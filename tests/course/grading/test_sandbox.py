@@ -177,6 +177,27 @@ def test_memory_is_counted_with_what_is_shared():
         assert not usage.memory_is_beyond({os.getpid()}, 1 << 40) and usage.memory_is_beyond({os.getpid()}, 1 << 10)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_what_may_wait_in_sockets_and_the_notes_on_pages_are_memory():
+    me = {os.getpid()}
+    before = usage.buffers_of(me)
+    pairs = [socket.socketpair() for _ in range(8)]
+    twice = os.dup(pairs[0][0].fileno())  # the same socket
+    assert usage.buffers_of(me) - before == 16 * usage.largest_buffer() >= 16 << 16
+    assert usage.memory_is_beyond(me, usage.of_process(os.getpid(), "status", usage.COUNTED) + before)
+    assert usage.of_process(os.getpid(), "status", usage.TABLES) > 0
+    os.close(twice)
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
+@needs_sandbox
+def test_no_program_widens_the_buffer_of_a_socket():
+    source = "a, b = socket.socketpair()\nbefore = a.getsockopt(1, 7)\na.setsockopt(1, 7, 1 << 22)\n"
+    assert talk(source + "tell({'wider': a.getsockopt(1, 7) - before})") == {"wider": 0}
+
+
 # ---------------------------------------------------------------- the line
 
 

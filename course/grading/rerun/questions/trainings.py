@@ -49,6 +49,7 @@ def seen(record: dict[str, Any]) -> dict[str, Any]:
         "class": str(record["class"])[:80], "steps": int(number(record["steps"])), "moved": number(record["moved"]),
         "cell": int(number(record["cell"])), "model": None if model is None else int(number(model)),
         "rows": int(number(record.get("rows", 0))), "kind": "", "number": str(record.get("number", ""))[:20],
+        "elsewhere": record.get("elsewhere") is True,
     }  # fmt: skip
 
 
