@@ -121,7 +121,9 @@ def judge_trainings(answers: Answers, records: list[dict[str, Any]], least: int 
             evidence = f"{seen}; {loaded} more ended with weights that no step of an optimizer had made"
             yield Finding("LOOK", "weights_from_elsewhere", evidence)
         elif empty:
-            evidence = f"{seen}; {empty} more moved their weights in steps that had no gradient from data"
+            evidence = (
+                f"{seen}; {empty} more moved weights by steps without a gradient from data, or by an own optimizer"
+            )
             yield Finding("LOOK", "no_training_seen", evidence)
         elif unknown:
             yield Finding("LOOK", "no_training_seen", f"{seen}; {unknown} more changed a model that cannot be measured")

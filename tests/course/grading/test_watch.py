@@ -179,7 +179,7 @@ def test_a_loss_that_falls_is_no_training_where_nobody_can_measure_the_model(rec
     losses = {"0": {"losses": [500 * 0.98**n for n in range(300)], "stale": 0, "cell": 0}}
     (finding,) = judge_trainings(Answers({"trainings": [record], "optimizers": losses}), [record])
     assert (finding.level, finding.code) == expected
-    assert ("no gradient from data" in finding.evidence) == (record["steps"] == 0)
+    assert ("without a gradient from data" in finding.evidence) == (record["steps"] == 0)
 
 
 @pytest.mark.parametrize(
