@@ -5,7 +5,7 @@ are loaded again later, as early stopping does, are among them; weights that wer
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ class Trail:
         self.made: dict[int, set[int]] = {}
         self.kept: list[torch.Tensor] = []  # so that no other parameter gets the number of one that is gone
 
-    def begin(self, parameters: list[torch.Tensor]) -> None:
+    def begin(self, parameters: Sequence[torch.Tensor]) -> None:
         """Choose what of an optimizer's parameters is followed."""
         for p in self.random.sample(parameters, min(len(parameters), MOST_TRACED)):
             if id(p) not in self.places and p.numel():

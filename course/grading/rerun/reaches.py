@@ -72,15 +72,16 @@ def imported(trees: list[ast.Module | None]) -> dict[str, str]:
 
 def lines_of(tree: ast.Module | None, names: dict[str, str]) -> list[int]:
     nodes = list(ast.walk(tree)) if tree else []
-    asking = {id(node.comparators[0]) for node in nodes if asks_where_it_runs(node)}
+    comparisons = [node for node in nodes if isinstance(node, ast.Compare)]
+    asking = {id(node.comparators[0]) for node in comparisons if asks_where_it_runs(node)}
     found = [node for node in nodes if id(node) not in asking and reaching(node, names)]
     return sorted({int(getattr(node, "lineno", 1)) for node in found})
 
 
-def asks_where_it_runs(node: ast.AST) -> bool:
-    """Say whether a node asks whether something was imported: ``"google.colab" in sys.modules``."""
-    of_word = isinstance(node, ast.Compare) and isinstance(node.left, ast.Constant)
-    return of_word and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)
+def asks_where_it_runs(node: ast.Compare) -> bool:
+    """Say whether a comparison asks whether something was imported: ``"google.colab" in sys.modules``."""
+    of_word = isinstance(node.left, ast.Constant) and len(node.ops) == 1
+    return of_word and isinstance(node.ops[0], ast.In | ast.NotIn)
 
 
 def reaching(node: ast.AST, names: dict[str, str]) -> bool:
