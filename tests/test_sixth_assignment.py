@@ -68,7 +68,7 @@ def test_it_goes_through_every_verb(copy):
 
     course(copy, "grade", file.name, "--assignment", "A6", "--workers", "1")
     row = (copy / "grades" / "grades.csv").read_text().splitlines()[1]
-    assert row.startswith("max mustermann,,a6,PASS,graded,") and row.endswith(",PASS,PASS")
+    assert row.startswith('"max mustermann","","a6","PASS","graded",') and row.endswith(',"PASS","PASS"')
     wrong = file.read_text().replace("log-likelihood of ten flips: -6.93", "log-likelihood of ten flips: -5.00")
     (copy / "anna_falsch_a6.ipynb").write_text(wrong)
     course(copy, "grade", "anna_falsch_a6.ipynb", "--out", "others")

@@ -28,7 +28,7 @@ from helpers.core.files import write_whole
 SENTENCES: dict[Level, str] = {"FAIL": "Not right", "LOOK": "A person will look at"}
 WORDS: dict[Level, str] = {"FAIL": "not right", "LOOK": "a person will look"}
 PICTURES = "pictures"  # the folder of what is meant, beside the feedback
-OURS = re.compile(rf"(?:{PICTURES}/)?[^/\\:]+\.(?:md|png)")  # the names of files that we write
+OURS = re.compile(rf"(?:{PICTURES}/)?[^/\\:.][^/\\:]{{0,250}}\.(?:md|png)")  # the names of files that we write
 FIRST_DAY = (1980, 1, 1)  # of a zip's calendar
 LONGEST_STEM, MOST_STEM_BYTES = 80, 160  # letters of a file's name, and bytes: a disk takes 255 with all that is added
 MARKUP = re.compile(r"[\\`*_{}\[\]<>#|!~&$@]|(?<=www)\.|:(?=//)", re.IGNORECASE)  # and what becomes a link by itself
