@@ -73,7 +73,7 @@ def test_it_goes_through_every_verb(copy):
     (copy / "anna_falsch_a6.ipynb").write_text(wrong)
     course(copy, "grade", "anna_falsch_a6.ipynb", "--out", "others")
     feedback = next((copy / "others" / "feedback").glob("anna*")).read_text()
-    assert "sums log p over heads" in feedback and "a6,FAIL" in (copy / "others" / "grades.csv").read_text()
+    assert "sums log p over heads" in feedback and '"a6","FAIL"' in (copy / "others" / "grades.csv").read_text()
 
     course(copy, "release", "student", "--assignment", "a6")
     student = copy / "student"
