@@ -4,6 +4,7 @@ Only what is a week old goes, so that nothing is taken from a grader that still 
 """
 
 import contextlib
+import re
 import shutil
 import tempfile
 import time
@@ -22,9 +23,15 @@ def remove_leftovers(out: Path) -> None:
                 remove(path)
 
 
+FOLDERS = (".written", "expected", "feedback", "figures", "opened", "tried", "verdicts")  # that grading makes
+HALF_WRITTEN = re.compile(r"\..{1,250}\.\d{1,9}\.part")  # as write_whole names them: a name, and a process's number
+
+
 def leftovers(out: Path) -> Iterator[Path]:
     """Yield what a killed grader may have left, of any age."""
-    yield from out.glob("**/.*.part")
+    for folder in (out, *(out / name for name in FOLDERS)):
+        parts = folder.glob("**/.*.part") if folder != out and not folder.is_symlink() else folder.glob(".*.part")
+        yield from (path for path in parts if HALF_WRITTEN.fullmatch(path.name) and path.is_file())
     for start in (SANDBOX, DIGITS):
         yield from Path(tempfile.gettempdir()).glob(f"{start}*")
 

@@ -130,9 +130,14 @@ def is_about(decision: Decision, row: Row) -> bool:
 
 def names(text: str, row: Row | Known) -> bool:
     """Say whether a text means a row: by its person's name in any spelling, a number, or its file."""
+    return names_person(text, row) or text in (row.name, harmless(row.name))
+
+
+def names_person(text: str, row: Row | Known) -> bool:
+    """Say whether a text means a row by what its person did not choose: a name, a number, or the path of a file."""
     key = spellings.letters_of(text)
     return (
-        text in (row.file, row.name, harmless(row.file), harmless(row.name))
+        text in (row.file, harmless(row.file))
         or (bool(text) and text == row.id)
         or (bool(key) and key == person_key(row.key))
     )
@@ -240,9 +245,12 @@ def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
 
 
 def rows_meant(rows: Sequence[Known], person: str) -> list[Known]:
-    """Return the rows that a text means: by what they are called, or else by the name that is nearest to it."""
-    exact = [row for row in rows if names(person, row) or spellings.is_same(person, row.person)]
-    return exact or rows_of(rows, person)
+    """Return the rows that a text means: by person, number or path, else by a file's own name, else by likeness.
+
+    What somebody called a file comes after all persons: it may be another one's name.
+    """
+    exact = [row for row in rows if names_person(person, row) or spellings.is_same(person, row.person)]
+    return exact or [row for row in rows if names(person, row)] or rows_of(rows, person)
 
 
 def rows_of(rows: Sequence[Known], text: str) -> list[Known]:

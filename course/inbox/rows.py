@@ -100,6 +100,9 @@ def superseded(rows: Sequence[Row]) -> list[Row]:
     return result
 
 
+MOST_BESIDE = 5  # files that are named beside another
+
+
 def newest_counts(rows: list[Row]) -> list[Row]:
     """Return the rows of one person and assignment, the older ones superseded; what may be parts is looked at."""
     newest = max(rows, key=lambda row: (row.copy, row.time, row.file))
@@ -114,13 +117,16 @@ def newest_counts(rows: list[Row]) -> list[Row]:
     for row in count.values():
         contents.setdefault(row.sha256, row)
     parts = list(contents.values())
+    counting = set(map(id, count.values()))
     settled = []
     for row in rows:
-        by = contents.get(row.sha256) if row in count.values() else count.get(row.part, newest)
+        by = contents.get(row.sha256) if id(row) in counting else count.get(row.part, newest)
         if by is not None and by is not row:
             settled.append(replace(row, status="superseded", reason=by.file))
         elif len(parts) > 1:
-            others = ", ".join(quoted(part.file) for part in parts if part is not row)
+            beside = [part for part in parts[: MOST_BESIDE + 1] if part is not row][:MOST_BESIDE]
+            more = len(parts) - 1 - len(beside)
+            others = ", ".join(quoted(part.file) for part in beside) + (f" and {more} more" if more else "")
             remark = Doubt(
                 "several", f"{len(parts)} notebooks were handed in for {row.assignment}; beside this one: {others}"
             )

@@ -12,6 +12,9 @@ def test_only_what_is_ours_and_a_week_old_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(system))
     stay = [
         out / "grades.csv",
+        out / ".thesis.part",
+        out / "mine" / ".notes.md.1.part",
+        out / "handed in" / ".max.1.part" / "max.ipynb",
         out / ".written" / ".new.csv.1.part",
         system / f"{SANDBOX}new" / "x",
         system / "a" / "x",
@@ -22,7 +25,7 @@ def test_only_what_is_ours_and_a_week_old_is_removed(tmp_path, monkeypatch):
         path.write_bytes(b"x")
     (system / f"{SANDBOX}link").symlink_to(out)
     before = time.time() - OLD_S - 60
-    for path in (out / "grades.csv", *go[:2], go[2].parent, system / "a"):
+    for path in (out / "grades.csv", *stay[1:3], stay[3].parent, *go[:2], go[2].parent, system / "a"):
         os.utime(path, (before, before))
     remove_leftovers(out)
     assert all(path.exists() for path in stay) and not any(path.exists() for path in go)

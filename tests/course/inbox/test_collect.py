@@ -291,3 +291,10 @@ def test_the_property_fails_where_a_row_is_lost(tmp_path):
         write(tmp_path / put.path, put.content, 1.0)
     found = collected(tmp_path)
     assert len(found.rows) == len(puts) and len(replace(found, rows=found.rows[1:]).rows) != len(puts)
+
+
+def test_of_many_files_that_may_all_count_a_few_are_named(tmp_path):
+    for number in range(40):
+        write(tmp_path / "Max Muster_1_assignsubmission_file_" / f"part{number}.ipynb", a1(number), START)
+    (remark, *_) = [r for row in collect([str(tmp_path)]).rows for r in row.remarks if r.code == "several"]
+    assert "40 notebooks" in remark.text and "and 34 more" in remark.text and len(remark.text) < 600
