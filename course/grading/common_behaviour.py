@@ -58,21 +58,26 @@ def ends_of(losses: np.ndarray) -> tuple[float, float]:
 
 
 def trains_on_test(answers: Answers, task: Task) -> Iterator[Finding]:
-    """Find test images that gradients were taken on: by their mark, or by what is in the middle of them."""
+    """Find models that were trained on test images."""
+    yield from (finding for _, finding in trained_on_test(answers))
+
+
+def trained_on_test(answers: Answers) -> Iterator[tuple[str, Finding]]:
+    """Yield models that gradients were taken of on test images: by their mark, or by what is in the middle of them."""
     known = {name: [int(number(value)) for value in row] for name, row in answers.records("known").items()}
     for name, record in answers.records("tagged").items():
         marked, count = (int(number(value)) for value in record)
         if marked and not contradicted(marked / max(count, 1), *known.get(name, (0, 0, 0))[1:]):
-            yield Finding("FAIL", "trains_on_test", f"{named(name)}: {marked} of {count} images are test images")
+            yield name, Finding("FAIL", "trains_on_test", f"{named(name)}: {marked} of {count} images are test images")
     for name, (same, alike, count) in known.items():
         if same >= LEAST_SAME:
             evidence = f"{named(name)}: {same} of {count} images, drawn from those trained on, are test images"
-            yield Finding("FAIL", "trains_on_test", evidence)
+            yield name, Finding("FAIL", "trains_on_test", evidence)
         elif alike > MOST_ALIKE * count and count >= LEAST_DRAWN:
             evidence = (
                 f"{named(name)}: {alike} of {count} images, drawn from those trained on, are most like test images"
             )
-            yield Finding("LOOK", "trains_on_test", evidence)
+            yield name, Finding("LOOK", "trains_on_test", evidence)
 
 
 def contradicted(share: float, alike: int, drawn: int) -> bool:

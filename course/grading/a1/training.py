@@ -12,7 +12,7 @@ import numpy as np
 
 from course.assignments.task import Task
 from course.grading.answers import Answers, close, number, numbers
-from course.grading.common_behaviour import data_of, judge_losses, judge_trainings, trainings_of
+from course.grading.common_behaviour import data_of, judge_losses, judge_trainings, trained_on_test, trainings_of
 from course.grading.verdicts import Finding
 from course.notebooks.visible import named
 
@@ -298,13 +298,10 @@ def learning(answers: Answers, task: Task) -> Iterator[Finding]:
 
 
 def test_images(answers: Answers, task: Task) -> Iterator[Finding]:
-    """Find marked test images that gradients were taken on: of autoencoders for task B1."""
-    for name, record in answers.records("tagged").items():
-        marked, count = record
-        if number(marked) > 0 and ("auto" in name.lower()) == (task.name == "B1"):
-            yield Finding(
-                "FAIL", "trains_on_test", f"{named(name)}: {int(marked)} of {int(count)} images are test images"
-            )
+    """Find models that were trained on test images: autoencoders for task B1."""
+    for name, finding in trained_on_test(answers):
+        if ("auto" in name.lower()) == (task.name == "B1"):
+            yield finding
 
 
 def models(answers: Answers, task: Task) -> Iterator[Finding]:

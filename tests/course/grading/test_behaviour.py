@@ -342,3 +342,12 @@ def test_an_infinite_loss_of_the_first_steps_is_an_unlucky_start_and_one_later_a
         losses[where] = np.inf
         findings = list(common_behaviour.judge_losses([{"losses": losses.tolist()}]))
         assert codes(findings, "LOOK") - {"not_decreasing"} == expected
+
+
+def test_assignment_1_knows_test_images_without_their_mark_as_the_others_do():
+    content = {
+        "tagged": {"Autoencoder": [0, 640], "VAE": [0, 640]},
+        "known": {"Autoencoder": [40, 64, 64], "VAE": [0, 20, 64]},
+    }
+    for task, expected in (("B1", {"trains_on_test"}), ("B2", set())):
+        assert codes(judged([a1.test_images], task, **content), "FAIL") == expected
