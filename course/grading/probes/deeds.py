@@ -275,17 +275,17 @@ def place_of(ax: Any) -> list[int] | None:
 # ---------------------------------------------------------------- tensors
 
 
-def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any, depth: int = 0, *, scalars: bool = False) -> Iterator[torch.Tensor]:
     """Yield the float tensors in a value: in tuples, dictionaries, dataclasses and plain objects, too."""
     if isinstance(value, torch.Tensor):
-        if value.is_floating_point() and value.ndim:
+        if value.is_floating_point() and (value.ndim or scalars):
             yield value
         return
     if isinstance(value, torch.distributions.Normal):
         yield from (value.loc, 2 * torch.log(value.scale))
         return
     if isinstance(value, torch.distributions.Independent):
-        yield from tensors_in(value.base_dist, depth)
+        yield from tensors_in(value.base_dist, depth, scalars=scalars)
         return
     if isinstance(value, nn.Module) or depth > DEEPEST:
         return
@@ -296,7 +296,7 @@ def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
     else:
         parts = list(vars(value).values()) if hasattr(value, "__dict__") and not callable(value) else []
     for part in parts[:20]:
-        yield from tensors_in(part, depth + 1)
+        yield from tensors_in(part, depth + 1, scalars=scalars)
 
 
 def flat(t: torch.Tensor) -> torch.Tensor:

@@ -178,7 +178,7 @@ class Watch:
         if self.depth or self.current is None:
             return
         note, self.current, outermost = self.current, None, self.outermost
-        tensors = [t for t in [*flat(output), *tensors_in(output)] if isinstance(t, torch.Tensor) and t.requires_grad]
+        tensors = [t for t in tensors_in(output, scalars=True) if t.requires_grad]
         if not tensors:
             self.record_rows(note, trained=False)
             return
@@ -345,16 +345,6 @@ def images_of(x: torch.Tensor) -> torch.Tensor | None:
         first = x[:, 0]
         return first if first.shape[-1] == 28 else first[:, 2:30, 2:30]
     return None
-
-
-def flat(output: Any) -> list[Any]:
-    """Return a module's outputs as a list, those of a plain object too."""
-    if isinstance(output, dict):
-        return list(output.values())
-    if isinstance(output, tuple | list):
-        return list(output)
-    plain_object = hasattr(output, "__dict__") and not isinstance(output, torch.Tensor)
-    return list(vars(output).values()) if plain_object else [output]
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from course.assignments import ASSIGNMENTS
 from course.grading.corpus.grader_table import submission
 from course.grading.judging import Options
-from course.grading.probes import notebook
+from course.grading.probes import notebook, watch
 from course.grading.probes.channel import HEAD, Garbled, packed, unpacked
 from course.grading.quotes import pieces
 from course.grading.rerun import again, digits, sandbox
+from course.grading.rerun.digits import INTERIOR
 from course.grading.rerun.sandbox import Ended, Isolation, Limits
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
@@ -167,3 +168,4 @@ def test_the_stand_in_is_of_the_sandboxs_form():
 def test_both_sides_of_the_sandbox_have_the_same_limits():
     for name in ("SHARE", "MOST_CELL_TEXT"):  # the inner side imports nothing of the outer one
         assert getattr(again, name) == getattr(notebook, name)
+    assert INTERIOR == watch.INTERIOR
