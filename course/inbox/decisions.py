@@ -13,8 +13,7 @@ from course.inbox import spellings
 from course.inbox.rows import Row
 from course.inbox.tables import BOM, harmless, parse_table, read_table, write_table
 from course.inbox.uploads import person_key
-from course.notebooks.visible import quoted as in_quotes
-from course.notebooks.visible import visible
+from course.notebooks.visible import quoted, visible
 from helpers.core.files import write_whole
 
 FILE = "decisions.csv"
@@ -229,11 +228,11 @@ def row_meant(rows: Sequence[Known], person: str, assignment: str) -> Known:
         return meant[0]
     if meant:
         choices = sorted({label_of(row) for row in meant}) if len({row.key for row in meant}) > 1 else []
-        choices = choices or [in_quotes(row.file) for row in meant]
+        choices = choices or [quoted(row.file) for row in meant]
         raise ValueError(f"{person!r} may mean {len(meant)} files of {assignment}; say which: {'; '.join(choices)}")
     others = [row for row in of_person if row.assignment in ("", assignment) and row.status]
     if others:
-        why = "; ".join(f"{in_quotes(row.file)} was {row.status}" for row in others)
+        why = "; ".join(f"{quoted(row.file)} was {row.status}" for row in others)
         raise ValueError(f"{why}: only a notebook that was graded can be decided on")
     if of_person:
         people = " and ".join(sorted({row.person for row in of_person}))
@@ -273,12 +272,12 @@ def in_their_names(decisions: Sequence[Decision], rows: Sequence[Row]) -> list[D
 
 def decide_command(person: str, assignment: str, task: str, level: str, out: Path, why: str = "your reason") -> str:
     """Return the command that enters a decision, to be copied into a terminal."""
-    folder = "" if out == Path("grades") else f" --out {quoted(str(out))}"
-    call = f"python -m course decide {quoted(person)} {assignment} {quoted(task)} {level}"
-    return f"{call} --because {quoted(why)}{folder}"
+    folder = "" if out == Path("grades") else f" --out {shell_word(str(out))}"
+    call = f"python -m course decide {shell_word(person)} {assignment} {shell_word(task)} {level}"
+    return f"{call} --because {shell_word(why)}{folder}"
 
 
-def quoted(text: str) -> str:
+def shell_word(text: str) -> str:
     """Return an argument as a POSIX shell takes it literally; what cannot be seen becomes a space."""
     text = visible(text)
     return text if text.isalnum() and text.isascii() else "'" + text.replace("'", "'\\''") + "'"
